@@ -1,0 +1,58 @@
+"""Files that are whole or not there: temporary name, fsync, rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from barnspider.errors import StoreError
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Let `write` fill a file that appears under `path` only when it is complete and on the disk.
+
+    Raises
+    ------
+    StoreError
+        When the folder cannot be written or the disk is full; the temporary file is removed, an older file stays.
+    """
+    # The temporary name does not grow with the file's own: 255 bytes is all that a name may have.
+    temporary = path.parent / f".writing-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(cannot_write(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Say what could not be written, why, and what to do."""
+    reason = error.strerror or str(error)
+    return f"cannot write {str(path)!r}: {reason}; free some space or choose another place, then run the same again"
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256(path: Path) -> str:
+    """Return the file's SHA-256 as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

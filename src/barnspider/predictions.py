@@ -1,0 +1,353 @@
+"""Predictions: what runs answered on the same images. The waist of the hourglass.
+
+Every way of making or bringing answers ends here, and every question about them starts here.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from barnspider.convert import Ints, as_rows, class_names, first_and_accepted, to_index
+from barnspider.errors import InputError, listing, pick
+from barnspider.files import write_whole
+
+SCHEMA = "barnspider/predictions/1"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that was planned but has no answers here, and why: "missing", "diverged", "damaged"."""
+
+    arm: str
+    seed: int
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Answers of R runs on the same N images.
+
+    Attributes
+    ----------
+    guess : Int[R, N]
+        The class that each run gave to each image, as an index into `classes`.
+    label : Int[N]
+        The true class of each image.
+    arm, seed, dose : one for each run
+        Runs of one arm differ only in their seed. The dose is None where it is unknown or one per class.
+    classes : names, without duplicates
+    sample : Str[N]
+        Ids of the images, without duplicates: joins are by id, never by position.
+    on : which images these are, such as "fashion-mnist/test"
+    p_label : Float[R, N] or None
+        The probability that each run gave to the true class.
+    accepted : Int[N, k] or None
+        Where more than one answer is right: all acceptable classes of each image, padded with -1.
+    paired : bool
+        Whether runs of equal seed in different arms share their random numbers (the design says so, never the data).
+    left_out : runs that are missing, and why
+
+    Raises
+    ------
+    InputError
+        When shapes disagree, an index is no class, or an id, a class name or an (arm, seed) stands twice.
+    """
+
+    guess: Ints
+    label: Ints
+    arm: tuple[str, ...]
+    seed: tuple[int, ...]
+    dose: tuple[float | None, ...]
+    classes: tuple[str, ...]
+    sample: NDArray[np.str_]
+    on: str = ""
+    p_label: NDArray[np.float32] | None = None
+    accepted: Ints | None = None
+    paired: bool = False
+    left_out: tuple[LeftOut, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_shapes(self)
+        _check_values(self)
+        for name in ("guess", "label", "sample", "p_label", "accepted"):
+            array = getattr(self, name)
+            if array is not None:
+                array = array.view()
+                array.flags.writeable = False
+                object.__setattr__(self, name, array)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        label: ArrayLike | Sequence[Iterable[Any]],
+        guess: Mapping[str, ArrayLike],
+        *,
+        classes: Sequence[str] | None = None,
+        seeds: Mapping[str, Sequence[int]] | Sequence[int] | None = None,
+        dose: Mapping[str, float] | None = None,
+        sample: Sequence[object] | None = None,
+        on: str = "",
+        p_label: Mapping[str, ArrayLike] | None = None,
+        paired: bool = False,
+    ) -> Predictions:
+        """Make Predictions from arrays: arm -> Int[runs, N], or Int[N] for an arm of one run.
+
+        Parameters
+        ----------
+        label
+            Int[N], or names, or a list of sets of acceptable classes. An image with several acceptable classes
+            belongs to the first one listed (of a Python `set`: the smallest); one with an empty set is refused.
+        guess
+            The answers of each arm, as indices into `classes` or as names.
+        classes
+            Names; by default the names that occur, or "0", "1", ... up to the largest index.
+        seeds
+            One list for all arms or one for each; by default 0, 1, 2, ...
+        paired
+            Say True only when runs of equal seed share their randomness across arms.
+
+        Raises
+        ------
+        InputError
+            When shapes disagree, an answer is no class, or a number is not whole.
+
+        Examples
+        --------
+        >>> preds = Predictions.from_arrays([0, 1, 1], {"plain": [[0, 1, 1]], "mixup": [[0, 0, 1]]})
+        >>> preds.correct().mean(axis=1).round(2).tolist()
+        [1.0, 0.67]
+        """
+        if not guess:
+            raise InputError("guess={} has no arm; expected a mapping: arm -> Int[runs, samples]")
+        first, accepted = first_and_accepted(label)
+        blocks = {arm: as_rows(f"guess[{arm!r}]", rows) for arm, rows in guess.items()}
+        names = class_names(classes, [first, accepted, *blocks.values()])
+        index = {name: i for i, name in enumerate(names)}
+        seed_of = {arm: _seeds_of(arm, len(rows), seeds) for arm, rows in blocks.items()}
+        runs = [(arm, s) for arm, rows in blocks.items() for s in seed_of[arm]]
+        return cls(
+            guess=np.concatenate([to_index(f"guess[{a!r}]", b, index) for a, b in blocks.items()]),
+            label=to_index("label", first, index),
+            arm=tuple(arm for arm, _ in runs),
+            seed=tuple(s for _, s in runs),
+            dose=tuple(None if dose is None else _number(dose, arm) for arm, _ in runs),
+            classes=names,
+            sample=np.array([str(s) for s in (range(len(first)) if sample is None else sample)], dtype=np.str_),
+            on=on,
+            p_label=None if p_label is None else _stack_probabilities(p_label, blocks),
+            accepted=None if accepted is None else to_index("label", accepted, index, pad=True),
+            paired=paired,
+        )
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms, in order of first appearance."""
+        return tuple(dict.fromkeys(self.arm))
+
+    def rows(self, arm: str) -> NDArray[np.intp]:
+        """Return the row numbers of an arm's runs; `InputError` when there is no such arm."""
+        pick("arm", arm, self.arms)
+        return np.flatnonzero(np.array([a == arm for a in self.arm]))
+
+    def dose_of(self, arm: str) -> float | None:
+        """Return the arm's dose, None where it is unknown or one per class."""
+        return self.dose[int(self.rows(arm)[0])]
+
+    def correct(self) -> NDArray[np.bool_]:
+        """Return Bool[R, N]: was the answer the true class, or one of the acceptable ones?"""
+        if self.accepted is None:
+            return self.guess == self.label
+        right = self.guess == self.accepted[:, 0]
+        for column in self.accepted.T[1:]:
+            right |= self.guess == column
+        return right
+
+    def where(
+        self,
+        *,
+        arms: Iterable[str] | None = None,
+        runs: ArrayLike | None = None,
+        samples: ArrayLike | None = None,
+    ) -> Predictions:
+        """Return the part with these arms, these runs (rows) and these samples (mask or positions).
+
+        Examples
+        --------
+        >>> preds = Predictions.from_arrays([0, 1], {"a": [[0, 1], [1, 1]], "b": [[0, 0]]})
+        >>> preds.where(arms=["a"], samples=[1]).guess.tolist()
+        [[1], [1]]
+        """
+        keep = np.arange(len(self.arm)) if runs is None else np.arange(len(self.arm))[np.asarray(runs)]
+        if arms is not None:
+            wanted = [pick("arm", arm, self.arms) for arm in arms]
+            keep = np.array([r for r in keep if self.arm[r] in wanted], dtype=np.intp)
+        columns = slice(None) if samples is None else np.arange(len(self.label))[np.asarray(samples)]
+        return replace(
+            self,
+            guess=self.guess[keep][:, columns],
+            label=self.label[columns],
+            arm=tuple(self.arm[r] for r in keep),
+            seed=tuple(self.seed[r] for r in keep),
+            dose=tuple(self.dose[r] for r in keep),
+            sample=self.sample[columns],
+            p_label=None if self.p_label is None else self.p_label[keep][:, columns],
+            accepted=None if self.accepted is None else self.accepted[columns],
+            left_out=tuple(x for x in self.left_out if arms is None or x.arm in set(arms)),
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything to one .npz file without pickles, whole or not at all; `load` gives it back."""
+        about = {
+            "schema": SCHEMA, "arm": self.arm, "seed": self.seed, "dose": self.dose, "classes": self.classes,
+            "on": self.on, "paired": self.paired,
+            "left_out": [[x.arm, x.seed, x.why] for x in self.left_out],
+        }  # fmt: skip
+        arrays = {"guess": self.guess, "label": self.label, "sample": self.sample}
+        for name in ("p_label", "accepted"):
+            if (array := getattr(self, name)) is not None:
+                arrays[name] = array
+        arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+        return write_whole(Path(path), lambda file: np.savez_compressed(file, **arrays))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Predictions:
+        """Read what `save` wrote. `InputError` when the file is something else or damaged."""
+        path = Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+        except FileNotFoundError:
+            raise InputError(f"{str(path)!r} does not exist") from None
+        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise InputError(f"{str(path)!r} cannot be read as npz: {error}") from error
+        if "about" not in arrays:
+            raise InputError(f"{str(path)!r} has no 'about'; it was not written by Predictions.save")
+        about = json.loads(arrays.pop("about").tobytes())
+        if about.get("schema") != SCHEMA:
+            raise InputError(f"{str(path)!r} has schema {about.get('schema')!r}; this version reads {SCHEMA!r}")
+        del about["schema"]
+        left_out = tuple(LeftOut(*x) for x in about.pop("left_out"))
+        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in about.items()}
+        fields: dict[str, Any] = {**arrays, **plain}
+        return cls(**fields, left_out=left_out)
+
+
+def concat(parts: Sequence[Predictions]) -> Predictions:
+    """Put the runs of several Predictions about the same images together; samples are joined by id.
+
+    Raises
+    ------
+    InputError
+        When they are about different images, labels or classes, or an (arm, seed) stands twice.
+
+    Examples
+    --------
+    >>> a = Predictions.from_arrays([0, 1], {"a": [[0, 1]]})
+    >>> b = Predictions.from_arrays([0, 1], {"b": [[1, 1]]})
+    >>> concat([a, b]).arms
+    ('a', 'b')
+    """
+    if not parts:
+        raise InputError("parts=[] is empty; expected at least one Predictions")
+    first = parts[0]
+    same = [first, *(_aligned(first, other) for other in parts[1:])]
+    with_p = [p.p_label for p in same if p.p_label is not None]
+    return replace(
+        first,
+        guess=np.concatenate([p.guess for p in same]),
+        arm=tuple(a for p in same for a in p.arm),
+        seed=tuple(s for p in same for s in p.seed),
+        dose=tuple(d for p in same for d in p.dose),
+        p_label=np.concatenate(with_p) if len(with_p) == len(same) else None,
+        paired=all(p.paired for p in same),
+        left_out=tuple(x for p in same for x in p.left_out),
+    )
+
+
+def _aligned(first: Predictions, other: Predictions) -> Predictions:
+    """Return `other` with its samples in the order of `first`."""
+    if first.classes != other.classes:
+        differ = sorted(set(first.classes) ^ set(other.classes)) or ["the same names in another order"]
+        raise InputError(f"the parts have different classes: {listing(differ)}; map them to one list first")
+    order = {str(s): i for i, s in enumerate(other.sample)}
+    absent = [str(s) for s in first.sample if str(s) not in order]
+    if absent or len(order) != len(first.sample):
+        raise InputError(
+            f"the parts are about different samples: {len(first.sample)} against {len(order)},"
+            f" absent from the later: {listing(absent) or 'none'}; select the common ones with where(samples=...)"
+        )
+    moved = other.where(samples=[order[str(s)] for s in first.sample])
+    differ = np.flatnonzero(moved.label != first.label)
+    if len(differ):
+        raise InputError(
+            f"the parts label sample {str(first.sample[differ[0]])!r} differently ({len(differ)} such samples)"
+        )
+    return moved
+
+
+def _seeds_of(arm: str, count: int, seeds: Mapping[str, Sequence[int]] | Sequence[int] | None) -> list[int]:
+    given = range(count) if seeds is None else seeds[arm] if isinstance(seeds, Mapping) else seeds
+    if len(given) != count:
+        raise InputError(f"seeds for arm {arm!r} are {len(given)}; expected {count}, one for each of its runs")
+    return [int(s) for s in given]
+
+
+def _number(dose: Mapping[str, float], arm: str) -> float | None:
+    return float(dose[arm]) if arm in dose else None
+
+
+def _stack_probabilities(p_label: Mapping[str, ArrayLike], blocks: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    if set(p_label) != set(blocks):
+        raise InputError(f"p_label has arms {sorted(p_label)}; expected those of guess: {sorted(blocks)}")
+    rows = {arm: np.atleast_2d(np.asarray(p_label[arm], dtype=np.float32)) for arm in blocks}
+    for arm, block in blocks.items():
+        if rows[arm].shape != block.shape:
+            raise InputError(f"p_label[{arm!r}] has shape {rows[arm].shape}; expected {block.shape}, that of guess")
+    return np.concatenate(list(rows.values()))
+
+
+def _check_shapes(p: Predictions) -> None:
+    n_runs, n_samples = len(p.arm), len(p.label)
+    expected = {
+        "guess": (n_runs, n_samples), "label": (n_samples,), "sample": (n_samples,),
+        "p_label": (n_runs, n_samples), "seed": (n_runs,), "dose": (n_runs,),
+    }  # fmt: skip
+    for name, shape in expected.items():
+        value = getattr(p, name)
+        if value is not None and np.shape(value) != shape:
+            raise InputError(
+                f"{name} has shape {np.shape(value)}; expected {shape}: {n_runs} runs, {n_samples} samples"
+            )
+    if p.accepted is not None and (p.accepted.ndim != 2 or len(p.accepted) != n_samples):
+        raise InputError(f"accepted has shape {p.accepted.shape}; expected ({n_samples}, k)")
+
+
+def _check_values(p: Predictions) -> None:
+    _check_unique("class name", p.classes)
+    _check_unique("sample id", p.sample.tolist())
+    _check_unique("(arm, seed)", list(zip(p.arm, p.seed, strict=True)))
+    for name, low in (("guess", 0), ("label", 0), ("accepted", -1)):
+        array = getattr(p, name)
+        if array is None or not array.size:
+            continue
+        if array.dtype.kind not in "iu" or array.min() < low or array.max() >= len(p.classes):
+            raise InputError(f"{name} must hold class indices from {low} to {len(p.classes) - 1}, as integers")
+    if p.p_label is not None and not bool(np.all((p.p_label >= 0) & (p.p_label <= 1))):
+        raise InputError("p_label must hold probabilities from 0 to 1, without missing values")
+
+
+def _check_unique(what: str, items: Sequence[Any]) -> None:
+    if len(set(items)) == len(items):
+        return
+    twice = sorted({str(i) for i, n in Counter(items).items() if n > 1})
+    raise InputError(f"{what} stands more than once: {listing(map(repr, twice))}; make them distinct")
