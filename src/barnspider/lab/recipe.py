@@ -115,19 +115,6 @@ def is_off(dose: Dose) -> bool:
     return not any(dose) if isinstance(dose, tuple) else dose == 0
 
 
-def dose_name(vary: str, dose: Dose) -> str:
-    """Return the name of the arm: "crop=0.3", or "crop=per class (0.1 to 0.6)".
-
-    Examples
-    --------
-    >>> dose_name("crop", 0.30)
-    'crop=0.3'
-    """
-    if isinstance(dose, tuple):
-        return f"{vary}=per class ({min(dose):g} to {max(dose):g})"
-    return f"{vary}={dose:g}"
-
-
 def _checked(knob: Knob, dose: Any) -> Dose:
     """Return the dose as float or tuple of floats, or say what is wrong with it."""
     expected = f"expected 0 (off) to {knob.strongest:g} ({knob.unit})"

@@ -1,0 +1,214 @@
+"""The command line: parse, call, print. Data goes to stdout, talk to stderr.
+
+Exit codes: 0 done or pass, 1 fail (harm found), 2 bad usage or bad input, 3 inconclusive, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from barnspider import __version__
+from barnspider.errors import BarnspiderError, InputError
+
+app = typer.Typer(
+    name="barnspider",
+    help="Who pays for your regularizer? Run studies, audit predictions, gate changes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A store's folder, or a CSV, Parquet or npz file.")]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to train.")]
+StoreFolder = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
+Baseline = Annotated[str | None, typer.Option(help="The arm to compare with: its name or its dose. Default: dose 0.")]
+StudyName = Annotated[str | None, typer.Option("--study", help="Which study of the store, if it holds several.")]
+Split = Annotated[str, typer.Option(help="Which images of the store: test or validation.")]
+Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
+To = Annotated[str, typer.Option("--generalize-to", help="auto, 'images and runs', images, or runs.")]
+Paired = Annotated[bool, typer.Option("--paired", help="Runs of equal seed in a file share their random numbers.")]
+MaxDrop = Annotated[float, typer.Option("--max-drop", help="The loss that no class may exceed; 0.02 is two points.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder where your data sets are.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes. Default: one for each core.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the store and the page.")] = Path("demo"),
+    workers: Workers = None,
+) -> None:
+    """Tell the whole story on handwritten digits, in about a minute."""
+    from barnspider.demo import tell_demo
+
+    tell_demo(out, workers)
+
+
+@app.command()
+def plan(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers = None, data: Data = None) -> None:
+    """Say what would be trained, what is there already, how long the rest takes, how much disk it needs."""
+    from barnspider.lab.cost import price
+    from barnspider.lab.study import read_study
+    from barnspider.store import Store
+
+    _look_for_data_in(data)
+    typer.echo(str(price(read_study(study), Store(store), workers=workers)))
+
+
+@app.command()
+def run(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers = None, data: Data = None) -> None:
+    """Train what is missing of a study. Stop it any time; run it again to go on."""
+    from barnspider.lab.run import train_missing
+    from barnspider.lab.study import read_study
+    from barnspider.store import Store
+
+    _look_for_data_in(data)
+    sweep = read_study(study)
+    trained = train_missing(sweep, Store(store), workers=workers)
+    total = len(sweep.runs())
+    talk(f"{trained} of {total} runs trained now, all {total} are in {store}/. Next: barnspider audit {store}")
+
+
+@app.command()
+def audit(
+    source: Source,
+    baseline: Baseline = None,
+    study: StudyName = None,
+    split: Split = "test",
+    level: Level = 0.95,
+    to: To = "auto",
+    paired: Paired = False,
+    as_json: AsJson = False,
+    as_markdown: AsMarkdown = False,
+) -> None:
+    """Print what every arm does to every class, with intervals; worst class first."""
+    effects = _effects(source, baseline, study, split, level, to, paired)
+    if as_json:
+        typer.echo(json.dumps(effects.to_json(), ensure_ascii=False, allow_nan=False))
+    elif as_markdown:
+        typer.echo(effects.to_markdown())
+    else:
+        typer.echo(str(effects))
+
+
+@app.command()
+def gate(
+    source: Source,
+    candidate: Annotated[
+        str | None, typer.Argument(metavar="[CANDIDATE]", help="With two files: the one to judge.")
+    ] = None,
+    baseline: Baseline = None,
+    max_drop: MaxDrop = 0.02,
+    study: StudyName = None,
+    split: Split = "test",
+    level: Level = 0.95,
+    to: To = "auto",
+    paired: Paired = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a change: pass (exit 0), fail (exit 1), or cannot tell (exit 3)."""
+    from barnspider.effects import estimate
+    from barnspider.gate import Gate
+    from barnspider.sources import read_two
+
+    if candidate is None:
+        effects = _effects(source, baseline, study, split, level, to, paired)
+    else:
+        if baseline is not None:
+            raise InputError(f"baseline={baseline!r} was given with two files; the first file is the baseline")
+        predictions, first = read_two(source, candidate, paired=paired)
+        effects = estimate(predictions, baseline=first, level=level, generalize_to=to)
+    verdict = Gate(max_drop=max_drop).check(effects)
+    typer.echo(json.dumps(verdict.to_json(), ensure_ascii=False, allow_nan=False) if as_json else str(verdict))
+    raise typer.Exit(verdict.exit_code)
+
+
+@app.command()
+def report(
+    source: Source,
+    baseline: Baseline = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("report.html"),
+    max_drop: Annotated[
+        float | None, typer.Option("--max-drop", help="Also judge: the loss that no class may exceed.")
+    ] = None,
+    study: StudyName = None,
+    split: Split = "test",
+    level: Level = 0.95,
+    to: To = "auto",
+    paired: Paired = False,
+) -> None:
+    """Write one self-contained HTML page that shows who pays."""
+    from barnspider.gate import Gate
+    from barnspider.report import write_report
+
+    effects = _effects(source, baseline, study, split, level, to, paired)
+    verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects)
+    talk(f"{write_report(out, effects, verdict=verdict)} written")
+
+
+def _effects(
+    source: str, baseline: str | None, study: str | None, split: str, level: float, to: str, paired: bool
+) -> Any:
+    from barnspider.effects import estimate
+    from barnspider.sources import default_baseline, read_predictions
+
+    predictions = read_predictions(source, study=study, split=split, paired=paired)
+    chosen = default_baseline(predictions) if baseline is None else _arm(baseline, predictions.arms)
+    return estimate(predictions, baseline=chosen, level=level, generalize_to=to)
+
+
+def _arm(baseline: str, arms: tuple[str, ...]) -> str | float:
+    """An arm's name, or else a dose."""
+    if baseline in arms:
+        return baseline
+    try:
+        return float(baseline)
+    except ValueError:
+        return baseline
+
+
+def _look_for_data_in(folder: Path | None) -> None:
+    if folder is None:
+        return
+    if not folder.is_dir():
+        raise InputError(f"data={str(folder)!r} is no folder; expected the folder where your data sets are")
+    os.environ["BARNSPIDER_DATA"] = str(folder.resolve())
+
+
+def talk(sentence: str) -> None:
+    """Say something to the person; stdout is for data."""
+    typer.echo(sentence, err=True)
+
+
+class _Stopped(BaseException):
+    """Ctrl-C, or a polite request to end."""
+
+
+def _stop(*_: object) -> NoReturn:
+    raise _Stopped
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one message and exit code 2."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"barnspider {__version__}\n")
+        return
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        app()
+    except BarnspiderError as error:
+        talk(f"error: {error}")
+        sys.exit(2)
+    except _Stopped:
+        talk("stopped; what was finished is kept. Run the same command to go on.")
+        sys.exit(130)

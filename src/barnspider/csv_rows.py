@@ -1,0 +1,289 @@
+"""CSV files -> blocks of whole rows, as text. Knows bytes, quotes and lines; knows nothing of arms and classes.
+
+A file is read in blocks, so memory does not grow with it. Every fault is told with the line where an editor shows it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from barnspider.errors import InputError
+
+BLOCK = 1 << 25
+LONGEST_RECORD = 1 << 28
+QUOTE, NEWLINE, RETURN = b'"\n\r'
+SEPARATORS = ",;\t|"
+BOM = b"\xef\xbb\xbf"
+
+Parse = Callable[[bytes], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole records of a file: their bytes, and the number of the line where they start (the first is 1)."""
+
+    data: bytes
+    line: int
+
+
+@dataclass(frozen=True)
+class Records:
+    """Where the records of a block start and end, how many fields each has, and which are blank lines."""
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    fields: NDArray[np.int64]
+    blank: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Header:
+    """The column names of a file and what stands between them."""
+
+    names: tuple[str, ...]
+    separator: str
+
+
+def read_header(path: Path) -> Header:
+    """Return the names in the first row; of `,`, `;`, tab and `|` the one that splits it into most names.
+
+    Raises
+    ------
+    InputError
+        When the file is empty, absent, not UTF-8, or damaged.
+    """
+    for block in _blocks(path):
+        records = _records(block.data, b",")
+        full = np.flatnonzero(~records.blank)
+        if len(full):
+            text = _decoded(path, Block(block.data[records.start[full[0]] : records.end[full[0]]], block.line))
+            return max((_split(path, text, s) for s in SEPARATORS), key=lambda header: len(header.names))
+    raise InputError(f"{str(path)!r} is empty; expected a header with the names of the columns, then rows")
+
+
+def _split(path: Path, text: str, separator: str) -> Header:
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    except csv.Error as error:
+        raise InputError(f"{str(path)!r}, line 1: the header cannot be read: {error}") from None
+    if len(rows) > 1:
+        raise InputError(f"{str(path)!r}: lines end with CR alone; save the file with LF or CRLF")
+    return Header(tuple(rows[0]), separator)
+
+
+def read_rows(path: Path, header: Header, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Yield the rows below the header in blocks; every column is text, an empty field is null or "".
+
+    Raises
+    ------
+    InputError
+        Naming the line: when a row has more or fewer fields than the header, a quote is not closed, or the
+        text is not UTF-8.
+    """
+    places = sorted(header.names.index(name) for name in columns)
+    names = [header.names[i] for i in places]
+    parse = partial(_parse, separator=header.separator, places=places, names=names)
+    skipped = 1
+    for block in _blocks(path):
+        _decoded(path, block)
+        data = _even(path, block, header)
+        if not data:
+            continue
+        if skipped:
+            data = data[int(_records(data, b",").end[0]) :]
+        if data:
+            yield _parsed(path, block, data, skipped, parse)
+        skipped = 0
+
+
+def line_of(path: Path, row: int) -> int:
+    """Return the line on which a row starts; the row below the header is 0, the file's first line is 1."""
+    left = row + 1
+    for block in _blocks(path):
+        records = _records(block.data, b",")
+        start = records.start[~records.blank]
+        if left < len(start):
+            return block.line + block.data.count(b"\n", 0, int(start[left]))
+        left -= len(start)
+    raise IndexError(row)
+
+
+def _blocks(path: Path) -> Iterator[Block]:
+    line, rest = 1, b""
+    with _opened(path) as file:
+        while chunk := _read(path, file):
+            data = rest + chunk
+            cut = _last_end(data)
+            rest = data[cut:]
+            if len(rest) > LONGEST_RECORD:
+                raise InputError(_unclosed(path, rest, line + data.count(b"\n", 0, cut)))
+            if cut:
+                yield Block(data[:cut], line)
+                line += data.count(b"\n", 0, cut)
+    if rest.count(b'"') % 2:
+        raise InputError(_unclosed(path, rest, line))
+    if rest:
+        yield Block(rest, line)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be opened: {error.strerror}") from error
+    with file:
+        magic = file.read(4)
+    if magic[:2] == b"\x1f\x8b":
+        return _without_bom(gzip.open(path, "rb"), path)  # type: ignore[arg-type]
+    if magic == b"\x28\xb5\x2f\xfd":
+        return _without_bom(io.BytesIO(_unpacked_zstd(path)), path)
+    return _without_bom(path.open("rb"), path)
+
+
+def _without_bom(file: BinaryIO, path: Path) -> BinaryIO:
+    """Skip the mark that Excel writes before UTF-8, and refuse UTF-16."""
+    start = _read(path, file, 3)
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        file.close()
+        raise InputError(f"{str(path)!r} is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
+    if start != BOM:
+        file.seek(0)
+    return file
+
+
+def _read(path: Path, file: BinaryIO, size: int = BLOCK) -> bytes:
+    try:
+        return file.read(size)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{str(path)!r} cannot be read to its end: {error}; is it a whole file?") from error
+
+
+def _unpacked_zstd(path: Path) -> bytes:
+    """Let polars unpack: one field, as the bytes that would part fields and rows do not occur in tables."""
+    try:
+        frame = pl.read_csv(
+            path.read_bytes(), has_header=False, infer_schema=False, separator="\x01", eol_char="\x02", quote_char=None
+        )
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{str(path)!r} cannot be unpacked here ({error}); unpack it first: zstd -d") from error
+    return b"\x02".join(str(text or "").encode() for text in frame.to_series())
+
+
+def _last_end(data: bytes) -> int:
+    """Return the end of the last record that is whole: a newline outside of quotes, or 0."""
+    end = data.rfind(b"\n") + 1
+    odd = data.count(b'"', 0, end) % 2
+    while odd:
+        earlier = data.rfind(b"\n", 0, end - 1) + 1
+        odd ^= data.count(b'"', earlier, end) % 2
+        end = earlier
+    return end
+
+
+def _unclosed(path: Path, rest: bytes, line: int) -> str:
+    odd = next((i for i, text in enumerate(rest.split(b"\n")) if text.count(b'"') % 2), 0)
+    return (
+        f"{str(path)!r}, line {line + odd}: a quote mark opens a field and is never closed;"
+        ' inside a quoted field write "" for each quote mark'
+    )
+
+
+def _decoded(path: Path, block: Block) -> str:
+    """Return the text (empty when plain ASCII needs no look), or say on which line it is not UTF-8."""
+    try:
+        return block.data.decode()
+    except UnicodeDecodeError as error:
+        line = block.line + block.data.count(b"\n", 0, error.start)
+        byte = block.data[error.start]
+        raise InputError(
+            f"{str(path)!r}, line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
+            " (from Latin-1: iconv -f LATIN1 -t UTF-8)"
+        ) from None
+
+
+def _records(data: bytes, separator: bytes) -> Records:
+    raw = np.frombuffer(data, np.uint8)
+    # Eight bits overflow, but 256 is even: whether the number of quotes so far is odd survives.
+    outside = (np.cumsum(raw == QUOTE, dtype=np.uint8) & 1) == 0
+    end = np.flatnonzero((raw == NEWLINE) & outside) + 1
+    if data and not data.endswith(b"\n"):
+        end = np.append(end, len(data))
+    start = np.concatenate([[0], end[:-1]]).astype(np.int64)[: len(end)]
+    parts = np.flatnonzero((raw == separator[0]) & outside)
+    fields = np.diff(np.searchsorted(parts, end), prepend=0) + 1
+    return Records(start, end, fields, _blank(raw, start, end))
+
+
+def _blank(raw: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
+    size = end - start
+    first = raw[start] if len(start) else raw[:0]
+    second = raw[np.minimum(start + 1, len(raw) - 1)] if len(start) else raw[:0]
+    bare = (first == NEWLINE) & (size == 1)
+    return bare | ((first == RETURN) & ((size == 1) | ((size == 2) & (second == NEWLINE))))
+
+
+def _even(path: Path, block: Block, header: Header) -> bytes:
+    """Return the block without blank lines, after checking that each row has as many fields as the header."""
+    data, mark, expected = block.data, header.separator.encode(), len(header.names)
+    rows = data.count(b"\n") + (not data.endswith(b"\n"))
+    plain = b'"' not in data and b"\n\n" not in data and b"\n\r" not in data and data[:1] not in b"\n\r"
+    if plain and data.count(mark) == rows * (expected - 1):
+        return data  # polars refuses a row that is too long: with this sum none is too short either
+    records = _records(data, mark)
+    wrong = np.flatnonzero((records.fields != expected) & ~records.blank)
+    if len(wrong):
+        line = block.line + data.count(b"\n", 0, int(records.start[wrong[0]]))
+        found = int(records.fields[wrong[0]])
+        raise InputError(
+            f"{str(path)!r}, line {line}: the row has {found} fields; expected {expected}, as in the header"
+            f' (a value that holds {header.separator!r} must stand in "quotes")'
+        )
+    if not records.blank.any():
+        return data
+    keep = np.repeat(~records.blank, records.end - records.start)
+    return np.frombuffer(data, np.uint8)[keep].tobytes()
+
+
+def _parse(data: bytes, separator: str, places: list[int], names: list[str]) -> pl.DataFrame:
+    options: dict[str, Any] = {"has_header": False, "infer_schema": False, "separator": separator}
+    return pl.read_csv(data, columns=places, new_columns=names, **options)
+
+
+def _parsed(path: Path, block: Block, data: bytes, skipped: int, parse: Parse) -> pl.DataFrame:
+    """Return the rows in `data`, which are the block's rows without blank lines and the first `skipped` rows."""
+    try:
+        return parse(data)
+    except pl.exceptions.PolarsError:
+        records = _records(block.data, b",")
+        start = records.start[~records.blank][skipped + _first_bad(data, parse)]
+        line = block.line + block.data.count(b"\n", 0, int(start))
+        raise InputError(
+            f"{str(path)!r}, line {line}: the row cannot be read; a field that holds quote marks must be in quotes"
+            " itself, with each of them doubled"
+        ) from None
+
+
+def _first_bad(data: bytes, parse: Parse) -> int:
+    """Return the number of the first row that cannot be read."""
+    end = _records(data, b",").end
+    good, bad = 0, len(end)
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        try:
+            parse(data[: int(end[middle - 1])])
+            good = middle
+        except pl.exceptions.PolarsError:
+            bad = middle
+    return good

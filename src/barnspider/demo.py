@@ -1,0 +1,52 @@
+"""The whole story on handwritten digits: a knob that can destroy labels, and one that cannot touch the data."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from barnspider.effects import Effects, estimate
+from barnspider.lab.recipe import Recipe
+from barnspider.lab.run import run
+from barnspider.lab.sweep import Sweep
+from barnspider.progress import clock
+from barnspider.report import write_report
+from barnspider.store import Store
+from barnspider.story import best_on_average, tell
+
+RECIPE = Recipe(dataset="digits", network="mlp", width=64, epochs=20, batch=128, lr=0.2)
+SEEDS = tuple(range(8))
+SWEEPS = {
+    "Rotation (degrees; it can destroy labels)": Sweep(
+        RECIPE, vary="rotation", doses=(0, 15, 30, 60, 90, 135, 180), seeds=SEEDS
+    ),
+    "Weight decay (it cannot touch the data)": Sweep(
+        RECIPE, vary="weight_decay", doses=(0, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1), seeds=SEEDS
+    ),
+}
+
+
+def tell_demo(out: Path, workers: int | None) -> None:
+    """Train what is missing, print the tables and the story, write the page.
+
+    Raises
+    ------
+    StoreError
+        When `out` holds something that is not a demo, or cannot be written.
+    """
+    began = time.monotonic()
+    store = Store(out / "store")
+    studies: dict[str, Effects] = {}
+    story: list[str] = []
+    for title, sweep in SWEEPS.items():
+        sys.stderr.write(f"{title}: {len(sweep.doses)} doses x {len(sweep.seeds)} seeds\n")
+        test = run(sweep, store, workers=workers)
+        effects = estimate(test, baseline=sweep.baseline)
+        chosen = best_on_average(store.load(sweep.runs(), "validation"))
+        studies[title] = effects
+        story += tell(effects, chosen, title)
+        sys.stdout.write(f"\n{title}\n\n{effects}\n\n")
+    sys.stdout.write("What this study found\n\n" + "\n".join(f"- {sentence}" for sentence in story) + "\n\n")
+    page = write_report(out / "report.html", studies, story=story, title="Who pays? The digits demo")
+    sys.stderr.write(f"{page} written; {clock(time.monotonic() - began)} in all\n")

@@ -1,0 +1,141 @@
+"""Gate: should this change be merged? Three verdicts: pass, fail, and cannot tell, with stated error rates.
+
+*Fail* means that at least one class certainly lost more than the margin: Holm's correction over all classes and arms
+keeps the chance of any false alarm below 1 - level (Holm 1979). *Pass* means that every class certainly lost less than
+the margin: each is shown at the full level, which keeps the chance that a class with a larger loss slips through below
+1 - level (intersection-union test, Berger 1982). Everything else is *inconclusive*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from barnspider.effects import Effects, Floats
+from barnspider.errors import InputError
+from barnspider.names import visible
+from barnspider.stats.multiplicity import holm
+from barnspider.words import between, points
+
+Status = Literal["pass", "fail", "inconclusive"]
+EXIT_CODES: dict[Status, int] = {"pass": 0, "fail": 1, "inconclusive": 3}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the gate says of one class in one arm; proportions. Numbers are None where there is no evidence."""
+
+    arm: str
+    class_: str
+    status: Status
+    effect: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of a change: its status, and a finding for every class that does not pass, worst first."""
+
+    status: Status
+    max_drop: float
+    level: float
+    counts: tuple[tuple[Status, int], ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 fail, 3 inconclusive."""
+        return EXIT_CODES[self.status]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as JSON values; proportions, None where there is no evidence."""
+        findings = [{"class": f.class_, **{k: v for k, v in vars(f).items() if k != "class_"}} for f in self.findings]
+        return {
+            "schema": "barnspider/verdict/1", "status": self.status, "max_drop": self.max_drop, "level": self.level,
+            "counts": dict(self.counts), "findings": findings,
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        counts = dict(self.counts)
+        n = sum(counts.values())
+        lines = [
+            f"{self.status.upper()}: of {n} classes and arms, {counts['fail']} lost more than {points(self.max_drop, sign=False)} "
+            f"points, {counts['pass']} certainly did not, {counts['inconclusive']} cannot be told.",
+            f"The chance of a false alarm in any class, and of a false pass, is at most {1 - self.level:.2g} each.",
+        ]
+        shown = self.findings[:10]
+        lines += [f"  {finding.sentence}" for finding in shown]
+        if len(self.findings) > len(shown):
+            lines.append(f"  ... and {len(self.findings) - len(shown)} more")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Lets a change through only if no class loses more than `max_drop` (a proportion: 0.02 is two points).
+
+    Raises
+    ------
+    InputError
+        When `max_drop` is not from 0 to 1.
+    """
+
+    max_drop: float = 0.02
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.max_drop < 1:
+            raise InputError(f"max_drop={self.max_drop!r}; expected a proportion from 0, below 1 (0.02 is two points)")
+
+    def check(self, effects: Effects) -> Verdict:
+        """Judge every class in every arm.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import barnspider as barn
+        >>> good, bad = np.zeros((3, 200), int), np.tile([0, 0, 1, 1], 50)[None].repeat(3, 0)
+        >>> preds = barn.Predictions.from_arrays(np.zeros(200, int), {"old": good, "new": bad}, classes=["cat", "dog"])
+        >>> Gate(max_drop=0.02).check(barn.estimate(preds, baseline="old")).status
+        'fail'
+        """
+        alpha = 1 - effects.method.level
+        worse, better = self._p_values(effects)
+        known = effects.known
+        status = np.full(known.shape, "inconclusive", dtype="<U12")
+        status[known & (better <= alpha)] = "pass"
+        failed = np.zeros(known.shape, dtype=bool)
+        failed[known] = holm(worse[known]) <= alpha
+        status[failed] = "fail"
+        counts = tuple((s, int((status == s).sum())) for s in EXIT_CODES)
+        overall: Status = "fail" if failed.any() else "pass" if (status == "pass").all() else "inconclusive"
+        return Verdict(overall, self.max_drop, effects.method.level, counts, self._findings(effects, status, worse))
+
+    def _p_values(self, effects: Effects) -> tuple[Floats, Floats]:
+        """One-sided p-values of "the loss is at most max_drop" and of "the loss is at least max_drop"."""
+        from scipy.stats import t
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = (effects.effect + self.max_drop) / effects.se
+        return np.asarray(t.cdf(score, effects.df)), np.asarray(t.sf(score, effects.df))
+
+    def _findings(self, effects: Effects, status: np.ndarray, worse: Floats) -> tuple[Finding, ...]:
+        order = sorted(
+            zip(*np.nonzero(status != "pass"), strict=True),
+            key=lambda at: (status[at] != "fail", not effects.known[at], worse[at], at),
+        )
+        return tuple(self._finding(effects, a, c, status[a, c], float(worse[a, c])) for a, c in order)
+
+    def _finding(self, effects: Effects, a: int, c: int, status: Status, p: float) -> Finding:
+        arm, name = effects.arms[a], effects.classes[c]
+        if not effects.known[a, c]:
+            sentence = f"{arm}, {visible(name)}: cannot tell, there is no evidence ({effects.n[c]} images)"
+            return Finding(arm, name, status, None, None, None, None, sentence)
+        effect, low, high = (float(x[a, c]) for x in (effects.effect, effects.low, effects.high))
+        said = f"lost more than {points(self.max_drop, sign=False)} points" if status == "fail" else "cannot tell"
+        sentence = f"{arm}, {visible(name)}: {said}; change {points(effect)} points ({between(low, high)}), p = {p:.2g}"
+        return Finding(arm, name, status, effect, low, high, p, sentence)

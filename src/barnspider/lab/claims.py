@@ -1,0 +1,83 @@
+"""Who trains which run right now. Claims save double work; the store's "first seal wins" is what keeps it correct.
+
+A claim is a file made with exclusive creation. Its owner touches it while it works; a claim whose owner is dead, or
+that was not touched for `LEASE` seconds, may be taken over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+LEASE = 60.0
+"""Seconds without a sign of life after which a claim is void."""
+
+
+@contextlib.contextmanager
+def claimed(root: Path, key: str) -> Generator[bool]:
+    """Hold the claim on a run while the block runs; yields False when somebody else holds it."""
+    path = root / "claims" / key
+    if not (_take(path) or (_is_void(path) and _retire(path) and _take(path))):
+        yield False
+        return
+    done = threading.Event()
+    heart = threading.Thread(target=_beat, args=(path, done), daemon=True)
+    heart.start()
+    try:
+        yield True
+    finally:
+        done.set()
+        heart.join()
+        path.unlink(missing_ok=True)
+
+
+def _take(path: Path) -> bool:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _is_void(path: Path) -> bool:
+    try:
+        age = time.time() - path.stat().st_mtime
+        owner = json.loads(path.read_text(encoding="utf-8") or "{}")
+    except (FileNotFoundError, json.JSONDecodeError):  # just given back, or just being written
+        return False
+    return age > LEASE or (owner.get("host") == socket.gethostname() and not _is_alive(int(owner["pid"])))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process: alive
+        return True
+    return True
+
+
+def _retire(path: Path) -> bool:
+    """Move a void claim out of the way; of several that try, one succeeds."""
+    grave = path.with_name(f"{path.name}.void-{secrets.token_hex(4)}")
+    try:
+        path.rename(grave)
+    except FileNotFoundError:
+        return False
+    grave.unlink()
+    return True
+
+
+def _beat(path: Path, done: threading.Event) -> None:
+    while not done.wait(LEASE / 6):
+        with contextlib.suppress(FileNotFoundError):  # taken over after a long pause: our seal will come second
+            os.utime(path)

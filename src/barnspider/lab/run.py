@@ -1,0 +1,166 @@
+"""run(sweep, store) -> Predictions: start workers on what is missing, watch them, read what the store then holds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from barnspider.errors import StoreError, TrainingError
+from barnspider.lab.data import load
+from barnspider.lab.sweep import Sweep
+from barnspider.predictions import Predictions
+from barnspider.progress import Progress
+from barnspider.store import Store
+
+# One thread for each process and one process for each core; and memory that glibc keeps instead of handing it back
+# to the kernel at every step. `benchmarks/training.py` measures what both are worth.
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "GLIBC_TUNABLES": (
+        "glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0"
+        ":glibc.malloc.trim_threshold=8589934592:glibc.malloc.top_pad=268435456"
+    ),
+}
+
+
+def run(sweep: Sweep, store: Store, *, workers: int | None = None, split: str = "test") -> Predictions:
+    """Train what is missing of a sweep, then return the answers of all its runs to one split.
+
+    A second call trains nothing. Stopped at any moment, it loses the runs in flight and nothing else.
+
+    Parameters
+    ----------
+    workers
+        Processes, each of one thread; by default one for each core that this process may use.
+    split
+        "test" or "validation".
+
+    Raises
+    ------
+    TrainingError
+        When a run could not be trained; all others are trained and sealed first.
+    StoreError
+        When the store cannot be written, or its runs saw other data than what the recipe now names.
+    """
+    train_missing(sweep, store, workers=workers)
+    return store.load(sweep.runs(), split)
+
+
+def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None) -> int:
+    """Train the runs of a sweep that are not in the store; return how many there were."""
+    data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
+    sweep.check_classes(data.classes)
+    runs = sweep.runs()
+    _refuse_other_data(sweep, store, data.fingerprint)
+    store.plan(sweep.identity, runs, sweep.as_dict())
+    missing = len(store.missing(runs))
+    if missing:
+        _work(store, sweep, missing, min(workers or core_count(), missing))
+    return missing
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the environment of a worker; what the user has set wins."""
+    return WORKER_ENVIRONMENT | dict(os.environ)
+
+
+def core_count() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _refuse_other_data(sweep: Sweep, store: Store, fingerprint: str) -> None:
+    for planned in sweep.runs():
+        if _fingerprint(store, planned.key) not in (None, fingerprint):
+            raise StoreError(
+                f"data set {sweep.base.dataset!r} is not what it was when runs in {str(store.root)!r} were trained;"
+                " use a new store for the new data"
+            )
+
+
+def _fingerprint(store: Store, key: str) -> str | None:
+    try:
+        document = store.document(key)
+    except StoreError:  # damaged: will be set aside and trained anew
+        return None
+    return document["fingerprint"] if document else None
+
+
+def _work(store: Store, sweep: Sweep, missing: int, count: int) -> None:
+    """Start `count` workers and stay until they are done; raise when runs are still missing then."""
+    complaints: list[str] = []
+    with _workers(store.root, sweep.identity, count) as events, Progress("training", total=missing) as progress:
+        progress.show(done := 0)
+        for event in events:
+            if event["event"] == "sealed":
+                done += 1
+                progress.show(done)
+            else:
+                complaints.append(event["error"])
+    still = len(store.missing(sweep.runs()))
+    if still:
+        raise TrainingError(f"{still} of {missing} runs could not be trained; the first reason: {complaints[0]}")
+    for complaint in complaints:  # another worker has done the work
+        sys.stderr.write(f"note: {complaint}\n")
+
+
+@contextlib.contextmanager
+def _workers(root: Path, study: str, count: int) -> Generator[Iterator[dict[str, Any]]]:
+    """Start workers, yield what they say until all are done, and stop them whatever happens."""
+    command = [sys.executable, "-m", "barnspider.lab.worker", str(root), study]
+    with tempfile.TemporaryFile() as complaints:
+        processes = [
+            subprocess.Popen(command, env=worker_environment(), stdout=subprocess.PIPE, stderr=complaints, text=True)
+            for _ in range(count)
+        ]
+        try:
+            yield _events(processes, complaints)
+        finally:
+            _stop(processes)
+
+
+def _events(processes: list[subprocess.Popen[str]], complaints: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield what the workers say, as they say it; a worker that dies without a word is an event too."""
+    said: queue.Queue[dict[str, Any]] = queue.Queue()
+    threads = [threading.Thread(target=_listen, args=(process, said), daemon=True) for process in processes]
+    for thread in threads:
+        thread.start()
+    left = len(processes)
+    while left:
+        event = said.get()
+        if event["event"] != "ended":
+            yield event
+            continue
+        left -= 1
+        if event["status"] not in (0, 2):
+            complaints.seek(0)
+            tail = complaints.read()[-2000:].decode(errors="replace").strip()
+            yield {"event": "died", "error": f"a worker ended with {event['status']}: {tail or 'it said nothing'}"}
+
+
+def _listen(process: subprocess.Popen[str], said: queue.Queue[dict[str, Any]]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.put(json.loads(line))
+    said.put({"event": "ended", "status": process.wait()})
+
+
+def _stop(processes: list[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+    for process in processes:
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

@@ -1,0 +1,153 @@
+"""A Sweep plans: one recipe, one knob, several doses, several seeds. Pure: it can be counted, priced and printed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from barnspider.errors import InputError, pick
+from barnspider.lab.recipe import KNOBS, TRAINING_VERSION, Dose, Recipe, is_off
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: a recipe, a seed, and the arm that it belongs to."""
+
+    recipe: Recipe
+    seed: int
+    arm: str
+    dose: float | None
+
+    @property
+    def key(self) -> str:
+        """Hash of all that can change the run's answers: the recipe, the seed, the version of the training code."""
+        return digest({"version": TRAINING_VERSION, "recipe": self.recipe.as_dict(), "seed": self.seed})
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The same recipe at several doses of one knob, with several seeds each.
+
+    Runs of equal seed share their initial weights and the order of their images, whatever the dose: they are paired.
+
+    Attributes
+    ----------
+    base : the recipe; its own dose of `vary` is replaced by each of `doses`
+    vary : the knob, one of `recipe.KNOBS`
+    doses : each one number, or one number per class
+    seeds : whole numbers from 0 up
+    name : what the study is called; by default "<dataset>-<knob>"
+
+    Raises
+    ------
+    InputError
+        When the knob is unknown, a dose is out of range, or a dose or seed stands twice.
+
+    Examples
+    --------
+    >>> sweep = Sweep(Recipe(dataset="digits"), vary="rotation", doses=(0, 30), seeds=range(2))
+    >>> [(run.arm, run.seed) for run in sweep.runs()]
+    [('rotation=0', 0), ('rotation=30', 0), ('rotation=0', 1), ('rotation=30', 1)]
+    """
+
+    base: Recipe
+    vary: str
+    doses: tuple[Dose, ...]
+    seeds: tuple[int, ...]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        pick("vary", self.vary, KNOBS)
+        doses = tuple(getattr(self.base.with_(self.vary, dose), self.vary) for dose in self.doses)
+        object.__setattr__(self, "doses", doses)
+        object.__setattr__(self, "seeds", tuple(_seed(s) for s in self.seeds))
+        object.__setattr__(self, "name", self.name or f"{_last_part(self.base.dataset)}-{self.vary}")
+        for what, items in (("doses", self.doses), ("seeds", self.seeds)):
+            if not items:
+                raise InputError(f"{what} is empty; expected at least one")
+            if len(set(items)) != len(items):
+                raise InputError(f"{what}={list(items)} holds the same value twice")
+
+    def runs(self) -> tuple[Run, ...]:
+        """Return every run, seed by seed, so that whatever is trained first is balanced over the doses."""
+        arms = [(dose_name(self.vary, d), d, self.base.with_(self.vary, d)) for d in self.doses]
+        return tuple(
+            Run(recipe, seed, arm, None if isinstance(dose, tuple) else dose)
+            for seed in self.seeds
+            for arm, dose, recipe in arms
+        )
+
+    @property
+    def baseline(self) -> str:
+        """The arm that the others are compared with: dose 0, or the first dose where 0 is not among them."""
+        off = [dose for dose in self.doses if is_off(dose)]
+        return dose_name(self.vary, off[0] if off else self.doses[0])
+
+    @property
+    def identity(self) -> str:
+        """The study's name and a hash of its recipe without the knob: sweeps that may be joined have the same."""
+        return f"{self.name}-{digest([self.base.with_(self.vary, 0.0).as_dict(), self.vary])[:6]}"
+
+    def check_classes(self, classes: Sequence[str]) -> None:
+        """Raise `InputError` when a dose has one number per class, but not for these classes."""
+        for knob in KNOBS:
+            for dose in (getattr(self.base, knob), *(self.doses if knob == self.vary else ())):
+                if isinstance(dose, tuple) and len(dose) != len(classes):
+                    raise InputError(f"{knob} has {len(dose)} doses; expected one for each of {len(classes)} classes")
+
+    def with_doses(self, doses: Iterable[Dose]) -> Sweep:
+        """Return the same sweep at other doses."""
+        return replace(self, doses=tuple(doses))
+
+    def with_seeds(self, seeds: Iterable[int]) -> Sweep:
+        """Return the same sweep with other seeds."""
+        return replace(self, seeds=tuple(seeds))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` reads."""
+        return {
+            "name": self.name,
+            "vary": self.vary,
+            "doses": list(self.doses),
+            "seeds": list(self.seeds),
+            "recipe": self.base.as_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, plan: Mapping[str, Any]) -> Sweep:
+        """Make the sweep that `as_dict` described."""
+        return cls(Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"])
+
+
+def dose_name(vary: str, dose: Dose) -> str:
+    """Return the name of the arm that has this dose.
+
+    Examples
+    --------
+    >>> dose_name("crop", 0.30)
+    'crop=0.3'
+    >>> dose_name("crop", (0.1, 0.6))
+    'crop=per class 4e71 (0.1 to 0.6)'
+    """
+    if isinstance(dose, tuple):
+        return f"{vary}=per class {digest(dose)[:4]} ({min(dose):g} to {max(dose):g})"
+    return f"{vary}={dose:g}" if float(f"{dose:g}") == dose else f"{vary}={dose!r}"
+
+
+def digest(value: object) -> str:
+    """Return 32 hexadecimal digits that stand for a JSON value."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _seed(seed: object) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise InputError(f"seed={seed!r}; expected a whole number from 0 up")
+    return seed
+
+
+def _last_part(dataset: str) -> str:
+    return dataset.rstrip("/").rsplit("/", 1)[-1].removesuffix(".npz") or "data"

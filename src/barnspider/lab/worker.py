@@ -1,0 +1,101 @@
+"""One worker: `python -m barnspider.lab.worker STORE STUDY`. Trains what is missing in a study until nothing is.
+
+It knows nothing but the store and the study's name, so anyone can start one anywhere that sees the store. What it
+has to say goes to standard output, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from barnspider.errors import BarnspiderError, TrainingError
+from barnspider.lab.claims import claimed
+from barnspider.lab.data import Dataset, load
+from barnspider.lab.sweep import Run, Sweep
+from barnspider.lab.train import train
+from barnspider.store import Answers, Images, Result, Store
+
+WAIT = 0.5
+"""Seconds between two looks at runs that other workers hold."""
+
+
+def work(store: Store, study: str) -> None:
+    """Train every missing run of the study that nobody else is training; come back when all are sealed or failed."""
+    sweep = Sweep.from_dict(store.study(study).sweep)
+    data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
+    describe(store, data)
+    waiting, parent = list(sweep.runs()), os.getppid()
+    while waiting and os.getppid() == parent:
+        held = [run for run in waiting if not _settle(store, run, data)]
+        if len(held) == len(waiting):
+            time.sleep(WAIT)
+        waiting = held
+
+
+def describe(store: Store, data: Dataset) -> None:
+    """Write down, once, which images the runs answer."""
+    splits = {name: getattr(data, name) for name in ("test", "validation")}
+    images = {name: Images(split.labels, split.sample) for name, split in splits.items()}
+    store.describe_images(data.fingerprint, data.classes, data.name, images)
+
+
+def _settle(store: Store, run: Run, data: Dataset) -> bool:
+    """Return True when the run needs no more attention: it is sealed, or it failed. False when somebody holds it."""
+    if not store.missing([run]):
+        return True
+    with claimed(store.root, run.key) as mine:
+        if not mine:
+            return False
+        if store.missing([run]):
+            _train_and_seal(store, run, data)
+        return True
+
+
+def _train_and_seal(store: Store, run: Run, data: Dataset) -> None:
+    try:
+        store.write(run.key, result_of(run, data))
+    except TrainingError as error:
+        say(event="failed", error=f"{run.arm}, seed {run.seed}: {error}")
+    else:
+        say(event="sealed")
+
+
+def result_of(run: Run, data: Dataset) -> Result:
+    """Train one run and return what a store keeps of it."""
+    trained = train(run.recipe, run.seed, data)
+    answers = {} if trained.diverged else {
+        "test": Answers(trained.test.guess, trained.test.p_label),
+        "validation": Answers(trained.validation.guess, trained.validation.p_label),
+    }  # fmt: skip
+    about: Mapping[str, Any] = {
+        "recipe": run.recipe.as_dict(), "seed": run.seed, "seconds": round(trained.seconds, 3),
+        "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],
+        "environment": dict(trained.environment),
+    }  # fmt: skip
+    return Result("diverged" if trained.diverged else "done", data.fingerprint, answers, about)
+
+
+def say(**event: Any) -> None:
+    """Write one line for the process that started this one."""
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Work on the store and study that the command line names."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
+    try:
+        work(Store.existing(sys.argv[1]), sys.argv[2])
+    except BarnspiderError as error:
+        say(event="stopped", error=str(error))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

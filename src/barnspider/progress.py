@@ -1,0 +1,80 @@
+"""Progress and time left: a bar on a terminal, a plain line every few seconds elsewhere. Talk goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+
+QUIET = 5.0
+"""Seconds between two plain lines."""
+
+
+@dataclass
+class Progress:
+    """Counts what is done of `total` and says how long the rest will take.
+
+    Examples
+    --------
+    >>> progress = Progress("training", total=10)
+    >>> progress.seconds_left(done=5, elapsed=20.0)
+    20.0
+    """
+
+    what: str
+    total: int
+    began: float = field(default_factory=time.monotonic)
+    _bar: Bar | None = None
+    _spoke: float = 0.0
+
+    def __enter__(self) -> Progress:
+        console = Console(stderr=True)
+        if console.is_terminal and self.total:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[left]}"),
+            )
+            self._bar = Bar(*columns, console=console, transient=True)
+            self._bar.start()
+            self._bar.add_task(self.what, total=self.total, left="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, done: int) -> None:
+        """Show that `done` of the total are done."""
+        now = time.monotonic()
+        left = f"{clock(self.seconds_left(done, now - self.began))} left" if done else "starting"
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, left=left)
+        elif now - self._spoke >= QUIET or done == self.total:
+            self._spoke = now
+            sys.stderr.write(f"{self.what}: {done} of {self.total}, {left}\n")
+
+    def seconds_left(self, done: int, elapsed: float) -> float:
+        """Return the time that the rest takes at the pace so far."""
+        return elapsed / done * (self.total - done)
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as people say it.
+
+    Examples
+    --------
+    >>> clock(8.4), clock(250), clock(4000), clock(200000)
+    ('8 s', '4 min 10 s', '1 h 7 min', '55 h 33 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

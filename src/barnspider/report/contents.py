@@ -1,0 +1,117 @@
+"""Effects -> what the page knows: column-wise, rounded, small. 10,000 classes x 12 arms fit into 3 MB."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from barnspider import figures
+from barnspider.effects import Effects
+from barnspider.report import words
+
+SHARE = 20_000  # a proportion is stored as a 16-bit number: steps of 0.005 points
+CHANCE = 30_000  # a probability likewise
+MISSING = -32_768  # NaN
+LONGEST = 300  # characters of a class name that the page keeps
+
+
+def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
+    """Return what a page's scripts need about one study, ready for JSON."""
+    names = [figures.label(c, LONGEST) for c in effects.classes]
+    short = figures.chart_names(effects.classes)
+    status = figures.statuses(effects)
+    shown = figures.arm_labels(effects)
+    return {
+        "id": f"study-{place}",
+        "name": name,
+        "classes": names,
+        "short": {i: text for i, text in enumerate(short) if text != names[i]},
+        "n": effects.n.tolist(),
+        "before": packed(effects.before, SHARE),
+        "baseline": {"name": figures.label(effects.baseline), "shown": shown[0], "dose": effects.baseline_dose},
+        "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
+        "best": effects.arms.index(figures.best_arm(effects)),
+        "cells": {
+            column: packed(getattr(effects, column), SHARE) for column in ("effect", "low", "high", "shrunk")
+        } | {column: packed(getattr(effects, column), CHANCE) for column in ("prob_harm", "q")},
+        "status": "".join(map(str, np.searchsorted(CODES, status.ravel()).tolist())),
+        "level": effects.method.level,
+        "worst": figures.worst_rows(effects),
+        "specs": _specs(effects),
+    }  # fmt: skip
+
+
+CODES = np.array(["cannot tell", "harmed", "helped"])  # sorted; the page's script knows the same order
+
+
+def packed(values: NDArray[np.float64], scale: int) -> str:
+    """Return numbers as base64 of 16-bit little-endian integers; NaN has a value of its own.
+
+    Examples
+    --------
+    >>> packed(np.array([0.0, 0.5]), 20_000)
+    'AAAQJw=='
+    """
+    clipped = np.clip(np.nan_to_num(values.ravel(), nan=0.0), -1.0, 1.0)
+    numbers = np.where(np.isnan(values.ravel()), MISSING, np.rint(clipped * scale)).astype("<i2")
+    return base64.b64encode(numbers.tobytes()).decode()
+
+
+def summary(name: str, effects: Effects, place: int) -> dict[str, Any]:
+    """Return what the page says about one study without any script."""
+    best = effects.arms.index(figures.best_arm(effects))
+    status = figures.statuses(effects)
+    return {
+        "id": f"study-{place}",
+        "name": name,
+        "on": effects.on,
+        "classes": len(effects.classes),
+        "images": int(effects.n.sum()),
+        "baseline": effects.baseline,
+        "baseline_runs": effects.baseline_runs,
+        "accuracy": words.points(effects.overall_before, signed=False),
+        "best": best,
+        "arms": [_arm(effects, a, "", status[a]) for a in range(len(effects.arms))],
+        "has_doses": len(figures.known_doses(effects)) > 1,
+        "generalizes": words.generalizes(effects),
+        "level": f"{100 * effects.method.level:g} %",
+        "method": words.assumptions(effects),
+        "left_out": effects.left_out,
+    }
+
+
+def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_]) -> dict[str, Any]:
+    interval = words.between(effects.overall_low[a], effects.overall_high[a])
+    return {
+        "name": figures.label(effects.arms[a]),
+        "shown": shown,
+        "dose": effects.dose[a],
+        "runs": effects.runs[a],
+        "headline": words.headline(effects, a),
+        "average": words.points(effects.overall[a]),
+        "interval": interval,
+        "overall": [None if np.isnan(x) else round(100 * float(x), 3) for x in
+                    (effects.overall[a], effects.overall_low[a], effects.overall_high[a])],
+        "tau": words.points(effects.tau[a], signed=False),
+        "tau_interval": words.between(effects.tau_low[a], effects.tau_high[a], signed=False),
+        "harmed": int((status == figures.HARMED).sum()),
+        "helped": int((status == figures.HELPED).sum()),
+        "unclear": int((status == figures.CANNOT_TELL).sum()),
+    }  # fmt: skip
+
+
+def _specs(effects: Effects) -> dict[str, Any]:
+    named, page = figures.named, figures.PAGE
+    doses = figures.known_doses(effects)
+    charts = {
+        "forest": figures.forest_chart(named("rows", "average"), page),
+        "heat": figures.heat_chart(named("rows"), page),
+        "worst": figures.worst_chart(named("rows"), page),
+    }
+    if len(doses) > 1:
+        sources = named("lines", "average", "here", "chosen", "marks", "labels")
+        charts["curves"] = figures.curves_chart(sources, doses, page)
+    return {name: chart.to_dict() for name, chart in charts.items()}

@@ -1,0 +1,189 @@
+"""Put the page together: template, style, scripts, data, and a policy that lets nothing else run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol
+
+from barnspider.effects import Effects
+from barnspider.errors import InputError
+from barnspider.files import write_whole
+
+SCRIPTS = ("data.js", "words.js", "charts.js", "table.js", "page.js")  # in this order, as one script
+
+
+class Judged(Protocol):
+    """What the page needs of a verdict: gate.Verdict has it."""
+
+    @property
+    def status(self) -> str:
+        """Return "pass", "fail" or "inconclusive"."""
+        ...
+
+    @property
+    def sentences(self) -> Sequence[str]:
+        """Return one sentence for each finding, worst first."""
+        ...
+
+
+def write_report(
+    path: str | Path,
+    effects: Effects | Mapping[str, Effects],
+    *,
+    verdict: Judged | None = None,
+    title: str | None = None,
+    story: Sequence[str] = (),
+    provenance: Mapping[str, object] | None = None,
+) -> Path:
+    """Write one self-contained HTML page about one study, or about several, each under its name.
+
+    Parameters
+    ----------
+    path
+        Where to write; the page appears whole or not at all.
+    effects
+        One study, or name -> study.
+    verdict
+        What a gate said; shown at the top.
+    title
+        The page's heading; by default "Who pays?" with the name of the images.
+    story
+        Plain sentences to show on top.
+    provenance
+        What was run: name -> anything that `str` turns into words.
+
+    Raises
+    ------
+    InputError
+        When there is no study, or a study has no arm beside its baseline or no class.
+    StoreError
+        When the file cannot be written.
+
+    Examples
+    --------
+    >>> write_report("report.html", effects, story=["One class paid for all."])  # doctest: +SKIP
+    """
+    studies = {"": effects} if isinstance(effects, Effects) else dict(effects)
+    _check(studies)
+    heading = title or _title(studies)
+    text = render(studies, verdict=verdict, title=heading, story=story, provenance=provenance or {})
+    # A lone surrogate is no text that a file can hold; the browser would show the same mark.
+    data = text.encode("utf-8", errors="replace")
+    return write_whole(Path(path), lambda file: file.write(data))
+
+
+def render(
+    studies: Mapping[str, Effects],
+    *,
+    verdict: Judged | None,
+    title: str,
+    story: Sequence[str],
+    provenance: Mapping[str, object],
+) -> str:
+    """Return the page as text."""
+    from barnspider.report import contents  # noqa: PLC0415  (loads Altair, which `import barnspider` must not)
+
+    style, app, bundle = asset("style.css"), _app(), _bundle()
+    data = {"studies": [contents.study(name, e, i) for i, (name, e) in enumerate(studies.items())]}
+    return _template().render(
+        title=title,
+        policy=_policy(scripts=(bundle, app), styles=(style,)),
+        style=_trusted(style),
+        bundle=_trusted(bundle),
+        app=_trusted(app),
+        notice=_trusted(asset("vega-license.txt")),
+        data=_trusted(for_script(data)),
+        studies=[contents.summary(name, e, i) for i, (name, e) in enumerate(studies.items())],
+        verdict=verdict,
+        story=list(story),
+        provenance=[(str(name), str(value)) for name, value in provenance.items()],
+    )
+
+
+def for_script(value: object) -> str:
+    """Return JSON that is inert inside a script element, whatever strings it holds.
+
+    Examples
+    --------
+    >>> for_script("</script>")
+    '"\\\\u003c/script\\\\u003e"'
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for mark in "<>&\u2028\u2029":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text
+
+
+@cache
+def asset(name: str) -> str:
+    """Return a file of this package as text with bare line feeds, as a browser hashes it."""
+    return resources.files("barnspider.report").joinpath(name).read_text("utf-8").replace("\r\n", "\n")
+
+
+def _check(studies: Mapping[str, Effects]) -> None:
+    if not studies:
+        raise InputError("effects={} has no study; expected Effects, or a mapping: name -> Effects")
+    for name, study in studies.items():
+        if not study.arms:
+            raise InputError(f"effects{f'[{name!r}]' if name else ''} has no arm beside the baseline; nothing to report")
+        if not study.classes:
+            raise InputError(f"effects{f'[{name!r}]' if name else ''} has no class; nothing to report")
+
+
+def _title(studies: Mapping[str, Effects]) -> str:
+    on = list(dict.fromkeys(study.on for study in studies.values() if study.on))
+    return "Who pays?" if not on else f"Who pays? {', '.join(on)}"
+
+
+def _app() -> str:
+    """Return our scripts as one, in a scope of its own."""
+    return '"use strict";\n(() => {\n' + "\n".join(asset(name) for name in SCRIPTS) + "\n})();\n"
+
+
+@cache
+def _bundle() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script that needs no network."""
+    import vl_convert  # noqa: PLC0415  (a large library; only a report needs it)
+
+    text = vl_convert.javascript_bundle().replace("\r\n", "\n")
+    # Both would end or hide the script element that carries it.
+    return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _policy(*, scripts: Sequence[str], styles: Sequence[str]) -> str:
+    """Return a Content-Security-Policy: these scripts, this style, and not one request."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src {' '.join(map(_hash, scripts))}",
+            f"style-src {' '.join(map(_hash, styles))}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _trusted(text: str) -> Any:
+    from markupsafe import Markup  # noqa: PLC0415
+
+    return Markup(text)  # noqa: S704  (our own files, and JSON that for_script has made inert)
+
+
+@cache
+def _template() -> Any:
+    import jinja2  # noqa: PLC0415
+
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(asset("page.html"))

@@ -1,0 +1,62 @@
+"""Where predictions come from: a store, or a table that somebody brings. One door for both."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from barnspider.errors import InputError, listing
+from barnspider.predictions import Predictions, concat
+from barnspider.store import Store
+from barnspider.tables import read_table
+
+
+def read_predictions(
+    source: str | Path, *, study: str | None = None, split: str = "test", paired: bool = False
+) -> Predictions:
+    """Read predictions from a store's folder or from a CSV, Parquet or npz file.
+
+    Parameters
+    ----------
+    study
+        Which study of the store; may be left out where there is only one.
+    split
+        "test" or "validation" images of the store.
+    paired
+        Say of a file that its runs of equal seed share their random numbers across arms; a store knows by itself.
+
+    Raises
+    ------
+    InputError, StoreError
+        When there is nothing to read, or it is not what it should be.
+    """
+    path = Path(source)
+    if path.is_dir():
+        store = Store.existing(path)
+        return store.load(store.study(study).cells, split)
+    if not path.exists():
+        raise InputError(f"{str(source)!r} does not exist; expected a store's folder or a CSV, Parquet or npz file")
+    if study is not None:
+        raise InputError(f"study={study!r} was given, but {str(source)!r} is a file; only a store holds studies")
+    return read_table(path, paired=paired)
+
+
+def read_two(base: str | Path, candidate: str | Path, *, paired: bool = False) -> tuple[Predictions, str]:
+    """Read two files of one arm each; return them together, and the name of the arm in the first."""
+    parts = [read_predictions(path, paired=paired) for path in (base, candidate)]
+    for path, part in zip((base, candidate), parts, strict=True):
+        if len(part.arms) != 1:
+            raise InputError(f"{str(path)!r} holds the arms {listing(part.arms)}; expected one, to compare two files")
+    names = [part.arms[0] for part in parts]
+    if names[0] == names[1]:
+        names = ["base", "candidate"]
+    renamed = [replace(part, arm=(name,) * len(part.arm)) for part, name in zip(parts, names, strict=True)]
+    return concat(renamed), names[0]
+
+
+def default_baseline(predictions: Predictions) -> str:
+    """Return the arm of dose 0; `InputError` when there is none and the baseline must be named."""
+    off = [arm for arm in predictions.arms if predictions.dose_of(arm) == 0]
+    if len(off) == 1:
+        return off[0]
+    raise InputError(f"no arm has dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}")

@@ -1,0 +1,58 @@
+"""One arm against the baseline: everything that is said about its classes, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from barnspider.stats.crossed import Arm, ByClass, contrast, pool, single
+from barnspider.stats.heterogeneity import Dependence, Shrunk, class_dependence, shrink
+from barnspider.stats.intervals import Interval, Over, Spread, share_interval, spread, t_interval
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What one arm does to C classes, and over all images.
+
+    Attributes
+    ----------
+    effect : Float[C], with `spread` and `interval`
+    overall : float, with `overall_interval` (arrays of one)
+    dependence : tau
+    shrunk : empirical-Bayes effects
+    """
+
+    effect: Floats
+    spread: Spread
+    interval: Interval
+    overall: float
+    overall_interval: Interval
+    dependence: Dependence
+    shrunk: Shrunk
+
+
+def compare(base: Arm, arm: Arm, layout: ByClass, *, over: Over, paired: bool, level: float) -> Comparison:
+    """Compare an arm with the baseline; `over` says what varies, `paired` whether row r is one seed in both."""
+    c = contrast(base, arm, layout, paired=paired)
+    s, whole = spread(c, over), pool(c)
+    dependence = class_dependence(c, over, level)
+    return Comparison(
+        effect=c.estimate,
+        spread=s,
+        interval=t_interval(c.estimate, s, level),
+        overall=float(whole.estimate[0]),
+        overall_interval=t_interval(whole.estimate, spread(whole, over), level),
+        dependence=dependence,
+        shrunk=shrink(c.estimate, s.variance, dependence.tau),
+    )
+
+
+def accuracy(arm: Arm, layout: ByClass, *, over: Over, level: float) -> tuple[Floats, Floats, Floats]:
+    """Return accuracy, low and high of each class in one arm: Float[C] each."""
+    c = single(arm, layout)
+    low, high = share_interval(c.estimate, c, spread(c, over), level)
+    return c.estimate, low, high

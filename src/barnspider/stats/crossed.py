@@ -1,0 +1,224 @@
+"""Runs x images, fully crossed, a binary answer in each cell: counts, variance components, standard errors.
+
+Radiology's multi-reader multi-case design with our runs as its readers and our images as its cases: Obuchowski &
+Rockette (1995), Gallas (2006), Hillis (2007). Everything is a closed form of integer counts, made in one pass over
+the answers, so that the order of runs and images cannot matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ByClass:
+    """Images in order of class.
+
+    Attributes
+    ----------
+    order : Int[N]
+        Positions of the images, class by class.
+    start : Int[P]
+        Where each class that has images begins in that order.
+    present : Int[P]
+        Those classes.
+    n : Int[C]
+        Images of each class, 0 for a class without images.
+    """
+
+    order: NDArray[np.intp]
+    start: NDArray[np.intp]
+    present: NDArray[np.intp]
+    n: Counts
+
+    def sum(self, values: NDArray[Any]) -> Counts:
+        """Add up values [..., N], already in order of class, within each class: Int[..., C]."""
+        out = np.zeros((*values.shape[:-1], len(self.n)), dtype=np.int64)
+        if len(self.present):
+            kind = np.int32 if values.dtype.itemsize < 4 else np.int64
+            out[..., self.present] = np.add.reduceat(values, self.start, axis=-1, dtype=kind)
+        return out
+
+
+def by_class(label: NDArray[np.integer[Any]], classes: int) -> ByClass:
+    """Sort images by class, once.
+
+    Examples
+    --------
+    >>> by_class(np.array([2, 0, 2]), 3).n.tolist()
+    [1, 0, 2]
+    """
+    n = np.bincount(label, minlength=classes).astype(np.int64)
+    present = np.flatnonzero(n)
+    start = (np.cumsum(n) - n)[present]
+    return ByClass(np.argsort(label, kind="stable"), start, present, n)
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """Counts of one arm with J runs.
+
+    Attributes
+    ----------
+    answers : UInt8[J, N]
+        1 where the answer is right; images in order of class.
+    per_image : Int[N]
+        How many runs were right on each image.
+    per_run : Int[J, C]
+        How many images each run had right.
+    """
+
+    answers: NDArray[np.uint8]
+    per_image: NDArray[np.int32]
+    per_run: Counts
+
+    @property
+    def runs(self) -> int:
+        """How many runs."""
+        return len(self.per_run)
+
+
+def count(right: NDArray[np.bool_], layout: ByClass) -> Arm:
+    """Count right answers, Bool[J, N], by image and by run and class."""
+    answers = np.take(right, layout.order, axis=1).view(np.uint8)
+    return Arm(answers, answers.sum(axis=0, dtype=np.int32), layout.sum(answers))
+
+
+@dataclass(frozen=True, eq=False)
+class RunPart:
+    """How much the runs of one series scatter: one arm, or the differences of two paired arms.
+
+    Attributes
+    ----------
+    runs : how many
+    between : Float[C]
+        Variance, over runs, of a run's mean over the class's images.
+    within : Float[C]
+        The part of it that other images would bring: residual mean square / n. Zero where n < 2.
+    means : Float[J, C]
+        The series itself.
+    """
+
+    runs: int
+    between: Floats
+    within: Floats
+    means: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """An arm against the baseline (or an arm alone), per class: an estimate and its mean squares.
+
+    Attributes
+    ----------
+    n : Int[C]
+    estimate : Float[C]
+        Difference of mean accuracies, or accuracy; NaN for a class without images.
+    image_var : Float[C]
+        S2, the variance over images of the images' own means or differences; NaN where n < 2.
+    binomial : Float[C]
+        p (1 - p), p pooled over the arms with one image right and one wrong added: what an image could scatter.
+    parts : independent series of runs
+    """
+
+    n: Counts
+    estimate: Floats
+    image_var: Floats
+    binomial: Floats
+    parts: tuple[RunPart, ...]
+
+
+def single(arm: Arm, layout: ByClass) -> Contrast:
+    """Describe the accuracy of one arm, class by class."""
+    return _contrast(layout, arm, None, paired=False)
+
+
+def contrast(base: Arm, arm: Arm, layout: ByClass, *, paired: bool) -> Contrast:
+    """Describe the change from one arm to another, class by class.
+
+    With `paired`, row r of both arms is the same seed, and the runs scatter as their differences do.
+    """
+    return _contrast(layout, arm, base, paired=paired)
+
+
+def _contrast(layout: ByClass, arm: Arm, base: Arm | None, *, paired: bool) -> Contrast:
+    n = layout.n.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if base is None:
+            estimate, image_var = _image_moments(arm.per_image, arm.runs, layout)
+            pooled, parts = estimate, (_own_part(arm, layout),)
+        else:
+            # k1 J0 - k0 J1 is an integer, J1 J0 times the difference of an image's two means.
+            scaled = arm.per_image * np.int32(base.runs) - base.per_image * np.int32(arm.runs)
+            estimate, image_var = _image_moments(scaled, arm.runs * base.runs, layout)
+            pooled = (arm.per_run.mean(axis=0) + base.per_run.mean(axis=0)) / (2 * n)
+            parts = (
+                (_paired_part(base, arm, layout),) if paired else (_own_part(base, layout), _own_part(arm, layout))
+            )
+        p = np.where(n > 0, (n * pooled + 1) / (n + 2), 0.5)
+    return Contrast(layout.n, estimate, image_var, p * (1 - p), parts)
+
+
+def _image_moments(values: NDArray[np.int32], scale: int, layout: ByClass) -> tuple[Floats, Floats]:
+    """Return mean and variance over images of values / scale. Whole numbers stay exact up to the last division."""
+    n = layout.n.astype(np.float64)
+    total = layout.sum(values).astype(np.float64)
+    square = layout.sum(values.astype(np.int64) ** 2).astype(np.float64)
+    variance = np.where(layout.n > 1, (n * square - total**2) / (n * (n - 1)), np.nan)
+    return total / n / scale, np.maximum(variance, 0) / scale**2
+
+
+def _own_part(arm: Arm, layout: ByClass) -> RunPart:
+    """Two-way ANOVA of one arm: x**2 is x, so the total sum of squares is the number of right answers."""
+    return _part(layout, arm.per_run, arm.per_run.sum(axis=0), arm.per_image)
+
+
+def _paired_part(base: Arm, arm: Arm, layout: ByClass) -> RunPart:
+    """Two-way ANOVA of the differences: a difference's square is 1 where exactly one of the pair is right."""
+    differ = np.bitwise_xor(base.answers, arm.answers).sum(axis=0, dtype=np.int32)
+    return _part(layout, arm.per_run - base.per_run, layout.sum(differ), arm.per_image - base.per_image)
+
+
+def _part(layout: ByClass, per_run: Counts, squares: Counts, per_image: NDArray[np.int32]) -> RunPart:
+    n, runs = layout.n.astype(np.float64), len(per_run)
+    total2 = per_run.sum(axis=0).astype(np.float64) ** 2
+    runs2 = runs * (per_run**2).sum(axis=0).astype(np.float64)
+    images2 = n * layout.sum(per_image.astype(np.int64) ** 2)
+    residual = np.maximum(n * runs * squares - runs2 - images2 + total2, 0) / (n * runs)
+    cells = (runs - 1) * (n - 1)
+    between = (runs2 - total2) / (n**2 * runs * max(runs - 1, 1))
+    within = np.where(cells > 0, residual / np.maximum(cells, 1) / n, 0.0)
+    return RunPart(runs, between, within, per_run / n)
+
+
+def pool(c: Contrast) -> Contrast:
+    """Describe the same estimate over all images: one "class" of N images, stratified by class.
+
+    Classes count by their images. They are fixed, so that differences between them are no noise; a class with a
+    single image lends its squared distance from the whole instead of a variance it cannot have.
+    """
+    n = c.n.astype(np.float64)
+    weight, some = n / max(n.sum(), 1.0), c.n > 0
+    estimate = float(np.sum(weight[some] * c.estimate[some])) if some.any() else np.nan
+    own = np.where(c.n > 1, c.image_var, (c.estimate - estimate) ** 2)
+    return Contrast(
+        n=np.array([c.n.sum()]),
+        estimate=np.array([estimate]),
+        image_var=np.array([np.sum(weight[some] * own[some]) if c.n.sum() > 1 else np.nan]),
+        binomial=np.array([np.sum(weight[some] * c.binomial[some]) if some.any() else 0.25]),
+        parts=tuple(_pool_part(part, weight, some) for part in c.parts),
+    )
+
+
+def _pool_part(part: RunPart, weight: Floats, some: NDArray[np.bool_]) -> RunPart:
+    means = part.means[:, some] @ weight[some]
+    between = float(np.var(means, ddof=1)) if part.runs > 1 else 0.0
+    within = float(np.sum(weight[some] ** 2 * part.within[some]))
+    return RunPart(part.runs, np.array([between]), np.array([within]), means[:, None])

@@ -1,0 +1,394 @@
+"""Store: one folder of write-once run folders. A run is there whole, with its sums, or not at all.
+
+    barnspider.json                 the format's version
+    studies/<identity>/0001.json    what was planned: the sweep and its cells (arm, dose, seed, key)
+    images/<fingerprint>/           the images that answers are about: labels, ids, class names
+    runs/<key>/                     one run, sealed: run.json, test.npz, validation.npz, and `seal`, the sum of run.json
+    claims/<key>                    who is training a run right now; a hint that saves work, never the truth
+    set-aside/                      runs that were found damaged
+
+A run is sealed by renaming a finished folder: who comes first wins, and a torn folder cannot exist.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import secrets
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from barnspider.convert import Ints
+from barnspider.errors import InputError, StoreError, listing, pick
+from barnspider.files import cannot_write, sha256, sync_folder, write_whole
+from barnspider.predictions import LeftOut, Predictions
+
+FORMAT = 1
+SPLITS = ("test", "validation")
+
+
+class Planned(Protocol):
+    """A run as a store sees it: where it belongs, and the key under which its answers are kept."""
+
+    @property
+    def arm(self) -> str: ...
+    @property
+    def dose(self) -> float | None: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A planned run, as it was written down in the store."""
+
+    arm: str
+    dose: float | None
+    seed: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """What was planned: cells of one sweep. `sweep` is the laboratory's own description of it."""
+
+    identity: str
+    cells: tuple[Cell, ...]
+    sweep: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """The images of one split that runs answer: Int[N] labels and Str[N] ids."""
+
+    label: Ints
+    sample: NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """One run's answers to one split: Int[N] classes and Float[N] probabilities of the true class."""
+
+    guess: Ints
+    p_label: NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run leaves behind. A diverged run has no answers, and says so."""
+
+    status: str
+    fingerprint: str
+    answers: Mapping[str, Answers]
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of sealed runs. Nothing is written before the first `write` or `plan`.
+
+    Raises
+    ------
+    StoreError
+        When the folder is a file, holds something else, or was written by a newer version.
+    """
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
+        marker = self.root / "barnspider.json"
+        if marker.exists():
+            _check_format(marker)
+        elif self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
+            raise StoreError(
+                f"{str(self.root)!r} is no store; expected an empty or new folder, or one made by barnspider"
+            )
+
+    @classmethod
+    def existing(cls, root: str | Path) -> Store:
+        """Open a store that must be there already; `StoreError` when it is not."""
+        store = cls(Path(root))
+        if not (store.root / "barnspider.json").exists():
+            raise StoreError(f"{str(root)!r} is no store: there is no barnspider.json; make one with `barnspider run`")
+        return store
+
+    # -- what was planned ------------------------------------------------------------------------------------
+
+    def plan(self, identity: str, runs: Sequence[Planned], sweep: Mapping[str, Any]) -> Study:
+        """Write down what shall be trained; a plan that is already the latest is not written again."""
+        self._create()
+        cells = tuple(Cell(r.arm, r.dose, r.seed, r.key) for r in runs)
+        folder = self.root / "studies" / slug(identity)
+        plans = sorted(folder.glob("[0-9]*.json"))
+        document = {
+            "identity": identity, "sweep": dict(sweep), "cells": [vars(c) for c in cells],
+        }  # fmt: skip
+        if not plans or _read_json(plans[-1]) != json.loads(json.dumps(document)):
+            write_whole(folder / f"{len(plans) + 1:04d}.json", lambda file: file.write(_json(document)))
+        return Study(identity, cells, sweep)
+
+    def studies(self) -> tuple[str, ...]:
+        """Return the identities of the studies that were planned here."""
+        return tuple(sorted(_read_json(plan)["identity"] for plan in self.root.glob("studies/*/0001.json")))
+
+    def study(self, name: str | None = None) -> Study:
+        """Return the latest plan of a study, and all that was sealed of its earlier plans.
+
+        `name` is its identity or the part before the hash; it may be left out where there is only one study.
+        """
+        identity = self._identity(name)
+        plans = [_read_json(p) for p in sorted((self.root / "studies" / slug(identity)).glob("[0-9]*.json"))]
+        latest = plans[-1]
+        cells = [Cell(**c) for c in latest["cells"]]
+        known = {cell.key for cell in cells}
+        for plan in plans[-2::-1]:
+            older = [Cell(**c) for c in plan["cells"] if c["key"] not in known and self._has(c["key"])]
+            known |= {cell.key for cell in older}
+            cells += older
+        return Study(identity, tuple(cells), latest["sweep"])
+
+    def _identity(self, name: str | None) -> str:
+        known = self.studies()
+        if name is None and len(known) == 1:
+            return known[0]
+        if name is None:
+            raise InputError(
+                f"{str(self.root)!r} holds {len(known)} studies; choose one: {listing(known) or 'none yet'}"
+            )
+        matches = [identity for identity in known if identity.rpartition("-")[0] == name]
+        if len(matches) > 1:
+            raise InputError(f"study={name!r} has several recipes; choose one: {listing(matches)}")
+        return matches[0] if matches else pick("study", name, known)
+
+    # -- which images ----------------------------------------------------------------------------------------
+
+    def describe_images(
+        self, fingerprint: str, classes: Sequence[str], name: str, splits: Mapping[str, Images]
+    ) -> None:
+        """Write down, once, the labels, ids and class names of the images that runs will answer."""
+        self._create()
+        folder = self.root / "images" / slug(fingerprint)
+        about = {"name": name, "classes": list(classes), "splits": list(splits)}
+        if _is_readable(folder, about):
+            return
+        for split, images in splits.items():
+            arrays = {"label": images.label, "sample": images.sample}
+            write_whole(folder / f"{split}.npz", lambda file, a=arrays: np.savez_compressed(file, **a))  # pyright: ignore
+        write_whole(folder / "about.json", lambda file: file.write(_json(about)))
+
+    # -- runs ------------------------------------------------------------------------------------------------
+
+    def missing(self, runs: Iterable[Planned]) -> list[Planned]:
+        """Return the runs that are not sealed; a damaged one is set aside and counts as missing."""
+        return [run for run in runs if not self._is_sound(run.key)]
+
+    def write(self, key: str, result: Result) -> bool:
+        """Seal a run. False when somebody else sealed it first: then theirs stays, and ours is dropped.
+
+        Raises
+        ------
+        StoreError
+            When the disk is full or the folder cannot be written; nothing half-written stays.
+        """
+        self._create()
+        building = self.root / "building" / f"{key}-{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            building.mkdir(parents=True)
+            for split, answers in result.answers.items():
+                arrays = {"guess": answers.guess, "p_label": answers.p_label.astype(np.float16)}
+                write_whole(building / f"{split}.npz", lambda file, a=arrays: np.savez_compressed(file, **a))  # pyright: ignore
+            self._write_document(building, key, result)
+            return _move_first(building, self.root / "runs" / key)
+        except OSError as error:
+            raise StoreError(cannot_write(self.root, error)) from error
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+    def _write_document(self, building: Path, key: str, result: Result) -> None:
+        document = {
+            "key": key, "status": result.status, "fingerprint": result.fingerprint, **result.about,
+            "files": {file.name: sha256(file) for file in sorted(building.iterdir())},
+        }  # fmt: skip
+        write_whole(building / "run.json", lambda file: file.write(_json(document)))
+        sum_ = sha256(building / "run.json")
+        write_whole(building / "seal", lambda file: file.write(sum_.encode()))
+
+    def document(self, key: str) -> dict[str, Any] | None:
+        """Return a sealed run's document, or None when there is no such run.
+
+        Raises
+        ------
+        StoreError
+            When the run is there but its sums are wrong.
+        """
+        folder = self.root / "runs" / slug(key)
+        if not folder.exists():
+            return None
+        try:
+            if sha256(folder / "run.json") != (folder / "seal").read_text("ascii"):
+                raise StoreError(f"run {key} is damaged: run.json does not match its seal")
+            document = _read_json(folder / "run.json")
+            for name, sum_ in document["files"].items():
+                if sha256(folder / name) != sum_:
+                    raise StoreError(f"run {key} is damaged: {name} does not match its sum")
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"run {key} is damaged: {error}") from error
+        return document
+
+    def _has(self, key: str) -> bool:
+        return (self.root / "runs" / slug(key)).exists()
+
+    def _is_sound(self, key: str) -> bool:
+        try:
+            return self.document(key) is not None
+        except StoreError:
+            place = self.root / "set-aside" / f"{key}-{secrets.token_hex(4)}"
+            place.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # another worker has just set it aside
+                (self.root / "runs" / key).rename(place)
+            return False
+
+    # -- answers ---------------------------------------------------------------------------------------------
+
+    def load(self, runs: Iterable[Planned], split: str = "test") -> Predictions:
+        """Return the answers of these runs to one split; runs that have none are listed in `left_out`.
+
+        Raises
+        ------
+        StoreError
+            When no run has answers, or runs answered different images.
+        """
+        pick("split", split, SPLITS)
+        there: list[tuple[Planned, dict[str, Any]]] = []
+        left_out: list[LeftOut] = []
+        for run in runs:
+            document, why = self._readable(run)
+            if document is None:
+                left_out.append(LeftOut(run.arm, run.seed, why))
+            else:
+                there.append((run, document))
+        if not there:
+            raise StoreError(f"{str(self.root)!r} has no finished run of this study; train with `barnspider run`")
+        return self._stack(there, tuple(left_out), split)
+
+    def _readable(self, run: Planned) -> tuple[dict[str, Any] | None, str]:
+        try:
+            document = self.document(run.key)
+        except StoreError:
+            return None, "damaged"
+        if document is None:
+            return None, "missing"
+        return (document, "") if document["status"] == "done" else (None, document["status"])
+
+    def _stack(
+        self, there: Sequence[tuple[Planned, dict[str, Any]]], left_out: tuple[LeftOut, ...], split: str
+    ) -> Predictions:
+        fingerprints = sorted({document["fingerprint"] for _, document in there})
+        if len(fingerprints) > 1:
+            raise StoreError(f"runs of this study saw different data ({listing(fingerprints)}); use one store for each")
+        images = self.root / "images" / slug(fingerprints[0])
+        about, known = _read_json(images / "about.json"), _read_npz(images / f"{split}.npz")
+        answers = [_read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
+        return Predictions(
+            guess=np.stack([a["guess"] for a in answers]),
+            p_label=np.stack([a["p_label"] for a in answers]).astype(np.float32),
+            label=known["label"],
+            sample=known["sample"],
+            classes=tuple(about["classes"]),
+            arm=tuple(run.arm for run, _ in there),
+            seed=tuple(run.seed for run, _ in there),
+            dose=tuple(run.dose for run, _ in there),
+            on=f"{about['name']}/{split}",
+            paired=True,
+            left_out=left_out,
+        )
+
+    def _create(self) -> None:
+        marker = self.root / "barnspider.json"
+        if not marker.exists():
+            write_whole(marker, lambda file: file.write(_json({"format": FORMAT})))
+        try:
+            for name in ("runs", "building", "claims", "studies", "images"):
+                (self.root / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise StoreError(cannot_write(self.root, error)) from error
+
+
+def slug(name: str) -> str:
+    """Return a name that is safe as one file name on every system.
+
+    Examples
+    --------
+    >>> slug("../x")
+    '_.._x'
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip() or "_"
+    return ("_" + plain if plain.startswith(".") else plain)[:120]
+
+
+def _move_first(building: Path, place: Path) -> bool:
+    """Rename a finished folder to its place; False when the place is taken."""
+    sync_folder(building)
+    try:
+        building.rename(place)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    sync_folder(place.parent)
+    return True
+
+
+def _check_format(marker: Path) -> None:
+    found = _read_json(marker).get("format")
+    if not isinstance(found, int):
+        raise StoreError(f"{str(marker)!r} has format {found!r}; expected a whole number: this is no store")
+    if found > FORMAT:
+        raise StoreError(
+            f"{str(marker.parent)!r} was written by a newer barnspider (format {found}); update barnspider"
+        )
+
+
+def _is_readable(images: Path, about: Mapping[str, Any]) -> bool:
+    """Whether the images are described already, by files that can be read."""
+    if not (images / "about.json").exists():
+        return False
+    try:
+        for split in about["splits"]:
+            _read_npz(images / f"{split}.npz")
+        return _read_json(images / "about.json") == about
+    except StoreError:
+        return False
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -1,0 +1,86 @@
+"""Numbers -> words: one way to print points, intervals, tables and sentences, for all that prints."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+
+
+def points(x: float, *, sign: bool = True) -> str:
+    """Return a proportion as points: 0.0123 is "+1.2".
+
+    Examples
+    --------
+    >>> points(0.0123), points(-0.0004), points(float("nan"))
+    ('+1.2', '0.0', 'unknown')
+    """
+    if math.isnan(x):
+        return "unknown"
+    text = f"{100 * x:+.1f}" if sign else f"{100 * x:.1f}"
+    return text[1:] if text in {"+0.0", "-0.0"} else text
+
+
+def percent(x: float) -> str:
+    """Return a proportion as per cent: 0.852 is "85.2 %"."""
+    return "unknown" if math.isnan(x) else f"{100 * x:.1f} %"
+
+
+def between(low: float, high: float) -> str:
+    """Return "0.9 to 1.5" in points, with signs where the two differ in sign or are negative.
+
+    Examples
+    --------
+    >>> between(0.009, 0.015), between(-0.02, 0.015)
+    ('0.9 to 1.5', '-2.0 to +1.5')
+    """
+    sign = not low >= 0
+    return f"{points(low, sign=sign)} to {points(high, sign=sign)}"
+
+
+def chance(p: float) -> str:
+    """Return a p- or q-value: "0.003", or "< 0.001"."""
+    return "unknown" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def lost_or_gained(x: float) -> str:
+    """Return "lost 8.4 points", "gained 1.0 points" or "did not change"."""
+    size = points(abs(x), sign=False)
+    return "did not change" if size == "0.0" else f"{'lost' if x < 0 else 'gained'} {size} points"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 run", "2 runs", "1,000 classes".
+
+    Examples
+    --------
+    >>> counted(1, "run"), counted(1000, "class")
+    ('1 run', '1,000 classes')
+    """
+    plural = thing + ("es" if thing.endswith("s") else "s")
+    return f"{number:,} {thing if number == 1 else plural}"
+
+
+def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return an aligned table: the first column to the left, the others to the right.
+
+    Examples
+    --------
+    >>> print(text_table(["class", "effect"], [["cat", "-1.0"], ["barn spider", "+2.5"]]))
+    class        effect
+    cat            -1.0
+    barn spider    +2.5
+    """
+    lines = [list(head), *(list(row) for row in rows)]
+    width = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, width, strict=True)))
+        for line in lines
+    )
+
+
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the same table as HTML; every cell is escaped."""
+    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

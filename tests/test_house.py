@@ -1,0 +1,130 @@
+"""The house keeps its laws: imports point down, no cycles, torch only in the laboratory, public names as listed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import barnspider
+
+SRC = Path(barnspider.__file__).parent
+ROOMS = {
+    ".".join(path.relative_to(SRC.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in SRC.rglob("*.py")
+}
+
+# A room may import from rooms on lower floors only, and from its own package (report, stats, lab) without cycles.
+FLOORS = [
+    {"stats", "errors", "words"},
+    {"files", "names", "convert"},
+    {"predictions"},
+    {"store", "tables", "simulate", "effects", "flows", "progress"},
+    {"sources", "gate", "prescribe", "story", "figures"},
+    {"report", "lab"},
+    {"demo"},
+    {"cli"},
+]
+LAB_MAY_USE = {"errors", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
+TORCH_ROOMS = {"augment", "nets", "train"}
+
+
+def imports(module: str) -> set[str]:
+    """Every module that a file names in an import, also inside functions and under TYPE_CHECKING."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(ROOMS[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{module}: relative import"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def ours(module: str) -> set[str]:
+    return {name for name in imports(module) if name in ROOMS and name not in {module, "barnspider"}}
+
+
+def room(module: str) -> str:
+    return module.removeprefix("barnspider").strip(".").split(".")[0]
+
+
+def floor(name: str) -> int:
+    return next(i for i, rooms in enumerate(FLOORS) if name in rooms)
+
+
+@pytest.mark.parametrize("module", sorted(ROOMS.keys() - {"barnspider"}))
+def test_every_room_has_a_floor(module):
+    assert any(room(module) in rooms for rooms in FLOORS), f"{module}: say in FLOORS where it belongs"
+
+
+def level_names(module: str) -> str:
+    return f"{room(module)} (floor {floor(room(module))})"
+
+
+@pytest.mark.parametrize("module", sorted(ROOMS.keys() - {"barnspider"}))
+def test_imports_point_down(module):
+    for used in ours(module):
+        same_package = room(used) == room(module)
+        lower = floor(room(used)) < floor(room(module))
+        same_floor_leaf = floor(room(used)) == floor(room(module))
+        assert same_package or lower or same_floor_leaf, f"{level_names(module)} imports {level_names(used)}"
+
+
+def test_there_are_no_cycles():
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join([*path, module])
+        if module not in done:
+            for used in ours(module):
+                visit(used, (*path, module))
+            done.add(module)
+
+    for module in ROOMS:
+        if module != "barnspider":
+            visit(module, ())
+
+
+@pytest.mark.parametrize("module", sorted(m for m in ROOMS if room(m) == "stats"))
+def test_statistics_know_nothing_of_ours(module):
+    assert {room(used) for used in ours(module)} <= {"stats"}
+    outside = {name.split(".")[0] for name in imports(module)} - set(sys.stdlib_module_names)
+    assert outside <= {"numpy", "scipy", "barnspider"}
+
+
+@pytest.mark.parametrize("module", sorted(m for m in ROOMS if room(m) == "lab"))
+def test_the_laboratory_uses_little_of_the_left_wing(module):
+    assert {room(used) for used in ours(module)} <= LAB_MAY_USE
+
+
+@pytest.mark.parametrize("module", sorted(ROOMS))
+def test_only_some_rooms_of_the_laboratory_import_torch(module):
+    uses = any(name.split(".")[0] == "torch" for name in imports(module))
+    assert not uses or module.split(".")[-1] in TORCH_ROOMS
+
+
+@pytest.mark.parametrize("module", sorted(ROOMS))
+def test_rooms_have_good_names(module):
+    assert not set(module.split(".")) & {"utils", "common", "helpers", "base", "manager"}
+
+
+def modules_after(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_import_is_light():
+    loaded = modules_after("import barnspider")
+    assert not loaded & {"torch", "altair", "vl_convert", "jinja2", "polars", "typer", "scipy.stats", "pandas"}
+
+
+def test_the_laboratory_plans_without_torch():
+    assert "torch" not in modules_after("import barnspider.lab, barnspider.lab.run, barnspider.lab.study")
+
+
+def test_public_names_are_there_and_documented():
+    for name in barnspider.__all__:
+        assert getattr(barnspider, name).__doc__, name
