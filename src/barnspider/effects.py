@@ -2,105 +2,196 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.predictions import LeftOut
+from barnspider import words
+from barnspider.errors import InputError, listing, pick
+from barnspider.outcome import Effects, Floats, Generalizes, Method
+from barnspider.predictions import Predictions
+from barnspider.stats.compare import Comparison, accuracy, compare
+from barnspider.stats.crossed import Arm, ByClass, by_class, count
+from barnspider.stats.multiplicity import benjamini_hochberg
 
-Floats = NDArray[np.float64]
-Generalizes = Literal["images and runs", "images", "runs"]
+__all__ = ["Effects", "Floats", "Generalizes", "Method", "estimate"]
 
 
-@dataclass(frozen=True)
-class Method:
-    """How the intervals were made: part of every result, so that nobody has to guess.
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    return tuple((name, version(name)) for name in ("barnspider", "numpy", "scipy"))
 
-    Attributes
+
+def estimate(
+    preds: Predictions,
+    baseline: str | float,
+    *,
+    level: float = 0.95,
+    generalize_to: Literal["auto", "images and runs", "images", "runs"] = "auto",
+    arms: Sequence[str] | None = None,
+) -> Effects:
+    """Estimate what every arm does to every class, with intervals, against one baseline.
+
+    Parameters
     ----------
-    level : confidence level of every interval, 0.95 by default
-    generalizes_to : "images and runs", "images" (these models, not the recipe) or "runs" (this very test set)
-    paired : whether runs of equal seed share their random numbers, so that the run component is that of differences
-    degrees_of_freedom : the rule, in words
-    multiplicity : the correction behind `q`, in words
-    versions : barnspider, numpy, scipy
+    baseline
+        An arm's name, or its dose.
+    level
+        Of every interval, strictly between 0.5 and 1. A class is harmed or helped when q < 1 - level.
+    generalize_to
+        What may differ next time: "images and runs", "images" (these very models) or "runs" (this very test set).
+        "auto" is images and runs where both arms have two runs or more, and images otherwise.
+    arms
+        Which arms to compare with the baseline; by default all others.
+
+    Raises
+    ------
+    InputError
+        When there is no such arm or dose, nothing to compare, or a single run is to be generalized from.
+
+    Examples
+    --------
+    >>> from barnspider.simulate import simulate
+    >>> sim = simulate(classes=3, images=200, runs=4, effect=[-0.3, 0.0, 0.1], seed=1)
+    >>> effects = estimate(sim.predictions, baseline="baseline")
+    >>> effects.harmed.tolist()
+    [[True, False, False]]
+    >>> print(effects.sentence("arm 1", "class 0")[:52])
+    Class 'class 0' lost 31.4 points, from 81.2 % to 49.
     """
+    base = _baseline(preds, baseline)
+    names = tuple(arms) if arms is not None else tuple(a for a in preds.arms if a != base)
+    _check(preds, base, names, level)
+    wanted = pick("generalize_to", generalize_to, ("auto", "images and runs", "images", "runs"))
+    over: tuple[Generalizes, ...] = tuple(_generalizes(preds, base, arm, wanted) for arm in names)
+    layout = by_class(preds.label, len(preds.classes))
+    right = preds.correct()
+    counts = {arm: count(right[_by_seed(preds, arm)], layout) for arm in dict.fromkeys((base, *names))}
+    compared = [
+        compare(counts[base], counts[arm], layout, over=o, paired=_is_paired(preds, base, arm), level=level)
+        for arm, o in zip(names, over, strict=True)
+    ]
+    return _assemble(preds, base, names, over, layout, counts, compared, level)
 
-    level: float
-    generalizes_to: Generalizes
-    paired: bool
-    degrees_of_freedom: str
-    multiplicity: str
-    versions: tuple[tuple[str, str], ...]
+
+def _baseline(preds: Predictions, baseline: str | float) -> str:
+    if isinstance(baseline, str):
+        return pick("baseline", baseline, preds.arms)
+    doses = {arm: preds.dose_of(arm) for arm in preds.arms}
+    same = [arm for arm, dose in doses.items() if dose is not None and dose == baseline]
+    if len(same) != 1:
+        known = listing(f"{arm!r}: {dose}" for arm, dose in doses.items())
+        raise InputError(f"baseline={baseline!r} is the dose of {len(same)} arms; expected of one. Doses are {known}")
+    return same[0]
 
 
-@dataclass(frozen=True, eq=False)
-class Effects:
-    """Change of each class's accuracy from the baseline arm to each other arm. A arms, C classes.
+def _check(preds: Predictions, base: str, names: tuple[str, ...], level: float) -> None:
+    if not 0.5 < level < 1:
+        raise InputError(f"level={level!r}; expected above 0.5 and below 1, such as 0.95")
+    for arm in names:
+        pick("arm", arm, preds.arms)
+    if base in names:
+        raise InputError(f"arms holds the baseline {base!r}; expected other arms")
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"arms={names!r} with baseline={base!r}; expected one other arm or more, each once")
 
-    All accuracies and effects are proportions (0.02 is two points). Where nothing can be said (a class without
-    images), numbers are NaN and `known` is False: every renderer says "cannot tell", none prints NaN.
 
-    Attributes
-    ----------
-    classes, arms, baseline : names; `arms` leaves the baseline out
-    n : Int[C]
-        Images of each class.
-    before, before_low, before_high : Float[C]
-        Accuracy of each class in the baseline arm, and its interval.
-    after, effect, low, high, se, df, p, q : Float[A, C]
-        Accuracy in the arm; change from the baseline; its interval, standard error, degrees of freedom, p-value and
-        Benjamini-Hochberg q-value over all classes and arms.
-    shrunk, prob_harm : Float[A, C]
-        Empirical-Bayes effect and the probability that the true effect is below zero.
-    known : Bool[A, C]
-        False where there is no evidence.
-    overall, overall_low, overall_high, overall_p : Float[A]
-        The same change over all images.
-    overall_before : float
-        Accuracy over all images in the baseline arm.
-    tau, tau_low, tau_high, tau_p : Float[A]
-        Class dependence: standard deviation of the true effects, its interval, and the p-value of "all alike".
-    dose, baseline_dose : the doses, None where unknown or one per class
-    runs, baseline_runs : how many runs each arm has
-    left_out : runs that are missing here, and why
-    on : which images
-    method : how all this was computed
-    """
+def _generalizes(preds: Predictions, base: str, arm: str, wanted: str) -> Generalizes:
+    runs = {name: len(preds.rows(name)) for name in (base, arm)}
+    if wanted == "auto":
+        return "images and runs" if min(runs.values()) > 1 else "images"
+    if wanted != "images" and min(runs.values()) < 2:
+        few = min(runs, key=lambda name: runs[name])
+        raise InputError(
+            f"generalize_to={wanted!r}, but arm {few!r} has one run, which tells nothing about runs;"
+            " expected two runs or more in every arm, or generalize_to='images'"
+        )
+    return "images" if wanted == "images" else "runs" if wanted == "runs" else "images and runs"
 
-    classes: tuple[str, ...]
-    arms: tuple[str, ...]
-    baseline: str
-    n: NDArray[np.int64]
-    before: Floats
-    before_low: Floats
-    before_high: Floats
-    after: Floats
-    effect: Floats
-    low: Floats
-    high: Floats
-    se: Floats
-    df: Floats
-    p: Floats
-    q: Floats
-    shrunk: Floats
-    prob_harm: Floats
-    known: NDArray[np.bool_]
-    overall_before: float
-    overall: Floats
-    overall_low: Floats
-    overall_high: Floats
-    overall_p: Floats
-    tau: Floats
-    tau_low: Floats
-    tau_high: Floats
-    tau_p: Floats
-    dose: tuple[float | None, ...]
-    baseline_dose: float | None
-    runs: tuple[int, ...]
-    baseline_runs: int
-    left_out: tuple[LeftOut, ...]
-    on: str
-    method: Method
+
+def _by_seed(preds: Predictions, arm: str) -> NDArray[np.intp]:
+    rows = preds.rows(arm)
+    return rows[np.argsort([preds.seed[r] for r in rows], kind="stable")]
+
+
+def _is_paired(preds: Predictions, base: str, arm: str) -> bool:
+    """Pair where the design says so and every run has its partner."""
+    seeds = [sorted(preds.seed[r] for r in preds.rows(name)) for name in (base, arm)]
+    return preds.paired and seeds[0] == seeds[1]
+
+
+def _assemble(
+    preds: Predictions,
+    base: str,
+    names: tuple[str, ...],
+    over: tuple[Generalizes, ...],
+    layout: ByClass,
+    counts: dict[str, Arm],
+    compared: list[Comparison],
+    level: float,
+) -> Effects:
+    before_over: Generalizes = over[0] if len(set(over)) == 1 else _generalizes(preds, base, base, "auto")
+    before, before_low, before_high = accuracy(counts[base], layout, over=before_over, level=level)
+    some = layout.n > 0
+    known = np.broadcast_to(some, (len(names), len(some)))
+    p = np.stack([x.interval.p for x in compared])
+    with np.errstate(invalid="ignore"):
+        after = np.stack([counts[a].per_run.sum(axis=0) / (layout.n * counts[a].runs) for a in names])
+
+    def stack(values: list[Any]) -> Floats:
+        return np.where(known, np.stack(values), np.nan)
+
+    return Effects(
+        classes=preds.classes,
+        arms=names,
+        baseline=base,
+        n=layout.n,
+        before=np.where(some, before, np.nan),
+        before_low=np.where(some, before_low, np.nan),
+        before_high=np.where(some, before_high, np.nan),
+        after=after,
+        effect=stack([x.effect for x in compared]),
+        low=stack([x.interval.low for x in compared]),
+        high=stack([x.interval.high for x in compared]),
+        se=stack([np.sqrt(x.spread.variance) for x in compared]),
+        df=stack([x.spread.df for x in compared]),
+        p=stack(list(p)),
+        q=stack(list(benjamini_hochberg(p, known))),
+        shrunk=stack([x.shrunk.mean for x in compared]),
+        prob_harm=stack([x.shrunk.prob_harm for x in compared]),
+        known=known,
+        overall_before=float(counts[base].per_run.sum() / max(layout.n.sum() * counts[base].runs, 1)),
+        overall=np.array([x.overall for x in compared]),
+        overall_low=np.array([x.overall_interval.low[0] for x in compared]),
+        overall_high=np.array([x.overall_interval.high[0] for x in compared]),
+        overall_p=np.array([x.overall_interval.p[0] for x in compared]),
+        tau=np.array([x.dependence.tau for x in compared]),
+        tau_low=np.array([x.dependence.low for x in compared]),
+        tau_high=np.array([x.dependence.high for x in compared]),
+        tau_p=np.array([x.dependence.p for x in compared]),
+        dose=tuple(preds.dose_of(a) for a in names),
+        baseline_dose=preds.dose_of(base),
+        runs=tuple(counts[a].runs for a in names),
+        baseline_runs=counts[base].runs,
+        left_out=tuple(x for x in preds.left_out if x.arm in {base, *names}),
+        on=preds.on,
+        method=_method(preds, base, names, over, level),
+        over=over if len(set(over)) > 1 else (),
+    )
+
+
+def _method(
+    preds: Predictions, base: str, names: tuple[str, ...], over: tuple[Generalizes, ...], level: float
+) -> Method:
+    return Method(
+        level=level,
+        generalizes_to=over[0] if len(set(over)) == 1 else "images",
+        paired=all(_is_paired(preds, base, arm) for arm in names),
+        degrees_of_freedom="Satterthwaite over the mean squares used (Hillis 2007)",
+        multiplicity=f"Benjamini-Hochberg over {words.counted(len(names), 'arm')} x classes with images",
+        versions=_versions(),
+    )

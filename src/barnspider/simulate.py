@@ -199,9 +199,7 @@ class _Draws:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, runs: int, n: int, classes: int) -> _Draws:
-        return cls(
-            rng.standard_normal((runs, 1)), rng.standard_normal((runs, classes)), rng.standard_normal((runs, n))
-        )
+        return cls(rng.standard_normal((runs, 1)), rng.standard_normal((runs, classes)), rng.standard_normal((runs, n)))
 
     def mixed(self, shared: _Draws, correlation: float) -> _Draws:
         """Return draws that correlate with the shared ones, run by run."""
@@ -214,7 +212,7 @@ class _Draws:
 
     @property
     def cell(self) -> Floats:
-        from scipy.special import ndtr  # noqa: PLC0415  (scipy is loaded when numbers are wanted, never on import)
+        from scipy.special import ndtr  # scipy is loaded when numbers are wanted, never on import
 
         chance = np.clip(ndtr(self.normal), 1e-15, 1 - 1e-15)
         return np.log(chance / (1 - chance))

@@ -159,9 +159,7 @@ def _contrast(layout: ByClass, arm: Arm, base: Arm | None, *, paired: bool) -> C
             scaled = arm.per_image * np.int32(base.runs) - base.per_image * np.int32(arm.runs)
             estimate, image_var = _image_moments(scaled, arm.runs * base.runs, layout)
             pooled = (arm.per_run.mean(axis=0) + base.per_run.mean(axis=0)) / (2 * n)
-            parts = (
-                (_paired_part(base, arm, layout),) if paired else (_own_part(base, layout), _own_part(arm, layout))
-            )
+            parts = (_paired_part(base, arm, layout),) if paired else (_own_part(base, layout), _own_part(arm, layout))
         p = np.where(n > 0, (n * pooled + 1) / (n + 2), 0.5)
     return Contrast(layout.n, estimate, image_var, p * (1 - p), parts)
 

@@ -98,7 +98,7 @@ def _run_noise(part: RunPart, use: NDArray[np.bool_], within: Floats, share: flo
 
 
 def _invert(observed: float, noise: Noise, classes: int, level: float) -> Dependence:
-    from scipy.special import fdtrc  # noqa: PLC0415  (importing scipy costs 0.1 s; only numbers need it)
+    from scipy.special import fdtrc  # importing scipy costs 0.1 s; only numbers need it
 
     unit = noise.total / noise.df
 
@@ -145,7 +145,7 @@ def shrink(effect: Floats, variance: Floats, tau: float) -> Shrunk:
     True effects are taken as normal with standard deviation `tau` about a mean that is estimated with weights
     1 / (tau**2 + variance); its own uncertainty is part of `sd`. A class without evidence (NaN) gets the mean.
     """
-    from scipy.special import ndtr  # noqa: PLC0415  (as above)
+    from scipy.special import ndtr
 
     known = np.isfinite(effect) & np.isfinite(variance)
     if not known.any():

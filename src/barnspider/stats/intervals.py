@@ -1,4 +1,4 @@
-"""Mean squares -> variance, degrees of freedom, interval and p-value. Nothing here has width zero or is NaN by chance."""
+"""Mean squares -> variance, degrees of freedom, interval, p-value. No width is zero because nothing went wrong."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def t_interval(estimate: Floats, s: Spread, level: float, *, null: float = 0.0, 
 
     Where nothing is known (NaN), the interval is all that is possible and p is 1.
     """
-    from scipy.special import stdtr, stdtrit  # noqa: PLC0415  (importing scipy costs 0.1 s; only numbers need it)
+    from scipy.special import stdtr, stdtrit  # importing scipy costs 0.1 s; only numbers need it
 
     known = np.isfinite(s.variance) & np.isfinite(estimate)
     se, df = np.sqrt(np.where(known, s.variance, 1.0)), np.where(known, s.df, 1.0)
@@ -118,7 +118,7 @@ def share_interval(share: Floats, c: Contrast, s: Spread, level: float) -> tuple
 
     Effective sample sizes for proportions from designs that are not simple follow Korn & Graubard (1998).
     """
-    from scipy.special import stdtrit  # noqa: PLC0415  (as above)
+    from scipy.special import stdtrit
 
     known = np.isfinite(s.variance) & np.isfinite(share)
     size = np.where(known, c.binomial / np.where(known, s.variance, 1.0), 1.0)

@@ -1,0 +1,289 @@
+"""Effects, and how they print: a number, its interval, its n and its method never part."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from barnspider import words
+from barnspider.errors import listing, pick
+from barnspider.predictions import LeftOut
+
+if TYPE_CHECKING:
+    import polars
+
+Floats = NDArray[np.float64]
+Generalizes = Literal["images and runs", "images", "runs"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How the intervals were made: part of every result, so that nobody has to guess.
+
+    Attributes
+    ----------
+    level : confidence level of every interval, 0.95 by default
+    generalizes_to : "images and runs", "images" (these models, not the recipe) or "runs" (this very test set)
+    paired : whether runs of equal seed share their random numbers, so that the run component is that of differences
+    degrees_of_freedom : the rule, in words
+    multiplicity : the correction behind `q`, in words
+    versions : barnspider, numpy, scipy
+    """
+
+    level: float
+    generalizes_to: Generalizes
+    paired: bool
+    degrees_of_freedom: str
+    multiplicity: str
+    versions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """Change of each class's accuracy from the baseline arm to each other arm. A arms, C classes.
+
+    All accuracies and effects are proportions (0.02 is two points). Where nothing can be said (a class without
+    images), numbers are NaN and `known` is False: every renderer says "cannot tell", none prints NaN.
+
+    Attributes
+    ----------
+    classes, arms, baseline : names; `arms` leaves the baseline out
+    n : Int[C]
+        Images of each class.
+    before, before_low, before_high : Float[C]
+        Accuracy of each class in the baseline arm, and its interval.
+    after, effect, low, high, se, df, p, q : Float[A, C]
+        Accuracy in the arm; change from the baseline; its interval, standard error, degrees of freedom, p-value and
+        Benjamini-Hochberg q-value over all classes and arms.
+    shrunk, prob_harm : Float[A, C]
+        Empirical-Bayes effect and the probability that the true effect is below zero.
+    known : Bool[A, C]
+        False where there is no evidence.
+    overall, overall_low, overall_high, overall_p : Float[A]
+        The same change over all images.
+    overall_before : float
+        Accuracy over all images in the baseline arm.
+    tau, tau_low, tau_high, tau_p : Float[A]
+        Class dependence: standard deviation of the true effects, its interval, and the p-value of "all alike".
+    dose, baseline_dose : the doses, None where unknown or one per class
+    runs, baseline_runs : how many runs each arm has
+    left_out : runs that are missing here, and why
+    on : which images
+    method : how all this was computed
+    over : what each arm's intervals generalize to, where arms differ; empty where all are as `method` says
+    """
+
+    classes: tuple[str, ...]
+    arms: tuple[str, ...]
+    baseline: str
+    n: NDArray[np.int64]
+    before: Floats
+    before_low: Floats
+    before_high: Floats
+    after: Floats
+    effect: Floats
+    low: Floats
+    high: Floats
+    se: Floats
+    df: Floats
+    p: Floats
+    q: Floats
+    shrunk: Floats
+    prob_harm: Floats
+    known: NDArray[np.bool_]
+    overall_before: float
+    overall: Floats
+    overall_low: Floats
+    overall_high: Floats
+    overall_p: Floats
+    tau: Floats
+    tau_low: Floats
+    tau_high: Floats
+    tau_p: Floats
+    dose: tuple[float | None, ...]
+    baseline_dose: float | None
+    runs: tuple[int, ...]
+    baseline_runs: int
+    left_out: tuple[LeftOut, ...]
+    on: str
+    method: Method
+    over: tuple[Generalizes, ...] = ()
+
+    @property
+    def harmed(self) -> NDArray[np.bool_]:
+        """Bool[A, C]: below zero, and not by chance (q < 1 - level)."""
+        return self.known & (self.q < 1 - self.method.level) & (self.effect < 0)
+
+    @property
+    def helped(self) -> NDArray[np.bool_]:
+        """Bool[A, C]: above zero, and not by chance (q < 1 - level)."""
+        return self.known & (self.q < 1 - self.method.level) & (self.effect > 0)
+
+    def generalizes_to(self, arm: str) -> Generalizes:
+        """Return what the intervals of this arm generalize to."""
+        return self.over[self._arm(arm)] if self.over else self.method.generalizes_to
+
+    def headline(self, arm: str) -> str:
+        """Return the one sentence about an arm: its average, its class dependence, how many classes changed."""
+        a = self._arm(arm)
+        alpha = f"{1 - self.method.level:.3g}"
+        overall = words.between(self.overall_low[a], self.overall_high[a])
+        average = f"average {words.points(self.overall[a])} ({overall}) points"
+        tau = words.between(self.tau_low[a], self.tau_high[a])
+        spread = f"class dependence tau = {words.points(self.tau[a], sign=False)} ({tau})"
+        harmed, helped = int(self.harmed[a].sum()), int(self.helped[a].sum())
+        classes = words.counted(int(self.known[a].sum()), "class")
+        return f"{average}; {spread}; {harmed} of {classes} harmed, {helped} helped (q < {alpha})"
+
+    def sentence(self, arm: str, name: str) -> str:
+        """Return what happened to one class, for a reader who is no statistician."""
+        a, c = self._arm(arm), self.classes.index(pick("class", name, self.classes))
+        if not self.known[a, c]:
+            return f"Class {name!r} has no images here: cannot tell."
+        effect, low, high = float(self.effect[a, c]), float(self.low[a, c]), float(self.high[a, c])
+        from_to = f"from {words.percent(self.before[c])} to {words.percent(self.after[a, c])}"
+        level = f"{100 * self.method.level:.4g} % interval"
+        if self.harmed[a, c] or self.helped[a, c]:
+            size = words.between(*((-high, -low) if effect < 0 else (low, high)))
+            return (
+                f"Class {name!r} {words.lost_or_gained(effect)}, {from_to} ({level} {size});"
+                f" chance does not explain that (q {_equals(self.q[a, c])})."
+            )
+        return (
+            f"Class {name!r}: cannot tell. It {words.lost_or_gained(effect)}, {from_to}, but anything from"
+            f" {words.between(low, high)} points fits these answers ({level}, q {_equals(self.q[a, c])})."
+        )
+
+    def text(self, rows: int = 10) -> str:
+        """Return the table that a person wants: for every arm its headline and its worst `rows` classes."""
+        blocks = [self._heading()]
+        for arm in self.arms:
+            more = len(self.classes) - rows
+            table = words.text_table(_COLUMNS, self._rows(arm, rows))
+            tail = f"\n... and {more:,} more" if more > 0 else ""
+            blocks.append(f"{self._title(arm)}\n  {self.headline(arm)}\n\n{table}{tail}")
+        return "\n\n".join(blocks)
+
+    def __str__(self) -> str:
+        return self.text(rows=max(3, 20 // max(len(self.arms), 1)))
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p>{html.escape(self._heading())}</p>"]
+        for arm in self.arms:
+            parts.append(f"<h4>{html.escape(self._title(arm))}</h4><p>{html.escape(self.headline(arm))}</p>")
+            parts.append(words.html_table(_COLUMNS, self._rows(arm, 10)))
+        return "".join(parts)
+
+    def worst_first(self, arm: str) -> NDArray[np.intp]:
+        """Return class numbers from the worst to the best by shrunken effect, which does not chase noise."""
+        a = self._arm(arm)
+        return np.lexsort((np.arange(len(self.classes)), self.effect[a], self.shrunk[a]))
+
+    def _arm(self, arm: str) -> int:
+        return self.arms.index(pick("arm", arm, self.arms))
+
+    def _heading(self) -> str:
+        m = self.method
+        where = f" on {self.on}" if self.on else ""
+        seeds = "runs of equal seed are paired" if m.paired else "runs are not paired"
+        out = [
+            f"Change of accuracy from {self.baseline!r} ({words.counted(self.baseline_runs, 'run')}){where}:"
+            f" {words.counted(len(self.classes), 'class')}, {words.counted(int(self.n.sum()), 'image')}, in points",
+            f"{100 * m.level:.4g} % intervals generalize to {_explained(m.generalizes_to)}; {seeds};"
+            f" q: {m.multiplicity}",
+        ]
+        if self.left_out:
+            runs = (f"{x.arm} seed {x.seed} ({x.why})" for x in self.left_out)
+            out.append(f"Left out: {listing(runs)}")
+        return "\n".join(out)
+
+    def _title(self, arm: str) -> str:
+        a = self._arm(arm)
+        dose = "" if self.dose[a] is None else f"dose {self.dose[a]:g}, "
+        over = self.generalizes_to(arm)
+        note = "" if over == self.method.generalizes_to else f"; intervals generalize to {_explained(over)}"
+        return f"{arm} ({dose}{words.counted(self.runs[a], 'run')}{note})"
+
+    def _rows(self, arm: str, most: int) -> list[list[str]]:
+        a = self._arm(arm)
+        return [self._row(a, int(c)) for c in self.worst_first(arm)[:most]]
+
+    def _row(self, a: int, c: int) -> list[str]:
+        name, n = self.classes[c], f"{self.n[c]:,}"
+        if not self.known[a, c]:
+            return [name, n, *["cannot tell"] * 2, *[""] * 4]
+        mark = "harmed" if self.harmed[a, c] else "helped" if self.helped[a, c] else "cannot tell"
+        interval = words.between(self.low[a, c], self.high[a, c])
+        numbers = [words.percent(self.before[c]), words.points(self.effect[a, c]), interval]
+        return [name, n, *numbers, words.chance(self.q[a, c]), f"{100 * self.prob_harm[a, c]:.0f} %", mark]
+
+    def to_frame(self) -> polars.DataFrame:
+        """Return one row for each arm and class; what is unknown is null."""
+        import polars
+
+        shape = self.effect.shape
+        columns: dict[str, Any] = {
+            "arm": np.repeat(np.array(self.arms, dtype=object), shape[1]),
+            "dose": [d for d in self.dose for _ in self.classes],
+            "class": list(self.classes) * shape[0],
+        }
+        for name in ("n", "before", "before_low", "before_high"):
+            columns[name] = np.broadcast_to(getattr(self, name), shape).ravel()
+        for name in ("after", "effect", "low", "high", "se", "df", "p", "q", "shrunk", "prob_harm"):
+            columns[name] = getattr(self, name).ravel()
+        for name in ("known", "harmed", "helped"):
+            columns[name] = getattr(self, name).ravel()
+        kinds = {"arm": polars.String, "dose": polars.Float64}
+        return polars.DataFrame(columns, schema_overrides=kinds).with_columns(polars.selectors.float().fill_nan(None))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `audit --json` prints, as plain Python: proportions, and None where nothing is known."""
+        return {
+            "schema": "barnspider/effects/1",
+            "baseline": self.baseline,
+            "level": self.method.level,
+            "generalizes_to": self.method.generalizes_to,
+            "arms": [self._arm_json(a) for a in range(len(self.arms))],
+        }
+
+    def _arm_json(self, a: int) -> dict[str, Any]:
+        overall = {"effect": self.overall, "low": self.overall_low, "high": self.overall_high, "p": self.overall_p}
+        tau = {"tau": self.tau, "low": self.tau_low, "high": self.tau_high, "p": self.tau_p}
+        return {
+            "arm": self.arms[a],
+            "dose": self.dose[a],
+            "runs": self.runs[a],
+            "overall": {name: _plain(x[a]) for name, x in overall.items()},
+            "class_dependence": {name: _plain(x[a]) for name, x in tau.items()},
+            "classes": [self._class_json(a, c) for c in range(len(self.classes))],
+        }
+
+    def _class_json(self, a: int, c: int) -> dict[str, Any]:
+        names = ("effect", "low", "high", "p", "q", "shrunk", "prob_harm")
+        numbers = {name: _plain(getattr(self, name)[a, c]) for name in names}
+        return {"class": self.classes[c], "n": int(self.n[c]), "before": _plain(self.before[c]), **numbers}
+
+
+_COLUMNS = ("class", "n", "before", "effect", "interval", "q", "P(harm)", "verdict")
+
+
+def _equals(q: float) -> str:
+    text = words.chance(q)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _explained(over: Generalizes) -> str:
+    return {
+        "images and runs": "new images and new runs",
+        "images": "new images: these models, not the recipe",
+        "runs": "new runs on this very test set",
+    }[over]
+
+
+def _plain(x: float) -> float | None:
+    return float(x) if math.isfinite(x) else None
