@@ -5,9 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 from barnspider.errors import StoreError
 
@@ -56,3 +61,19 @@ def sha256(path: Path) -> str:
     """Return the file's SHA-256 as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an npz file; pickles are refused.
+
+    Raises
+    ------
+    OSError, ValueError
+        When it cannot be opened, or is damaged or no npz; the file is closed whatever happens.
+    """
+    with path.open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, AttributeError) as error:
+            raise ValueError(f"no sound npz file: {error}") from error

@@ -64,8 +64,8 @@ class Verdict:
         counts = dict(self.counts)
         n = sum(counts.values())
         lines = [
-            f"{self.status.upper()}: of {n} classes and arms, {counts['fail']} lost more than {points(self.max_drop, sign=False)} "
-            f"points, {counts['pass']} certainly did not, {counts['inconclusive']} cannot be told.",
+            f"{self.status.upper()}: of {n} classes and arms, {counts['fail']} lost more than "
+            f"{points(self.max_drop, sign=False)} points, {counts['pass']} certainly did not, {counts['inconclusive']} cannot be told.",
             f"The chance of a false alarm in any class, and of a false pass, is at most {1 - self.level:.2g} each.",
         ]
         shown = self.findings[:10]

@@ -19,8 +19,6 @@ import os
 import re
 import secrets
 import shutil
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +29,7 @@ from numpy.typing import NDArray
 
 from barnspider.convert import Ints
 from barnspider.errors import InputError, StoreError, listing, pick
-from barnspider.files import cannot_write, sha256, sync_folder, write_whole
+from barnspider.files import cannot_write, read_npz, sha256, sync_folder, write_whole
 from barnspider.predictions import LeftOut, Predictions
 
 FORMAT = 1
@@ -377,16 +375,18 @@ def _is_readable(images: Path, about: Mapping[str, Any]) -> bool:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise StoreError(f"{str(path)!r} holds {type(document).__name__}; expected a JSON object")
+    return document
 
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        return read_npz(path)
+    except (OSError, ValueError) as error:
         raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
 
 

@@ -113,8 +113,12 @@ def _from_mirror(url: str, sha256: str, target: Path, timeout: float) -> str | N
     for _ in range(TRIES):
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
+            resumed = part.exists()
             _continue(url, part, timeout)
-            return _accept(part, sha256, target)
+            wrong = _accept(part, sha256, target)
+            if wrong is None or not resumed:
+                return wrong
+            reason = wrong  # two mirrors may compress differently, so their halves do not fit: once more, from scratch
         except urllib.error.HTTPError as error:
             return f"HTTP {error.code} {error.reason}"
         except _BROKEN as error:

@@ -1,4 +1,4 @@
-"""`python -m barnspider.lab.probe`: what one run of a recipe costs, measured by two short ones in a worker's setting."""
+"""`python -m barnspider.lab.probe`: what one run of a recipe costs, measured by two short ones, set up like a worker."""
 
 from __future__ import annotations
 

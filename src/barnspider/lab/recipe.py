@@ -90,13 +90,16 @@ class Recipe:
     weight_decay: Dose = _knob(1.0, "coefficient", per_class=False)
 
     def __post_init__(self) -> None:
+        for name in ("dataset", "network"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise InputError(f"{name}={getattr(self, name)!r}; expected a name or a path")
         for name, low in (("width", 1), ("epochs", 1), ("batch", 1), ("train_images", 0), ("split_seed", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
                 raise InputError(f"{name}={value!r}; expected a whole number of at least {low}")
         for name, high in (("lr", math.inf), ("momentum", 1.0)):
             value = getattr(self, name)
-            if not 0 <= value < high:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < high:
                 raise InputError(f"{name}={value!r}; expected a number from 0, below {high}")
         for knob in KNOBS.values():
             object.__setattr__(self, knob.name, _checked(knob, getattr(self, knob.name)))

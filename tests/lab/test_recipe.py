@@ -1,0 +1,51 @@
+import pytest
+
+from barnspider import InputError
+from barnspider.lab import KNOBS, Recipe
+
+
+def test_knobs_are_fields_that_are_off_by_default():
+    recipe = Recipe(dataset="digits")
+    assert set(KNOBS) >= {"crop", "rotation", "flip", "cutout", "weight_decay"}
+    assert all(getattr(recipe, name) == 0.0 for name in KNOBS)
+
+
+def test_a_knob_that_is_off_is_not_part_of_the_description():
+    described = Recipe(dataset="digits", crop=(0.0, 0.0), flip=0.5).as_dict()
+    assert "crop" not in described
+    assert described["flip"] == 0.5
+
+
+def test_whole_doses_are_numbers():
+    assert Recipe(dataset="digits", rotation=30) == Recipe(dataset="digits", rotation=30.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("crop", 1.0, r"crop=1.0 is out of range; expected 0 \(off\) to 0.99"),
+        ("crop", -0.1, "crop=-0.1 is out of range"),
+        ("crop", float("nan"), "crop=nan is out of range"),
+        ("crop", "0.5", "crop='0.5' is out of range"),
+        ("crop", True, "crop=True is out of range"),
+        ("crop", (), "is empty"),
+        ("crop", (0.1, 2.0), "crop=2.0 is out of range"),
+        ("weight_decay", (0.1, 0.2), "weight_decay takes one number"),
+        ("epochs", 0, "epochs=0; expected a whole number of at least 1"),
+        ("epochs", 1.5, "epochs=1.5"),
+        ("batch", True, "batch=True"),
+        ("lr", -1.0, "lr=-1.0"),
+        ("lr", "fast", "lr='fast'"),
+        ("momentum", 1.0, "momentum=1.0"),
+        ("network", 3, "network=3"),
+        ("dataset", None, "dataset=None"),
+    ],
+)
+def test_bad_fields_are_said(field, value, message):
+    with pytest.raises(InputError, match=message):
+        Recipe(**{"dataset": "digits", field: value})
+
+
+def test_an_unknown_knob_is_said():
+    with pytest.raises(InputError, match=r"vary='corp' is unknown.*Did you mean 'crop'"):
+        Recipe(dataset="digits").with_("corp", 0.1)

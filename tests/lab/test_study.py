@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+
+from barnspider import InputError
+from barnspider.lab import read_study
+
+GOOD = """
+name = "crops"
+[recipe]
+dataset = "fashion-mnist"
+network = "resnet"
+epochs = 3
+[sweep]
+vary = "crop"
+doses = [0, 0.3, [0.1, 0.2]]
+seeds = 3
+"""
+
+
+def test_a_study_file_is_a_sweep(tmp_path):
+    (tmp_path / "s.toml").write_text(GOOD)
+    sweep = read_study(tmp_path / "s.toml")
+    assert (sweep.name, sweep.vary, sweep.doses, sweep.seeds) == ("crops", "crop", (0.0, 0.3, (0.1, 0.2)), (0, 1, 2))
+    assert sweep.base.epochs == 3
+
+
+def test_the_name_is_the_files_by_default(tmp_path):
+    (tmp_path / "my-study.toml").write_text(GOOD.replace('name = "crops"', "").replace("seeds = 3", "seeds = [4, 7]"))
+    sweep = read_study(tmp_path / "my-study.toml")
+    assert (sweep.name, sweep.seeds) == ("my-study", (4, 7))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs = 3", "epoch = 3", r"field of \[recipe\]='epoch' is unknown.*Did you mean 'epochs'"),
+        ("epochs = 3", "epochs = 'three'", "epochs='three'; expected a whole number"),
+        ('vary = "crop"', 'vary = "corp"', "vary='corp' is unknown"),
+        ('vary = "crop"', "", r"field 'sweep.vary' is missing"),
+        ('vary = "crop"', 'vary = "crop"\ncolour = 1', "field 'sweep.colour' is unknown"),
+        ("0.3", "1.3", "crop=1.3 is out of range"),
+        ("0.3", "'a'", "field 'sweep.doses"),
+        ("seeds = 3", "seeds = 0", "seeds=0; expected how many seeds"),
+        ("seeds = 3", "seeds = true", "field 'sweep.seeds"),
+        ('dataset = "fashion-mnist"', "", r"\[recipe\] has no field 'dataset'"),
+        ("[sweep]", "[sweep", "is no TOML"),
+        ("[recipe]", "", "is no study"),
+    ],
+)
+def test_mistakes_are_said_with_file_and_field(tmp_path, old, new, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(GOOD.replace(old, new))
+    with pytest.raises(InputError, match=message) as caught:
+        read_study(path)
+    assert "bad.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b""])
+def test_files_that_are_no_study(tmp_path, content):
+    path = tmp_path / "x.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"x\.toml"):
+        read_study(path)
+
+
+def test_a_folder_is_no_study(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_study(tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "studies").glob("*.toml")), ids=lambda p: p.stem)
+def test_the_studies_that_ship_can_be_read(path):
+    assert read_study(path).runs()
