@@ -378,7 +378,7 @@ def _status_scale(palette: Palette) -> alt.Scale:
 def _by_status(values: Sequence[Any], kind: str) -> Any:
     scale = alt.Scale(domain=list(STATUSES), range=list(values))
     channel = {"opacity": alt.Opacity, "dash": alt.StrokeDash, "width": alt.StrokeWidth}[kind]
-    return channel("status:N", scale=scale, legend=None)
+    return channel("status:O", scale=scale, legend=None)
 
 
 def _shape() -> alt.Shape:

@@ -87,7 +87,7 @@ def render(
     provenance: Mapping[str, object],
 ) -> str:
     """Return the page as text."""
-    from barnspider.report import contents  # noqa: PLC0415  (loads Altair, which `import barnspider` must not)
+    from barnspider.report import contents  # loads Altair, which `import barnspider` must not
 
     style, app, bundle = asset("style.css"), _app(), _bundle()
     data = {"studies": [contents.study(name, e, i) for i, (name, e) in enumerate(studies.items())]}
@@ -107,12 +107,12 @@ def render(
 
 
 def for_script(value: object) -> str:
-    """Return JSON that is inert inside a script element, whatever strings it holds.
+    r"""Return JSON that is inert inside a script element, whatever strings it holds.
 
     Examples
     --------
     >>> for_script("</script>")
-    '"\\\\u003c/script\\\\u003e"'
+    '"\\u003c/script\\u003e"'
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for mark in "<>&\u2028\u2029":
@@ -131,7 +131,9 @@ def _check(studies: Mapping[str, Effects]) -> None:
         raise InputError("effects={} has no study; expected Effects, or a mapping: name -> Effects")
     for name, study in studies.items():
         if not study.arms:
-            raise InputError(f"effects{f'[{name!r}]' if name else ''} has no arm beside the baseline; nothing to report")
+            raise InputError(
+                f"effects{f'[{name!r}]' if name else ''} has no arm beside the baseline; nothing to report"
+            )
         if not study.classes:
             raise InputError(f"effects{f'[{name!r}]' if name else ''} has no class; nothing to report")
 
@@ -149,9 +151,9 @@ def _app() -> str:
 @cache
 def _bundle() -> str:
     """Return Vega, Vega-Lite and Vega-Embed as one script that needs no network."""
-    import vl_convert  # noqa: PLC0415  (a large library; only a report needs it)
+    import vl_convert  # a large library; only a report needs it
 
-    text = vl_convert.javascript_bundle().replace("\r\n", "\n")
+    text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("\r\n", "\n")
     # Both would end or hide the script element that carries it.
     return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
@@ -176,14 +178,16 @@ def _hash(text: str) -> str:
 
 
 def _trusted(text: str) -> Any:
-    from markupsafe import Markup  # noqa: PLC0415
+    from markupsafe import Markup
 
-    return Markup(text)  # noqa: S704  (our own files, and JSON that for_script has made inert)
+    return Markup(text)  # our own files, and JSON that for_script has made inert
 
 
 @cache
 def _template() -> Any:
-    import jinja2  # noqa: PLC0415
+    import jinja2
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     return environment.from_string(asset("page.html"))

@@ -1,0 +1,169 @@
+// The page: one controller for each study, which holds what the reader chose and tells the charts and the table.
+class StudyPage {
+  constructor(node, study) {
+    Object.assign(this, { node, study, arm: study.best, chosen: study.order(study.best)[0], which: "both", views: {} });
+    this.find = (selector) => node.querySelector(selector);
+    this.table = new ClassTable(this.find(".table"), study, (cls) => this.choose(cls));
+    this.listen();
+    this.table.chosen = this.chosen;
+    this.table.render();
+    this.describe();
+  }
+
+  listen() {
+    this.find(".pick-arm").addEventListener("change", (event) => this.pickArm(Number(event.target.value)));
+    const input = this.find(".pick-class");
+    input.addEventListener("input", () => this.suggest(input.value));
+    input.addEventListener("change", () => this.search(input.value));
+    input.addEventListener("keydown", (event) => event.key === "Enter" && this.search(input.value));
+    if (this.study.size > ROWS) this.offerRows();
+  }
+
+  offerRows() {
+    const select = element("select", { ariaLabel: "Classes to draw" });
+    const half = ROWS / 2;
+    const offers = { both: `the ${half} lowest and the ${half} highest`, lowest: `the ${ROWS} lowest`, highest: `the ${ROWS} highest` };
+    for (const [value, textContent] of Object.entries(offers)) select.append(element("option", { value, textContent }));
+    select.addEventListener("change", () => {
+      this.which = select.value;
+      this.refresh();
+    });
+    this.find(".choice").append(select, ` of ${count(this.study.size)} classes`);
+  }
+
+  suggest(words) {
+    const list = this.find("datalist");
+    const matches = words.trim() ? this.study.find(words, 20) : [];
+    list.replaceChildren(...matches.map((cls) => element("option", { value: this.study.classes[cls] })));
+    const exact = matches.length && this.study.classes[matches[0]] === words;
+    if (exact) this.choose(matches[0]);
+  }
+
+  search(words) {
+    const [first] = words.trim() ? this.study.find(words, 1) : [];
+    if (first !== undefined) this.choose(first);
+  }
+
+  pickArm(arm) {
+    this.arm = arm;
+    const about = this.study.arms[arm];
+    const texts = {
+      average: about.average, interval: `${about.interval} points`, harmed: count(about.harmed), helped: count(about.helped),
+      unclear: count(about.unclear), tau: about.tau, "tau-interval": `tau, ${about.tau_interval} points`,
+      headline: about.headline, arm: about.name,
+    };
+    for (const [name, text] of Object.entries(texts)) {
+      for (const node of this.node.querySelectorAll(`.t-${name}`)) node.textContent = text;
+    }
+    this.table.change({ arm });
+    this.describe();
+    this.refresh();
+  }
+
+  choose(cls) {
+    this.chosen = cls;
+    this.table.chosen = cls;
+    this.table.render();
+    this.describe();
+    this.preview(cls);
+  }
+
+  preview(cls) {
+    if (this.views.curves) refill(this.views.curves, chosenData(this.study, this.arm, cls));
+  }
+
+  describe() {
+    const { study, arm, chosen } = this;
+    const status = study.status(arm, chosen);
+    const peak = study.baseline.dose === null ? null : study.peak(chosen);
+    const after = study.before[chosen] + study.get("effect", arm, chosen);
+    const lines = [
+      element("p", { className: `status-${status.replace(" ", "-")}` }, element("b", { textContent: `${MARK[status]} ${status}` }),
+        " at ", named(study.arms[arm].name)),
+      element("p", { textContent: sentence(study, arm, chosen) }),
+    ];
+    if (!Number.isNaN(after)) {
+      const text = `Accuracy ${points(study.before[chosen], false)} % at the baseline, ${points(after, false)} % here, over ${count(study.n[chosen])} images.`;
+      lines.push(element("p", { textContent: text }));
+    }
+    if (peak) lines.push(element("p", { textContent: `Its own highest point: dose ${peak.dose} (${points(peak.effect)} points).` }));
+    this.find(".detail").replaceChildren(named(study.classes[chosen], "h3"), ...lines);
+  }
+
+  data() {
+    const { study, arm, chosen, which } = this;
+    return {
+      curves: () => curveData(study, arm, chosen),
+      forest: () => forestData(study, arm, which),
+      heat: () => heatData(study, arm, which),
+      worst: () => ({ rows: study.worst }),
+    };
+  }
+
+  async draw(name) {
+    const node = this.find(`.chart.${name}`);
+    if (!node || !this.study.specs[name]) return;
+    const view = await draw(node, this.study.specs[name], this.data()[name]());
+    this.views[name] = view;
+    if (name === "curves") this.hover(node, view);
+    if (name === "forest" || name === "heat") {
+      view.addEventListener("click", (_, item) => item?.datum?.id !== undefined && this.choose(item.datum.id));
+    }
+  }
+
+  hover(node, view) {
+    const tip = element("div", { className: "tip", hidden: true });
+    node.append(tip);
+    let waiting = false;
+    node.addEventListener("pointermove", (event) => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => {
+        waiting = false;
+        this.point(nearest(this.study, view, event, node), event, node, tip);
+      });
+    });
+    node.addEventListener("pointerleave", () => {
+      tip.hidden = true;
+      this.preview(this.chosen);
+    });
+    node.addEventListener("click", (event) => {
+      const found = nearest(this.study, view, event, node);
+      if (found) this.choose(found.cls);
+    });
+  }
+
+  point(found, event, node, tip) {
+    tip.hidden = found === null;
+    if (!found) return;
+    const { study } = this;
+    const effect = points(study.get("effect", found.arm, found.cls));
+    const range = between(study.get("low", found.arm, found.cls), study.get("high", found.arm, found.cls));
+    tip.replaceChildren(named(study.short(found.cls)), element("br"), `${effect} points (${range}) at ${study.arms[found.arm].shown}`);
+    const box = node.getBoundingClientRect();
+    const left = event.clientX - box.left, right = left > box.width / 2;
+    tip.style.left = `${right ? left - tip.offsetWidth - 14 : left + 14}px`;
+    tip.style.top = `${event.clientY - box.top + 12}px`;
+    this.preview(found.cls);
+  }
+
+  refresh() {
+    const data = this.data();
+    for (const name of ["curves", "forest", "heat"]) {
+      if (this.views[name]) refill(this.views[name], data[name]());
+    }
+  }
+}
+
+async function start() {
+  const { studies } = JSON.parse(document.getElementById("data").textContent);
+  const pages = studies.map((raw) => new StudyPage(document.getElementById(raw.id), new Study(raw)));
+  for (const name of ["curves", "forest", "heat", "worst"]) {
+    for (const page of pages) await page.draw(name);
+    if (name === "forest") document.documentElement.dataset.drawn = Math.round(performance.now());
+  }
+  document.documentElement.dataset.done = Math.round(performance.now());
+  window.barnspider = pages;
+}
+
+start();
