@@ -160,7 +160,7 @@ def balanced(split: Split, count: int, seed: int) -> Split:
 
 
 def _digits(split_seed: int) -> Dataset:
-    from sklearn.datasets import load_digits  # noqa: PLC0415  (two seconds that only digits should cost)
+    from sklearn.datasets import load_digits
 
     bunch: Any = load_digits()
     # The grey levels are counts of ink, 0 to 16: 16 becomes 255, and halves are rounded to even.

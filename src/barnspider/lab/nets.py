@@ -1,0 +1,128 @@
+"""A few small networks, plainly.
+
+Initial weights depend on the seed alone, so runs of one seed start alike at every dose.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from barnspider.errors import InputError, pick
+from barnspider.lab.random import uniforms
+from barnspider.lab.recipe import Recipe
+
+Shape = tuple[int, int, int]
+"""(C, H, W) of one image."""
+
+
+class Mlp(nn.Module):
+    """Two hidden layers of equal width with ReLU: for tiny images."""
+
+    def __init__(self, shape: Shape, n_classes: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(math.prod(shape), width)
+        self.second = nn.Linear(width, width)
+        self.head = nn.Linear(width, n_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Float[N, C, H, W] -> logits, Float[N, n_classes]."""
+        hidden = self.first(images.flatten(1)).relu_()
+        return self.head(self.second(hidden).relu_())
+
+
+class ResNet(nn.Module):
+    """A thin residual net in the style of airbench (Jordan, arXiv 2404.00498): a patch stem, then two stages.
+
+    `width` channels after the stem, 2 and 4 times as many after the stages; each stage halves height and width. At
+    28x28, width 16 costs 16 million floating-point operations for a training image, forward and backward.
+    """
+
+    def __init__(self, shape: Shape, n_classes: int, width: int) -> None:
+        super().__init__()
+        channels, height, side = shape
+        # Images under 16 pixels are too small to be halved three times.
+        size, stride = (4, 2) if min(height, side) >= 16 else (3, 1)
+        self.stem = _Conv(channels, width, size, stride)
+        self.stages = nn.Sequential(_Stage(width, 2 * width), _Stage(2 * width, 4 * width))
+        self.head = nn.Linear(4 * width, n_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Float[N, C, H, W] -> logits, Float[N, n_classes]."""
+        return self.head(self.stages(self.stem(images)).amax(dim=(2, 3)))
+
+
+class _Stage(nn.Module):
+    """Convolution, max-pooling, then a residual convolution."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.widen = _Conv(before, after, pool=True)
+        self.refine = _Conv(after, after)
+
+    def forward(self, images: Tensor) -> Tensor:
+        wide = self.widen(images)
+        return wide + self.refine(wide)
+
+
+class _Conv(nn.Module):
+    """Convolution without bias, (max-pooling,) batch normalization, ReLU."""
+
+    def __init__(self, before: int, after: int, size: int = 3, stride: int = 1, *, pool: bool = False) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(before, after, size, stride, padding=1, bias=False)
+        self.pool = nn.MaxPool2d(2, ceil_mode=True) if pool else nn.Identity()
+        self.norm = nn.BatchNorm2d(after)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.norm(self.pool(self.conv(images))).relu_()
+
+
+NETWORKS: dict[str, Callable[[Shape, int, int], nn.Module]] = {"mlp": Mlp, "resnet": ResNet}
+"""Every network by name: (shape of an image, number of classes, width) -> module."""
+
+_SMALLEST = 4
+
+
+def build(recipe: Recipe, shape: Shape, n_classes: int, seed: int) -> nn.Module:
+    """Return the recipe's network with the initial weights of this seed, on the CPU.
+
+    Raises
+    ------
+    InputError
+        For an unknown network, or images under 4 pixels.
+
+    Examples
+    --------
+    >>> net = build(Recipe(dataset="digits", network="mlp", width=8), (1, 8, 8), n_classes=10, seed=0)
+    >>> sum(p.numel() for p in net.parameters())
+    682
+    """
+    network = NETWORKS[pick("network", recipe.network, NETWORKS)]
+    if min(shape[1:]) < _SMALLEST:
+        raise InputError(f"images are {shape[1]} x {shape[2]} pixels; expected at least {_SMALLEST} x {_SMALLEST}")
+    # Skip torch's own initialization: it would draw from torch's global generator.
+    with torch.device("meta"):
+        net = network(shape, n_classes, recipe.width)
+    net = net.to_empty(device="cpu")
+    _initialize(net, seed)
+    return net
+
+
+@torch.no_grad()
+def _initialize(net: nn.Module, seed: int) -> None:
+    """He et al. (arXiv 1502.01852), uniform: variance 2 / fan-in for weights; biases 0; normalization 1 and 0."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            nn.init.ones_(module.weight)
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    draws = torch.from_numpy(uniforms(seed, "weights", 0, sum(p.numel() for p in weights), 1)[:, 0])
+    for weight, own in zip(weights, draws.split([p.numel() for p in weights]), strict=True):
+        weight.copy_((own * 2 - 1).view_as(weight) * math.sqrt(6 / weight[0].numel()))
+    for name, parameter in net.named_parameters():
+        if name.endswith("bias"):
+            parameter.zero_()

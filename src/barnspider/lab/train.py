@@ -1,0 +1,284 @@
+"""Train one run, from top to bottom.
+
+The data set lives on the device as bytes. Every batch is gathered, augmented and normalized as a whole. What is drawn
+depends on (seed, purpose, epoch, sample) alone; with one thread and deterministic kernels, the same run gives the same
+bits always.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from barnspider.convert import smallest_int
+from barnspider.lab import augment, nets
+from barnspider.lab.data import Dataset, Split, balanced
+from barnspider.lab.random import order, uniforms
+from barnspider.lab.recipe import Recipe
+
+Progress = Callable[[int, int], None]
+"""Told after every epoch: epochs done, epochs in all."""
+
+WARM_UP = 0.2
+"""Share of the steps in which the learning rate rises to its peak; then it falls to 0."""
+
+_EVALUATION_PIXELS = 1 << 21
+_AUGMENTED_PIXELS = 1 << 18
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a network answered on N images: the class, and the probability that it gave to the true class.
+
+    Attributes
+    ----------
+    guess : Int16[N] (Int32 from 32,769 classes up)
+    p_label : Float32[N]
+    """
+
+    guess: NDArray[np.signedinteger]
+    p_label: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What came of a run.
+
+    Attributes
+    ----------
+    validation, test
+        The last iterate's answers; None when the run diverged.
+    validation_accuracy
+        After each epoch, as a share.
+    seconds
+        Wall time of training and answering.
+    diverged
+        The loss, or an answer, was no longer finite; training stopped there.
+    environment
+        What the bits may depend on: versions, device, threads, determinism.
+    """
+
+    validation: Answers | None
+    test: Answers | None
+    validation_accuracy: tuple[float, ...]
+    seconds: float
+    diverged: bool
+    environment: dict[str, str]
+
+
+def train(recipe: Recipe, seed: int, data: Dataset, device: str = "cpu", progress: Progress | None = None) -> Trained:
+    """Train the recipe's network with this seed and answer all validation and test images.
+
+    Deterministic kernels and one thread are switched on meanwhile and put back afterwards.
+
+    Raises
+    ------
+    InputError
+        When the recipe does not fit the data: more training images than there are, doses for other classes.
+
+    Examples
+    --------
+    >>> from barnspider.lab.data import load
+    >>> trained = train(Recipe(dataset="digits", epochs=1), seed=0, data=load("digits"))
+    >>> trained.diverged, trained.test.guess.shape
+    (False, (600,))
+    """
+    start = time.perf_counter()
+    with _reproducible():
+        material = _Material.of(balanced(data.train, recipe.train_images, recipe.split_seed), len(data.classes), device)
+        net = nets.build(recipe, data.shape, len(data.classes), seed).to(device, memory_format=torch.channels_last)
+        curve = tuple(_epochs(net, recipe, seed, material, data.validation, progress or _silent))
+        answers = [material.answers(net, part) for part in (data.validation, data.test)]
+    diverged = len(curve) < recipe.epochs or not all(np.isfinite(a.p_label).all() for a in answers)
+    validation, test = (None, None) if diverged else answers
+    return Trained(validation, test, curve, time.perf_counter() - start, diverged, environment(device))
+
+
+def _epochs(
+    net: nn.Module, recipe: Recipe, seed: int, material: _Material, validation: Split, progress: Progress
+) -> Iterator[float]:
+    """Train; yield the validation accuracy after each epoch, and end early when the loss is no longer finite."""
+    optimizer = _optimizer(net, recipe)
+    steps = math.ceil(len(material.labels) / recipe.batch)
+    for epoch in range(recipe.epochs):
+        net.train()
+        total = torch.zeros((), device=material.labels.device)
+        for step, (images, labels) in enumerate(material.batches(recipe, seed, epoch, steps)):
+            _set_lr(optimizer, recipe.lr * one_cycle((epoch * steps + step) / (recipe.epochs * steps)))
+            loss = functional.cross_entropy(net(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+        if not math.isfinite(float(total)):
+            return
+        yield material.accuracy(net, validation)
+        progress(epoch + 1, recipe.epochs)
+
+
+def one_cycle(done: float) -> float:
+    """Return the learning rate's share of its peak when a share `done` of the steps is done: a line up, a line down.
+
+    Source: Smith & Topin, "Super-convergence" (arXiv 1708.07120).
+
+    Examples
+    --------
+    >>> one_cycle(0.1), one_cycle(0.2), one_cycle(0.6)
+    (0.5, 1.0, 0.5)
+    """
+    return done / WARM_UP if done < WARM_UP else (1 - done) / (1 - WARM_UP)
+
+
+def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """SGD with Nesterov momentum; weights decay, biases and normalization do not."""
+    weights = [p for p in net.parameters() if p.ndim > 1]
+    others = [p for p in net.parameters() if p.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others}]
+    return torch.optim.SGD(
+        groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, weight_decay=0.0, fused=True
+    )
+
+
+def _set_lr(optimizer: torch.optim.SGD, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def _silent(_done: int, _epochs: int) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Material:
+    """The training images on the device: UInt8[N, H, W, C] and Int64[N], and how their grey levels are normalized."""
+
+    images: Tensor
+    labels: Tensor
+    mean: Tensor
+    std: Tensor
+    n_classes: int
+
+    @classmethod
+    def of(cls, split: Split, n_classes: int, device: str) -> _Material:
+        mean, std = channel_moments(split.images)
+        return cls(
+            torch.tensor(split.images).to(device),
+            torch.tensor(split.labels).to(device),
+            torch.from_numpy(mean).to(device)[:, None, None],
+            torch.from_numpy(std).to(device)[:, None, None],
+            n_classes,
+        )
+
+    def batches(self, recipe: Recipe, seed: int, epoch: int, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield every training image once, in `count` batches whose sizes differ by at most one.
+
+        Several small batches are augmented in one go: for tiny images the calls cost more than the arithmetic.
+        """
+        device, n = self.labels.device, len(self.labels)
+        rows = torch.from_numpy(order(seed, epoch, n)).to(device)
+        draws = {
+            step.knob: torch.from_numpy(uniforms(seed, step.knob, epoch, n, step.draws)).to(device)
+            for step in augment.active(recipe)
+        }
+        together = max(1, _AUGMENTED_PIXELS // (recipe.batch * self.images[0].numel()))
+        batches = rows.tensor_split(count)
+        for i in range(0, count, together):
+            some = batches[i : i + together]
+            chosen = torch.cat(some)
+            sizes = [len(b) for b in some]
+            yield from zip(
+                self._augmented(recipe, chosen, draws).split(sizes), self.labels[chosen].split(sizes), strict=True
+            )
+
+    def _augmented(self, recipe: Recipe, rows: Tensor, draws: dict[str, Tensor]) -> Tensor:
+        images = _levels(self.images[rows])
+        labels = self.labels[rows]
+        normalized = False
+        for step in augment.active(recipe):
+            if step.normalized and not normalized:
+                images, normalized = self._normalize(images), True
+            dose = augment.doses(step.knob, getattr(recipe, step.knob), labels, self.n_classes)
+            images = step.act(images, dose, draws[step.knob][rows])
+        return (images if normalized else self._normalize(images)).contiguous(memory_format=torch.channels_last)
+
+    def _normalize(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
+
+    @torch.inference_mode()
+    def _logits(self, net: nn.Module, images: NDArray[np.uint8]) -> Tensor:
+        net.eval()
+        size = max(1, _EVALUATION_PIXELS // images[0].size)
+        return torch.cat(
+            [net(self._normalize(_levels(part.to(self.labels.device)))) for part in torch.tensor(images).split(size)]
+        )
+
+    def accuracy(self, net: nn.Module, split: Split) -> float:
+        """Return the share of right answers."""
+        guess = self._logits(net, split.images).argmax(1).cpu().numpy()
+        return float((guess == split.labels).mean())
+
+    def answers(self, net: nn.Module, split: Split) -> Answers:
+        logits = self._logits(net, split.images).float()
+        labels = torch.tensor(split.labels).to(logits.device)
+        p_label = logits.softmax(1).gather(1, labels[:, None])[:, 0]
+        guess = logits.argmax(1).cpu().numpy().astype(smallest_int(self.n_classes))
+        return Answers(guess, p_label.cpu().numpy())
+
+
+def _levels(images: Tensor) -> Tensor:
+    """UInt8[N, H, W, C] -> Float32[N, C, H, W], grey levels 0 to 255, the channels innermost in memory."""
+    return images.permute(0, 3, 1, 2).float()
+
+
+def channel_moments(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and standard deviation of each channel's grey levels, exactly: Float32[C] twice.
+
+    Examples
+    --------
+    >>> mean, std = channel_moments(np.array([0, 255], dtype=np.uint8).reshape(1, 1, 2, 1))
+    >>> mean.tolist(), std.tolist()
+    ([127.5], [127.5])
+    """
+    levels = np.arange(256.0)
+    counts = np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[3])])
+    share = counts / counts.sum(1, keepdims=True)
+    mean = share @ levels
+    std = np.sqrt((share * (levels - mean[:, None]) ** 2).sum(1))
+    return mean.astype(np.float32), np.maximum(std, 1.0).astype(np.float32)
+
+
+def environment(device: str = "cpu") -> dict[str, str]:
+    """Return what the bits of a run may depend on beside its recipe and seed."""
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
+    return {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "device": f"{device} ({name})",
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": "1",
+        "deterministic": "yes",
+    }
+
+
+@contextmanager
+def _reproducible() -> Iterator[None]:
+    """One thread and deterministic kernels; what the caller had set is put back."""
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(strict)
