@@ -64,7 +64,7 @@ def read_header(path: Path) -> Header:
     InputError
         When the file is empty, absent, not UTF-8, or damaged.
     """
-    for block in _blocks(path):
+    for block in _blocks(path, size=1 << 16):
         records = _records(block.data, b",")
         full = np.flatnonzero(~records.blank)
         if len(full):
@@ -120,10 +120,10 @@ def line_of(path: Path, row: int) -> int:
     raise IndexError(row)
 
 
-def _blocks(path: Path) -> Iterator[Block]:
+def _blocks(path: Path, size: int = BLOCK) -> Iterator[Block]:
     line, rest = 1, b""
     with _opened(path) as file:
-        while chunk := _read(path, file):
+        while chunk := _read(path, file, size):
             data = rest + chunk
             cut = _last_end(data)
             rest = data[cut:]
@@ -163,7 +163,7 @@ def _without_bom(file: BinaryIO, path: Path) -> BinaryIO:
     return file
 
 
-def _read(path: Path, file: BinaryIO, size: int = BLOCK) -> bytes:
+def _read(path: Path, file: BinaryIO, size: int) -> bytes:
     try:
         return file.read(size)
     except (OSError, EOFError, zlib.error) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,7 +15,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.errors import StoreError
+from barnspider.errors import InputError, StoreError
+
+DAMAGED = (
+    OSError, ValueError, EOFError, MemoryError, NotImplementedError, RuntimeError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
@@ -77,3 +83,27 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
                 return {name: arrays[name] for name in arrays.files}
         except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, AttributeError) as error:
             raise ValueError(f"no sound npz file: {error}") from error
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an .npz file by name. Pickles are never loaded.
+
+    Raises
+    ------
+    InputError
+        When the file is absent, is no .npz, is damaged, or holds Python objects.
+    """
+    where = repr(str(path))
+    if not path.is_file():
+        raise InputError(f"{where} does not exist or is no file")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{where} is no .npz file; expected one that np.savez or Predictions.save wrote")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except DAMAGED as error:
+        if "pickle" in str(error):
+            raise InputError(
+                f"{where} holds Python objects, which can run code; save plain numbers and texts"
+            ) from None
+        raise InputError(f"{where} cannot be read as .npz: {error}; is the file whole?") from error

@@ -6,20 +6,18 @@ Every way of making or bringing answers ends here, and every question about them
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from barnspider.convert import Ints, as_rows, class_names, first_and_accepted, to_index
+from barnspider.convert import Ints, as_rows, class_names, first_and_accepted, smallest_int, to_index
 from barnspider.errors import InputError, listing, pick
-from barnspider.files import write_whole
+from barnspider.files import read_arrays, write_whole
 
 SCHEMA = "barnspider/predictions/1"
 
@@ -134,7 +132,7 @@ class Predictions:
         names = class_names(classes, [first, accepted, *blocks.values()])
         index = {name: i for i, name in enumerate(names)}
         seed_of = {arm: _seeds_of(arm, len(rows), seeds) for arm, rows in blocks.items()}
-        runs = [(arm, s) for arm, rows in blocks.items() for s in seed_of[arm]]
+        runs = [(arm, s) for arm in blocks for s in seed_of[arm]]
         return cls(
             guess=np.concatenate([to_index(f"guess[{a!r}]", b, index) for a, b in blocks.items()]),
             label=to_index("label", first, index),
@@ -212,34 +210,78 @@ class Predictions:
             "on": self.on, "paired": self.paired,
             "left_out": [[x.arm, x.seed, x.why] for x in self.left_out],
         }  # fmt: skip
-        arrays = {"guess": self.guess, "label": self.label, "sample": self.sample}
+        arrays: dict[str, NDArray[Any]] = {"guess": self.guess, "label": self.label, "sample": self.sample}
         for name in ("p_label", "accepted"):
             if (array := getattr(self, name)) is not None:
                 arrays[name] = array
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-        return write_whole(Path(path), lambda file: np.savez_compressed(file, **arrays))
+        return write_whole(Path(path), lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> Predictions:
         """Read what `save` wrote. `InputError` when the file is something else or damaged."""
-        path = Path(path)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-        except FileNotFoundError:
-            raise InputError(f"{str(path)!r} does not exist") from None
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise InputError(f"{str(path)!r} cannot be read as npz: {error}") from error
-        if "about" not in arrays:
-            raise InputError(f"{str(path)!r} has no 'about'; it was not written by Predictions.save")
-        about = json.loads(arrays.pop("about").tobytes())
-        if about.get("schema") != SCHEMA:
-            raise InputError(f"{str(path)!r} has schema {about.get('schema')!r}; this version reads {SCHEMA!r}")
-        del about["schema"]
-        left_out = tuple(LeftOut(*x) for x in about.pop("left_out"))
-        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in about.items()}
-        fields: dict[str, Any] = {**arrays, **plain}
-        return cls(**fields, left_out=left_out)
+        return from_saved(repr(str(path)), read_arrays(Path(path)))
+
+
+def from_saved(where: str, arrays: Mapping[str, NDArray[Any]]) -> Predictions:
+    """Return the Predictions whose arrays `save` wrote to the file that `where` names.
+
+    Raises
+    ------
+    InputError
+        When they are something else, of another version, or do not fit together.
+    """
+    if "about" not in arrays:
+        raise InputError(f"{where} has no 'about'; it was not written by Predictions.save")
+    try:
+        about = json.loads(arrays["about"].tobytes())
+        schema = about.pop("schema", None)
+        about["left_out"] = tuple(LeftOut(*x) for x in about.get("left_out", ()))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{where}: 'about' cannot be read ({error}); the file is damaged") from error
+    if schema != SCHEMA:
+        raise InputError(f"{where} has schema {schema!r}; this version reads {SCHEMA!r}")
+    given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in about.items()}
+    given.update((name, array) for name, array in arrays.items() if name != "about")
+    names = {field.name: field.default is MISSING for field in fields(Predictions)}
+    wrong = [name for name, required in names.items() if required and name not in given] + sorted(
+        set(given) - set(names)
+    )
+    if wrong:
+        raise InputError(f"{where} lacks, or does not know, {listing(wrong)}; the file is damaged")
+    try:
+        return Predictions(**given)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def with_classes(preds: Predictions, classes: Sequence[str]) -> Predictions:
+    """Return the same answers with another list of classes: reordered, or with more names.
+
+    Raises
+    ------
+    InputError
+        When a class of `preds` is not in the list.
+
+    Examples
+    --------
+    >>> preds = Predictions.from_arrays(["cat", "dog"], {"a": [["cat", "cat"]]})
+    >>> with_classes(preds, ["dog", "cow", "cat"]).label.tolist()
+    [2, 0]
+    """
+    order = {name: i for i, name in enumerate(classes)}
+    unknown = [name for name in preds.classes if name not in order]
+    if unknown:
+        raise InputError(f"classes={listing(map(repr, classes))} lacks {listing(map(repr, unknown))}; add them")
+    # The last place is for -1, which stands where a sample has fewer acceptable classes than others.
+    moved = np.array([*(order[name] for name in preds.classes), -1], dtype=smallest_int(len(order)))
+    return replace(
+        preds,
+        classes=tuple(classes),
+        guess=moved[preds.guess],
+        label=moved[preds.label],
+        accepted=None if preds.accepted is None else moved[preds.accepted],
+    )
 
 
 def concat(parts: Sequence[Predictions]) -> Predictions:

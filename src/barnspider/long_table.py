@@ -1,0 +1,490 @@
+"""The long table, one row for each answer -> Predictions. All checking of what its rows say."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from barnspider.class_list import ClassError, ClassList, class_list, is_number, natural
+from barnspider.convert import smallest_int
+from barnspider.errors import InputError, listing
+from barnspider.predictions import Predictions
+
+REQUIRED = ("arm", "seed", "sample", "label", "prediction")
+OPTIONAL = ("dose", "p_label", "on")
+BOOKS = {"arm": "arm", "seed": "seed", "sample": "sample", "label": "class", "prediction": "class", "dose": "dose"}
+MOST_RUNS = 1_000_000
+SEED = re.compile(r"[+-]?[0-9]+(\.0*)?")
+LONGEST_IDS = 1 << 30
+TEXTS: frozenset[Any] = frozenset({pl.String, pl.Null})
+CATEGORIES: tuple[Any, ...] = (pl.Categorical, pl.Enum)
+
+Samples = Literal["all", "common"]
+Codes = NDArray[np.unsignedinteger[Any]]
+Place = Callable[[int], str]
+
+
+class SamplesLeftOut(UserWarning):
+    """Some samples were left out because not every run answered them, as `samples="common"` asks."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a table: its known columns, the table's name, and where (in words) each row stands."""
+
+    frame: pl.DataFrame
+    where: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Coded:
+    """All rows of a table as numbers.
+
+    `codes[column]` is UInt[rows] into the distinct texts `books[BOOKS[column]]`; `p_label` is Float32[rows].
+    """
+
+    codes: dict[str, Codes]
+    books: dict[str, list[str]]
+    p_label: NDArray[np.float32] | None
+    where: str
+    place: Place
+    on: str
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs in canonical order, and for each row the number of its run."""
+
+    arm: tuple[str, ...]
+    seed: tuple[int, ...]
+    dose: tuple[float | None, ...]
+    of_row: NDArray[np.int32]
+
+
+def known_columns(where: str, names: Sequence[str]) -> list[str]:
+    """Return the columns of a table that mean something to us; others are left alone.
+
+    Raises
+    ------
+    InputError
+        When a required column is absent, a known one stands twice, or one differs only in case or spaces.
+    """
+    known = (*REQUIRED, *OPTIONAL)
+    twice = [name for name in known if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{where} has the column {twice[0]!r} more than once; rename or remove one")
+    for name in names:
+        meant = name.strip().lower().replace(" ", "_").replace("-", "_")
+        if meant in known and meant not in names:
+            raise InputError(f"{where} has a column {name!r}; did you mean {meant!r}? Rename it exactly so")
+    absent = [name for name in REQUIRED if name not in names]
+    if absent:
+        raise InputError(
+            f"{where} has no column {' and no column '.join(map(repr, absent))}; it has {listing(map(repr, names))};"
+            f" expected {', '.join(REQUIRED)}, and optionally {', '.join(OPTIONAL)}"
+        )
+    return [name for name in known if name in names]
+
+
+def to_predictions(
+    pieces: Iterable[Piece],
+    *,
+    where: str,
+    classes: Sequence[str] | None = None,
+    paired: bool = False,
+    on: str | None = None,
+    samples: Samples = "all",
+) -> Predictions:
+    """Return the Predictions that the rows say, in canonical order (see `barnspider.tables.read_table`).
+
+    Raises
+    ------
+    InputError
+        Naming the place of the row and the column.
+    """
+    coded = _coded(pieces, where, on)
+    found = _classes(coded, classes)
+    runs = _runs(coded)
+    ids, sample = _samples(coded)
+    label = _labels(coded, sample, len(ids))
+    keep, kept = _complete(coded, runs, sample, ids, samples)
+    index = np.array(found.index, dtype=smallest_int(len(found.classes)))
+    cells = (runs.of_row[keep].astype(np.int64), kept[sample[keep]])
+    shape = (len(runs.arm), int(kept.max()) + 1)
+    return Predictions(
+        guess=_scattered(shape, cells, index[coded.codes["prediction"][keep]]),
+        label=index[label[kept >= 0]],
+        arm=runs.arm,
+        seed=runs.seed,
+        dose=runs.dose,
+        classes=found.classes,
+        sample=_id_array(where, [name for name, k in zip(ids, kept, strict=True) if k >= 0]),
+        on=coded.on,
+        p_label=None if coded.p_label is None else _scattered(shape, cells, coded.p_label[keep]),
+        paired=paired,
+    )
+
+
+# Rows to numbers
+
+
+def _coded(pieces: Iterable[Piece], where: str, on: str | None) -> Coded:
+    books: dict[str, pl.Series] = {}
+    parts: list[dict[str, NDArray[Any]]] = []
+    places: list[Place] = []
+    seen_on: set[str] = set()
+    for piece in pieces:
+        chosen = _chosen(piece, on, seen_on)
+        if chosen.frame.height:
+            parts.append(_code_piece(chosen, books))
+            places.append(chosen.place)
+    _check_on(where, on, seen_on)
+    if not parts:
+        raise InputError(f"{where} has a header but no rows; expected one row for each answer")
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    sizes = np.array([len(part["arm"]) for part in parts])
+    return Coded(
+        codes={name: column for name, column in columns.items() if name != "p_label"},
+        books={name: book.to_list() for name, book in books.items()},
+        p_label=columns.get("p_label"),
+        where=where,
+        place=_joined(places, np.cumsum(sizes)),
+        on=next(iter(seen_on), "") if on is None else on,
+    )
+
+
+def _joined(places: list[Place], ends: NDArray[np.int64]) -> Place:
+    def place(row: int) -> str:
+        piece = int(np.searchsorted(ends, row, side="right"))
+        return places[piece](row - (int(ends[piece - 1]) if piece else 0))
+
+    return place
+
+
+def _chosen(piece: Piece, on: str | None, seen: set[str]) -> Piece:
+    """Return the rows that are about the wanted images, and note which images there are."""
+    if "on" not in piece.frame.columns:
+        return piece
+    column = _text(piece, "on").fill_null("")
+    seen.update(column.unique().to_list())
+    if on is None:
+        return piece
+    rows = np.flatnonzero((column == on).to_numpy())
+    if len(rows) == piece.frame.height:
+        return piece
+    return Piece(piece.frame[rows], piece.where, lambda row: piece.place(int(rows[row])))
+
+
+def _check_on(where: str, on: str | None, seen: set[str]) -> None:
+    if on is None and len(seen) > 1:
+        values = listing(map(repr, sorted(seen)))
+        raise InputError(f"{where} is about several sets of images: the column 'on' holds {values}; choose one by on=")
+    if on is not None and on not in seen:
+        values = f"the column 'on' holds {listing(map(repr, sorted(seen)))}" if seen else "there is no column 'on'"
+        raise InputError(f"on={on!r} is not in {where}: {values}")
+
+
+def _code_piece(piece: Piece, books: dict[str, pl.Series]) -> dict[str, NDArray[Any]]:
+    part: dict[str, NDArray[Any]] = {}
+    for column, book in BOOKS.items():
+        if column in piece.frame.columns:
+            text = _text(piece, column)
+            _refuse_empty(piece, column, text)
+            books[book], part[column] = _encode(books.get(book, pl.Series([], dtype=pl.String)), text.fill_null(""))
+    if "p_label" in piece.frame.columns:
+        part["p_label"] = _probabilities(piece)
+    return part
+
+
+def _encode(book: pl.Series, text: pl.Series) -> tuple[pl.Series, Codes]:
+    """Return the book with all new texts at its end, and each text's place in it."""
+    codes = text.cast(pl.Enum(book), strict=False)
+    if codes.null_count():
+        book = pl.concat([book, text.filter(codes.is_null()).unique().sort()])
+        codes = text.cast(pl.Enum(book))
+    numbers = codes.to_physical().to_numpy()
+    return book, numbers.astype(np.min_scalar_type(max(len(book) - 1, 0)))
+
+
+def _refuse_empty(piece: Piece, column: str, text: pl.Series) -> None:
+    if column == "dose":  # an empty dose is an unknown one
+        return
+    empty = text.is_null() | (text == "")
+    if empty.any():
+        place = piece.place(int(empty.arg_max() or 0))
+        raise InputError(f"{place}: {column} is empty; expected a value in every row")
+
+
+def _text(piece: Piece, column: str) -> pl.Series:
+    """Return a column as text, whole numbers without a point; `InputError` for what is neither."""
+    values = piece.frame[column]
+    if values.dtype in TEXTS:
+        return values.cast(pl.String)
+    if values.dtype.is_float() and column not in ("dose", "arm"):
+        return _whole_text(piece, column, values)
+    if values.dtype.is_numeric() or values.dtype in CATEGORIES:
+        return values.cast(pl.String)
+    hint = ", not whether it was right" if values.dtype == pl.Boolean and column == "prediction" else ""
+    raise InputError(
+        f"{piece.where}: the column {column!r} has type {values.dtype}; expected names or whole numbers{hint}"
+    )
+
+
+def _whole_text(piece: Piece, column: str, values: pl.Series) -> pl.Series:
+    whole = values.cast(pl.Int64, strict=False)
+    bad = values.is_not_null() & (whole.is_null() | (whole.cast(pl.Float64) != values.cast(pl.Float64)))
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        raise InputError(
+            f"{piece.place(row)}: {column}={values[row]} is not whole; expected names or whole numbers"
+            " (of logits or probabilities, give the argmax)"
+        )
+    return whole.cast(pl.String)
+
+
+def _probabilities(piece: Piece) -> NDArray[np.float32]:
+    column = piece.frame["p_label"]
+    usable = column.dtype.is_numeric() or column.dtype in TEXTS
+    if not usable:
+        raise InputError(f"{piece.where}: the column 'p_label' has type {column.dtype}; expected numbers from 0 to 1")
+    values = column.cast(pl.Float32, strict=False)
+    bad = ~values.is_between(0, 1).fill_null(False)  # NaN is not between
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        hint = "; write a decimal point, not a comma" if "," in str(column[row]) else ""
+        raise InputError(
+            f"{piece.place(row)}: p_label={column[row]!r} is no probability; expected a number from 0 to 1 in every"
+            f" row, or no such column{hint}"
+        )
+    return values.to_numpy()
+
+
+# What the numbers say
+
+
+def _classes(coded: Coded, given: Sequence[str] | None) -> ClassList:
+    texts = coded.books["class"]
+    _refuse_mixed_kinds(coded, given)
+    try:
+        return class_list(texts, given)
+    except ClassError as error:
+        code = texts.index(error.text)
+        for column in ("label", "prediction"):
+            rows = np.flatnonzero(coded.codes[column] == code)
+            if len(rows):
+                raise InputError(f"{coded.place(int(rows[0]))}: {column}={error.text!r} {error.why}") from None
+        raise
+
+
+def _refuse_mixed_kinds(coded: Coded, given: Sequence[str] | None) -> None:
+    """Names in one column and numbers in the other: every answer would count as wrong."""
+    if given is not None:
+        return
+    number = np.array([is_number(text) for text in coded.books["class"]])
+    labels, guesses = (number[_used(coded.codes[c], len(number))] for c in ("label", "prediction"))
+    if (labels.all() and not guesses.any()) or (guesses.all() and not labels.any()):
+        label, guess = (coded.books["class"][coded.codes[column][0]] for column in ("label", "prediction"))
+        raise InputError(
+            f"{coded.place(0)}: label={label!r} but prediction={guess!r}: one column holds names, the other numbers;"
+            " write both in the same way"
+        )
+
+
+def _used(codes: Codes, size: int) -> NDArray[np.bool_]:
+    used = np.zeros(size, dtype=np.bool_)
+    used[codes] = True
+    return used
+
+
+def _runs(coded: Coded) -> Runs:
+    arms, seeds = coded.books["arm"], _seeds(coded)
+    dose = _doses(coded)
+    values = sorted(set(seeds))
+    _refuse_too_many(coded, "arm", len(arms))
+    _refuse_too_many(coded, "seed", len(values))
+    arm_order = sorted(range(len(arms)), key=lambda a: (dose[a] is None, dose[a] or 0.0, natural(arms[a])))
+    arm_rank = np.argsort(np.array(arm_order))
+    seed_rank = np.array([values.index(s) for s in seeds]) if len(values) < 100 else np.searchsorted(values, seeds)
+    pair = arm_rank[coded.codes["arm"]] * len(values) + seed_rank[coded.codes["seed"]]
+    pairs = pl.Series(pair).unique().sort().to_numpy()
+    arm_of = [arm_order[int(p) // len(values)] for p in pairs]
+    return Runs(
+        arm=tuple(arms[a] for a in arm_of),
+        seed=tuple(values[int(p) % len(values)] for p in pairs),
+        dose=tuple(dose[a] for a in arm_of),
+        of_row=np.searchsorted(pairs, pair).astype(np.int32),
+    )
+
+
+def _refuse_too_many(coded: Coded, column: str, count: int) -> None:
+    if count > MOST_RUNS:
+        raise InputError(
+            f"{coded.where}: the column {column!r} has {count} different values; expected one for each run:"
+            " are columns mixed up?"
+        )
+
+
+def _seeds(coded: Coded) -> list[int]:
+    texts = coded.books["seed"]
+    for code, text in enumerate(texts):
+        if not SEED.fullmatch(text):
+            row = int(np.flatnonzero(coded.codes["seed"] == code)[0])
+            raise InputError(f"{coded.place(row)}: seed={text!r} is no whole number; expected 0, 1, 2, ...")
+    return [int(text.split(".")[0]) for text in texts]
+
+
+def _doses(coded: Coded) -> list[float | None]:
+    """Return the dose of each arm's code; an arm whose dose differs between rows is refused."""
+    size = len(coded.books["arm"])
+    if "dose" not in coded.codes:
+        return [None] * size
+    values = [_dose(coded, code, text) for code, text in enumerate(coded.books["dose"])]
+    distinct = list(dict.fromkeys(values))
+    same = np.array([distinct.index(value) for value in values])
+    arm, dose = coded.codes["arm"], same[coded.codes["dose"]]
+    of_arm = np.zeros(size, dtype=np.int64)
+    of_arm[arm] = dose
+    differ = np.flatnonzero(of_arm[arm] != dose)
+    if len(differ):
+        row = int(differ[0])
+        name = coded.books["arm"][arm[row]]
+        raise InputError(
+            f"{coded.place(row)}: arm {name!r} has dose {distinct[dose[row]]} here and {distinct[of_arm[arm[row]]]}"
+            " elsewhere; expected one dose for all runs of an arm: give each dose an arm of its own"
+        )
+    return [distinct[int(d)] for d in of_arm]
+
+
+def _dose(coded: Coded, code: int, text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        row = int(np.flatnonzero(coded.codes["dose"] == code)[0])
+        raise InputError(
+            f"{coded.place(row)}: dose={text!r} is no number; expected one, or nothing where it is unknown"
+        )
+    return value
+
+
+def _samples(coded: Coded) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the ids in canonical order, and for each row the number of its sample."""
+    texts = coded.books["sample"]
+    order = sorted(range(len(texts)), key=lambda s: natural(texts[s]))
+    rank = np.argsort(np.array(order))
+    return [texts[s] for s in order], rank[coded.codes["sample"]]
+
+
+def _labels(coded: Coded, sample: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    label = coded.codes["label"]
+    of_sample = np.zeros(count, dtype=np.int64)
+    of_sample[sample] = label
+    differ = np.flatnonzero(of_sample[sample] != label)
+    if not len(differ):
+        return of_sample
+    row = int(differ[0])
+    other = int(np.flatnonzero((sample == sample[row]) & (label != label[row]))[0])
+    first, second = sorted((row, other))
+    names = coded.books["class"]
+    raise InputError(
+        f"{coded.place(second)}: sample {coded.books['sample'][coded.codes['sample'][row]]!r} has"
+        f" label={names[label[second]]!r} here and {names[label[first]]!r} at {coded.place(first)};"
+        f" expected one label for each sample ({len(np.unique(sample[differ]))} such samples)"
+    )
+
+
+# Is every answer there, once?
+
+
+def _complete(
+    coded: Coded, runs: Runs, sample: NDArray[np.int64], ids: list[str], samples: Samples
+) -> tuple[Any, NDArray[np.int64]]:
+    """Return which rows to keep, and for each sample its new number (-1: left out)."""
+    n_runs, n_samples = len(runs.arm), len(ids)
+    of_sample = np.bincount(sample, minlength=n_samples)
+    everything = np.arange(n_samples)
+    if len(sample) == n_runs * n_samples and _all_once(runs, sample, n_samples):
+        return slice(None), everything
+    _refuse_duplicates(coded, runs, sample, n_samples)
+    if samples == "all":
+        raise InputError(_missing(coded, runs, sample, ids))
+    common = of_sample == n_runs
+    if not common.any():
+        raise InputError(f"{coded.where}: no sample was answered by all {n_runs} runs; {_counts(runs, sample)}")
+    left = np.flatnonzero(~common)
+    warnings.warn(
+        f"{len(left)} of {n_samples} samples are left out, as not all {n_runs} runs answered them:"
+        f" {listing((repr(ids[i]) for i in left), most=5)}",
+        SamplesLeftOut,
+        stacklevel=5,
+    )
+    return common[sample], np.where(common, np.cumsum(common) - 1, -1)
+
+
+def _all_once(runs: Runs, sample: NDArray[np.int64], n_samples: int) -> bool:
+    seen = np.zeros((len(runs.arm), n_samples), dtype=np.bool_)
+    seen[runs.of_row, sample] = True
+    return bool(seen.all())
+
+
+def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int64], n_samples: int) -> None:
+    cell = pl.Series(runs.of_row.astype(np.int64) * n_samples + sample)
+    again = (~cell.is_first_distinct()).to_numpy()
+    if not again.any():
+        return
+    row = int(np.argmax(again))
+    first = int(np.flatnonzero(cell.to_numpy() == cell[row])[0])
+    run = int(runs.of_row[row])
+    raise InputError(
+        f"{coded.place(row)}: arm {runs.arm[run]!r}, seed {runs.seed[run]} answers sample"
+        f" {coded.books['sample'][coded.codes['sample'][row]]!r} again, after {coded.place(first)};"
+        f" expected one answer ({int(again.sum())} such rows): remove them, or give repeated runs seeds of their own"
+    )
+
+
+def _missing(coded: Coded, runs: Runs, sample: NDArray[np.int64], ids: list[str]) -> str:
+    of_run = np.bincount(runs.of_row)
+    short = int(np.argmin(of_run))
+    answered = np.zeros(len(ids), dtype=np.bool_)
+    answered[sample[runs.of_row == short]] = True
+    lacking = np.flatnonzero(~answered)
+    return (
+        f"{coded.where}: arm {runs.arm[short]!r}, seed {runs.seed[short]} lacks {len(lacking)} of {len(ids)}"
+        f" samples: {listing((repr(ids[i]) for i in lacking), most=5)};"
+        f" {int((of_run < len(ids)).sum())} of {len(of_run)} runs"
+        ' lack some; add these answers, or pair on what all runs answered with samples="common"'
+    )
+
+
+def _counts(runs: Runs, sample: NDArray[np.int64]) -> str:
+    of_run = np.bincount(runs.of_row)
+    return f"runs have {of_run.min()} to {of_run.max()} answers; do they name the samples in the same way?"
+
+
+def _scattered(
+    shape: tuple[int, int], cells: tuple[NDArray[np.int64], NDArray[np.int64]], values: NDArray[Any]
+) -> NDArray[Any]:
+    matrix = np.zeros(shape, dtype=values.dtype)
+    matrix[cells] = values
+    return matrix
+
+
+def _id_array(where: str, ids: list[str]) -> NDArray[np.str_]:
+    longest = max(len(name) for name in ids)
+    if 4 * longest * len(ids) > LONGEST_IDS:
+        raise InputError(f"{where} has a sample id of {longest} characters; expected short ids: number the samples")
+    array = np.array(ids, dtype=np.str_)
+    if any(name.endswith("\0") for name in ids):
+        raise InputError(f"{where} has a sample id that ends with a NUL character; remove it")
+    return array

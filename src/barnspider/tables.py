@@ -1,0 +1,360 @@
+"""CSV, Parquet, npz, data frames <-> Predictions: the doors. What the rows say is checked in `long_table`."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import polars as pl
+
+from barnspider.arrays_file import from_npz
+from barnspider.class_list import natural
+from barnspider.csv_rows import line_of, read_header, read_rows
+from barnspider.errors import InputError, listing, pick
+from barnspider.files import write_whole
+from barnspider.long_table import Piece, Samples, SamplesLeftOut, known_columns, to_predictions
+from barnspider.predictions import LeftOut, Predictions, concat, with_classes
+
+__all__ = ["NotWritten", "SamplesLeftOut", "from_frame", "read_table", "write_table"]
+
+TABLE_SCHEMA = "barnspider/table/1"
+KINDS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet", ".npz": "npz"}
+PACKED = (".gz", ".zst")
+ROWS = 1 << 20
+PANIC: Any = pl.exceptions.PanicException  # a damaged Parquet file can make polars panic
+
+
+class NotWritten(UserWarning):
+    """The file holds all answers, but its format has no place for something else that the Predictions know."""
+
+
+def read_table(
+    path: str | Path | Sequence[str | Path],
+    *,
+    classes: Sequence[str] | None = None,
+    paired: bool = False,
+    on: str | None = None,
+    samples: Samples = "all",
+) -> Predictions:
+    r"""Read the answers in one file, or in several that are parts of one table.
+
+    A CSV (`,`, `;`, tab or `|`; UTF-8; also .gz and .zst) or Parquet file has one row for each answer, with the
+    columns `arm, seed, sample, label, prediction` and optionally `dose, p_label, on`; others are left alone. An
+    .npz file was written by `Predictions.save`, or holds arrays: `label` [samples], `guess` [runs, samples], and
+    optionally `arm`, `seed`, `dose` (NaN: unknown) for each run, `p_label` [runs, samples], `classes`, `sample`,
+    `on`; its integers are indices into the classes, and without `arm` all runs are one arm with the file's name.
+
+    The order of rows does not matter. Runs are ordered by the arm's dose (unknown: last), arm, seed; samples and
+    classes as numbers when they are plain whole numbers, else by code point. In CSV and Parquet, classes are the
+    texts that occur: "NA", " dog" and "001" are names like any other. If all are whole numbers, "3.0" is read as "3".
+
+    Parameters
+    ----------
+    classes
+        The names, in order; needed to keep classes that never occur. Then integers that are not names among them are
+        indices into them, and no two names are taken for the same by mistake.
+    paired
+        Say True only when runs of equal seed share their randomness across arms.
+    on
+        Which images, where the column `on` holds several values.
+    samples
+        "all": every run answers the same samples, or an error. "common": those that all runs answered; how many
+        were left out is told by the warning `SamplesLeftOut`.
+
+    Raises
+    ------
+    InputError
+        Naming file, line and column: for a missing column or value, a duplicate or missing answer, two labels for one
+        sample, two doses for one arm, an unknown type, and whatever is no UTF-8 or no table.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "answers.csv")
+    ...     _ = file.write_text("arm,seed,sample,label,prediction\nplain,0,a.png,cat,dog\nplain,0,b.png,dog,dog\n")
+    ...     read_table(file).correct().tolist()
+    [[False, True]]
+    """
+    pick("samples", samples, ["all", "common"])
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
+    if not paths:
+        raise InputError("path=[] names no file; expected at least one")
+    rows = [p for p in paths if _kind(p) != "npz"]
+    parts = [_read_rows(rows, classes, paired, on, samples)] if rows else []
+    parts += [from_npz(p, classes=classes, paired=paired, on=on) for p in paths if _kind(p) == "npz"]
+    return parts[0] if len(parts) == 1 else _joined(parts, samples)
+
+
+def from_frame(
+    frame: Any,
+    *,
+    classes: Sequence[str] | None = None,
+    paired: bool = False,
+    on: str | None = None,
+    samples: Samples = "all",
+) -> Predictions:
+    """Return the Predictions in a polars, pandas or Arrow table with the columns of `read_table`.
+
+    Raises
+    ------
+    InputError
+        As `read_table`; rows are counted from 0.
+
+    Examples
+    --------
+    >>> frame = {"arm": ["a", "a"], "seed": [0, 0], "sample": [7, 8], "label": [0, 1], "prediction": [1, 1]}
+    >>> from_frame(pl.DataFrame(frame)).sample.tolist()
+    ['7', '8']
+    """
+    pick("samples", samples, ["all", "common"])
+    names = [str(name) for name in getattr(frame, "column_names", None) or frame.columns]
+    columns = known_columns("the data frame", names)
+    table = _polars(frame, columns)
+    pieces = (
+        Piece(table[start : start + ROWS], "the data frame", lambda row, start=start: f"row {start + row} (from 0)")
+        for start in range(0, table.height, ROWS)
+    )
+    return to_predictions(pieces, where="the data frame", classes=classes, paired=paired, on=on, samples=samples)
+
+
+def write_table(preds: Predictions, path: str | Path) -> Path:
+    """Write one row for each answer to .csv, .csv.gz, .tsv or .parquet, or everything to .npz; whole or not at all.
+
+    Parquet and npz give back everything. A CSV has no place for the list of classes (give `classes=preds.classes` to
+    `read_table`), for `paired` and for the runs that were left out (the warning `NotWritten` names them).
+
+    Raises
+    ------
+    InputError
+        For another ending, and for what no table can hold: sets of acceptable labels, empty names, no answers.
+    StoreError
+        When the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> preds = Predictions.from_arrays(["cat", "dog"], {"plain": [["cat", "cat"]]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     print(write_table(preds, Path(folder, "answers.csv")).read_text())
+    arm,seed,sample,label,prediction
+    plain,0,0,cat,cat
+    plain,0,1,dog,cat
+    <BLANKLINE>
+    """
+    path = Path(path)
+    kind = _kind(path)
+    if kind == "npz":
+        return preds.save(path)
+    _check_writable(preds, path)
+    if kind == "parquet":
+        frame = pl.concat([_run_frame(preds, run) for run in range(len(preds.arm))])
+        return write_whole(path, lambda file: frame.write_parquet(file, metadata={"barnspider": _about(preds)}))
+    if preds.left_out:
+        runs = listing(f"{x.arm!r} seed {x.seed} ({x.why})" for x in preds.left_out)
+        warnings.warn(f"{str(path)!r} does not tell which runs were left out: {runs}", NotWritten, stacklevel=2)
+    return write_whole(path, lambda file: _write_csv(preds, path, file))
+
+
+def _kind(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = bool(suffixes) and suffixes[-1] in PACKED
+    ending = suffixes[-2:-1] if packed else suffixes[-1:]
+    kind = KINDS.get(ending[0]) if ending else None
+    if kind is None or (packed and kind != "csv"):
+        raise InputError(
+            f"{str(path)!r} has no known ending; expected {', '.join(KINDS)} (of text also with .gz, .zst)"
+        )
+    return kind
+
+
+# Reading
+
+
+def _read_rows(
+    paths: list[Path], classes: Sequence[str] | None, paired: bool, on: str | None, samples: Samples
+) -> Predictions:
+    where = listing((repr(str(p)) for p in paths), most=3)
+    abouts = [_read_about(path) if _kind(path) == "parquet" else {} for path in paths]
+    saved = {tuple(about.get("classes", ())) for about in abouts}
+    if classes is None and len(saved) == 1:
+        classes = next(iter(saved)) or None
+    pieces = (piece for path in paths for piece in _pieces(path, paths[0]))
+    preds = to_predictions(pieces, where=where, classes=classes, paired=paired, on=on, samples=samples)
+    return replace(
+        preds,
+        paired=paired or all(about.get("paired", False) for about in abouts),
+        left_out=tuple(LeftOut(*x) for about in abouts for x in about.get("left_out", ())),
+    )
+
+
+def _pieces(path: Path, first: Path) -> Iterator[Piece]:
+    columns = _columns(path)
+    if columns != (expected := columns if path == first else _columns(first)):
+        differ = listing(sorted(set(columns) ^ set(expected)))
+        raise InputError(f"{str(path)!r} and {str(first)!r} differ in the columns {differ}; give both the same")
+    yield from (_csv_pieces if _kind(path) == "csv" else _parquet_pieces)(path, columns)
+
+
+def _columns(path: Path) -> list[str]:
+    csv = _kind(path) == "csv"
+    return known_columns(repr(str(path)), read_header(path).names if csv else _scan(path).collect_schema().names())
+
+
+def _csv_pieces(path: Path, columns: list[str]) -> Iterator[Piece]:
+    above = 0
+    for frame in read_rows(path, read_header(path), columns):
+
+        def place(row: int, above: int = above) -> str:
+            return f"{str(path)!r}, line {line_of(path, above + row)}"
+
+        yield Piece(frame, repr(str(path)), place)
+        above += frame.height
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    if not path.is_file():
+        raise InputError(f"{str(path)!r} does not exist or is no file")
+    try:
+        table = pl.scan_parquet(path, glob=False)
+        table.collect_schema()
+    except (pl.exceptions.PolarsError, OSError, PANIC) as error:
+        raise InputError(_unreadable(path, error)) from None
+    return table
+
+
+def _unreadable(path: Path, error: BaseException) -> str:
+    return f"{str(path)!r} cannot be read as Parquet: {error}; is it whole?"
+
+
+def _parquet_pieces(path: Path, columns: list[str]) -> Iterator[Piece]:
+    table, where = _scan(path).select(columns), repr(str(path))
+    try:
+        height = int(table.select(pl.len()).collect().item())
+        for start in range(0, height, ROWS):
+            frame = table.slice(start, ROWS).collect()
+            yield Piece(frame, where, lambda row, start=start, where=where: f"{where}, row {start + row} (from 0)")
+    except (pl.exceptions.PolarsError, OSError, PANIC) as error:
+        raise InputError(_unreadable(path, error)) from None
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    """Return what `write_table` noted beside the rows; nothing when another program wrote the file."""
+    _scan(path)
+    note = pl.read_parquet_metadata(path).get("barnspider")
+    if note is None:
+        return {}
+    about = json.loads(note)
+    if about.get("schema") != TABLE_SCHEMA:
+        raise InputError(f"{str(path)!r} has schema {about.get('schema')!r}; this version reads {TABLE_SCHEMA!r}")
+    return about
+
+
+def _polars(frame: Any, columns: list[str]) -> pl.DataFrame:
+    try:
+        if type(frame).__module__.partition(".")[0] == "pandas":
+            return pl.DataFrame({name: _from_pandas(frame[name], name) for name in columns})
+        return pl.DataFrame(frame).select(columns)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"the data frame cannot be read: {error}; expected a polars, pandas or Arrow table") from error
+
+
+def _from_pandas(column: Any, name: str) -> pl.Series:
+    """Return a pandas column without the help of pyarrow, which polars would ask for."""
+    kind = getattr(column.dtype, "kind", "O")
+    if kind in "iufb" and isinstance(column.dtype, np.dtype):
+        return pl.Series(name, column.to_numpy())
+    values = [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
+    kinds = {type(value) for value in values} - {type(None)}
+    if len(kinds) > 1:
+        found = listing(sorted(kind.__name__ for kind in kinds))
+        raise InputError(f"the data frame: the column {name!r} mixes {found}; make them all of one kind, such as str")
+    return pl.Series(name, values, strict=True)
+
+
+def _joined(parts: list[Predictions], samples: Samples) -> Predictions:
+    """Put parts together that were read one by one; their lists of classes may differ."""
+    classes = parts[0].classes
+    if any(part.classes != classes for part in parts):
+        classes = tuple(sorted({name for part in parts for name in part.classes}, key=natural))
+    parts = [with_classes(part, classes) for part in parts]
+    if samples == "common":
+        parts = _on_common_samples(parts)
+    return concat(parts)
+
+
+def _on_common_samples(parts: list[Predictions]) -> list[Predictions]:
+    common = set(parts[0].sample.tolist()).intersection(*(part.sample.tolist() for part in parts))
+    if not common:
+        raise InputError("no sample is in all files; do they name the samples in the same way?")
+    everything = set(parts[0].sample.tolist()).union(*(part.sample.tolist() for part in parts))
+    if left := sorted(everything - common, key=natural):
+        text = f"{len(left)} of {len(everything)} samples are left out, as they are not in all files:"
+        warnings.warn(f"{text} {listing(map(repr, left), most=5)}", SamplesLeftOut, stacklevel=4)
+    return [part.where(samples=[s in common for s in part.sample.tolist()]) for part in parts]
+
+
+# Writing
+
+
+def _check_writable(preds: Predictions, path: Path) -> None:
+    if path.suffix.lower() == ".zst":
+        raise InputError(f"{str(path)!r}: .zst is read, not written; write .csv.gz or .parquet")
+    if preds.accepted is not None:
+        raise InputError(f"{str(path)!r}: a table has no place for sets of acceptable labels; write .npz")
+    if not preds.guess.size:
+        raise InputError(f"{str(path)!r}: there are no answers to write ({preds.guess.shape[0]} runs)")
+    for what, names in (("arm", preds.arm), ("class", preds.classes), ("sample", preds.sample.tolist())):
+        for name in names:
+            if not name or not _is_utf8(name):
+                raise InputError(f"{str(path)!r}: the {what} name {name!r} is empty or no valid text; rename it")
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _about(preds: Predictions) -> str:
+    left_out = [[x.arm, x.seed, x.why] for x in preds.left_out]
+    return json.dumps({"schema": TABLE_SCHEMA, "classes": preds.classes, "paired": preds.paired, "left_out": left_out})
+
+
+def _run_frame(preds: Predictions, run: int) -> pl.DataFrame:
+    count = len(preds.label)
+    names = pl.Series(preds.classes, dtype=pl.String)
+    small = all(abs(seed) < 2**63 for seed in preds.seed)
+    columns: dict[str, Any] = {
+        "arm": pl.repeat(preds.arm[run], count, dtype=pl.String, eager=True),
+        "seed": pl.Series([preds.seed[run] if small else str(preds.seed[run])]).new_from_index(0, count),
+        "sample": pl.Series(preds.sample.tolist(), dtype=pl.String),
+        "label": names.gather(preds.label),
+        "prediction": names.gather(preds.guess[run]),
+    }
+    if any(dose is not None for dose in preds.dose):
+        columns["dose"] = pl.repeat(preds.dose[run], count, dtype=pl.Float64, eager=True)
+    if preds.p_label is not None:
+        columns["p_label"] = preds.p_label[run]
+    if preds.on:
+        columns["on"] = pl.repeat(preds.on, count, dtype=pl.String, eager=True)
+    return pl.DataFrame(columns)
+
+
+def _write_csv(preds: Predictions, path: Path, file: BinaryIO) -> None:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    separator = "\t" if ".tsv" in suffixes[-2:] else ","
+    if suffixes[-1] == ".gz":
+        with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as packed:
+            _write_runs(preds, packed, separator)
+    else:
+        _write_runs(preds, file, separator)
+
+
+def _write_runs(preds: Predictions, file: Any, separator: str) -> None:
+    for run in range(len(preds.arm)):
+        file.write(_run_frame(preds, run).write_csv(include_header=run == 0, separator=separator).encode())
