@@ -6,6 +6,7 @@ or PDF. Importing this module loads Altair; `import barnspider` does not.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,13 @@ import numpy as np
 import vl_convert
 from numpy.typing import NDArray
 
-from barnspider.effects import Effects, Floats
+from barnspider.effects import Effects
 from barnspider.errors import InputError, pick
 from barnspider.files import write_whole
+from barnspider.names import visible
 
 Rows = list[dict[str, Any]]
 
-ALPHA = 0.05  # a class is harmed or helped where its q-value is below this
 HARMED, HELPED, CANNOT_TELL = "harmed", "helped", "cannot tell"
 STATUSES = (CANNOT_TELL, HELPED, HARMED)  # drawn in this order: the harmed on top
 EDGES = (-10.0, -5.0, -2.0, -0.5, 0.5, 2.0, 5.0, 10.0)  # points; where the heat map changes colour
@@ -55,9 +56,7 @@ PAGE = Palette(
 
 def statuses(effects: Effects) -> NDArray[np.str_]:
     """Return Str[arms, classes]: "harmed", "helped", or "cannot tell" where chance explains the difference."""
-    sure = effects.known & (effects.q < ALPHA)
-    below = np.where(effects.effect < 0, HARMED, CANNOT_TELL)
-    return np.where(sure, np.where(effects.effect > 0, HELPED, below), CANNOT_TELL)
+    return np.where(effects.harmed, HARMED, np.where(effects.helped, HELPED, CANNOT_TELL))
 
 
 def best_arm(effects: Effects) -> str:
@@ -97,12 +96,11 @@ def forest(effects: Effects, *, arm: str | None = None, most: int = 40, palette:
         When there is no such arm.
     """
     a = effects.arms.index(_arm(effects, arm))
-    order = extremes(effects.effect[a], most)
-    names, status = chart_names(effects.classes), statuses(effects)[a]
+    names, status = labels(effects.classes), statuses(effects)[a]
     rows = [
         {"name": names[c], "status": str(status[c]), "shrunk": _points(effects.shrunk[a, c])}
         | _interval(effects.effect[a, c], effects.low[a, c], effects.high[a, c])
-        for c in order
+        for c in extremes(effects, effects.arms[a], most)
     ]
     average = [_interval(effects.overall[a], effects.overall_low[a], effects.overall_high[a])]
     return forest_chart({"rows": _inline(rows), "average": _inline(average)}, palette)
@@ -117,12 +115,12 @@ def heat_map(effects: Effects, *, arm: str | None = None, most: int = 40, palett
         When there is no such arm.
     """
     a = effects.arms.index(_arm(effects, arm))
-    names, status = chart_names(effects.classes), statuses(effects)
+    names, status = labels(effects.classes), statuses(effects)
     shown = arm_labels(effects)
     rows = [
         {"name": names[c], "arm": shown[k + 1], "effect": _points(effects.effect[k, c]), "status": str(status[k, c])}
         | {"text": cell_text(effects.effect[k, c], str(status[k, c]))}
-        for c in extremes(effects.effect[a], most)
+        for c in extremes(effects, effects.arms[a], most)
         for k in range(len(effects.arms))
     ]
     return heat_chart({"rows": _inline(rows)}, palette)
@@ -163,13 +161,13 @@ def known_doses(effects: Effects) -> list[float]:
     return sorted({effects.baseline_dose, *(d for d in effects.dose if d is not None)})
 
 
-def extremes(values: Floats, most: int) -> list[int]:
-    """Return the positions of the lowest and the highest values, ascending: all of them if they are few."""
-    order = [int(i) for i in np.argsort(np.where(np.isnan(values), np.inf, values), kind="stable")]
-    known = [i for i in order if not np.isnan(values[i])]
+def extremes(effects: Effects, arm: str, most: int) -> list[int]:
+    """Return class numbers, worst first by shrunken effect: all of them if they are few, else the two ends."""
+    order = [int(c) for c in effects.worst_first(arm)]
     if len(order) <= most:
         return order
-    return known[: most // 2] + known[len(known) - (most - most // 2) :]
+    known = [c for c in order if effects.known[effects.arms.index(arm), c]]
+    return known if len(known) <= most else known[: most // 2] + known[most // 2 - most :]
 
 
 def worst_rows(effects: Effects, *, share: float = 0.1) -> Rows:
@@ -190,7 +188,7 @@ def worst_rows(effects: Effects, *, share: float = 0.1) -> Rows:
 
 
 def _curve_rows(effects: Effects, arm: str) -> dict[str, Rows]:
-    names, status = chart_names(effects.classes), statuses(effects)[effects.arms.index(arm)]
+    names, status = labels(effects.classes), statuses(effects)[effects.arms.index(arm)]
     order = sorted(range(len(names)), key=lambda c: STATUSES.index(str(status[c])))
     places = [(d, a) for a, d in enumerate(effects.dose) if d is not None]
     zero = {"dose": effects.baseline_dose, "effect": 0.0, "low": 0.0, "high": 0.0}
@@ -239,24 +237,16 @@ def _inline(rows: Rows) -> alt.InlineData:
 # --- Names: strangers wrote them ---
 
 
-def label(name: str, most: int = 40) -> str:
-    r"""Return a name that is safe to draw: control characters made visible, and no longer than `most`.
+def labels(names: Iterable[str], most: int = 40) -> list[str]:
+    """Return a short visible name for each; where two would look alike, their position is added.
 
     Examples
     --------
-    >>> label("barn\nspider"), label("x" * 50, most=8)
-    ('barn␊spider', 'xxxxxxx…')
+    >>> labels(["dog", "x" * 50, "x" * 60], most=8)
+    ['dog', 'xxxxxxx… ·1', 'xxxxxxx… ·2']
     """
-    text = "".join(_visible(ch) for ch in name[: most + 1])
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def labels(names: Iterable[str], most: int = 40) -> list[str]:
-    """Return a label for each name; where two would look alike, their position is added."""
-    short = [label(name, most) for name in names]
-    seen: dict[str, int] = {}
-    for text in short:
-        seen[text] = seen.get(text, 0) + 1
+    short = [visible(name, most) for name in names]
+    seen = Counter(short)
     return [text if seen[text] == 1 else f"{text} ·{i}" for i, text in enumerate(short)]
 
 
@@ -266,23 +256,6 @@ def arm_labels(effects: Effects) -> list[str]:
     if None not in doses and len(set(doses)) == len(doses):
         return [f"{dose:g}" for dose in doses]
     return labels([effects.baseline, *effects.arms], most=24)
-
-
-def chart_names(names: Sequence[str]) -> list[str]:
-    """Return the labels of classes for a chart's text, each shut in its own writing direction."""
-    return [f"\u2068{text}\u2069" if _has_direction(text) else text for text in labels(names)]
-
-
-def _has_direction(text: str) -> bool:
-    return any(ch > "\u0590" for ch in text)
-
-
-def _visible(ch: str) -> str:
-    if ch < " ":
-        return chr(0x2400 + ord(ch))
-    if ch == "\x7f":
-        return "␡"
-    return "\ufffd" if "\x80" <= ch < "\xa0" or "\ud800" <= ch <= "\udfff" or ch in "\ufffe\uffff" else ch
 
 
 # --- Charts: Vega-Lite, from data that may be inline or named ---
@@ -399,6 +372,7 @@ def _finish(layers: list[alt.Chart], palette: Palette, *, height: float | alt.St
     return (
         alt.LayerChart(layer=layers)
         .properties(width="container" if palette is PAGE else 620, height=height)
+        .properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
         .configure(font=font, background="transparent" if palette is PAGE else "white", padding=4)
         .configure_view(stroke=None)
         .configure_axis(

@@ -10,18 +10,21 @@ from numpy.typing import NDArray
 
 from barnspider import figures
 from barnspider.effects import Effects
+from barnspider.gate import Verdict
+from barnspider.names import visible
 from barnspider.report import words
 
 SHARE = 20_000  # a proportion is stored as a 16-bit number: steps of 0.005 points
 CHANCE = 30_000  # a probability likewise
 MISSING = -32_768  # NaN
+FINDINGS = 6  # of a verdict, shown
 LONGEST = 300  # characters of a class name that the page keeps
 
 
 def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
     """Return what a page's scripts need about one study, ready for JSON."""
-    names = [figures.label(c, LONGEST) for c in effects.classes]
-    short = figures.chart_names(effects.classes)
+    names = [visible(c, LONGEST) for c in effects.classes]
+    short = figures.labels(effects.classes)
     status = figures.statuses(effects)
     shown = figures.arm_labels(effects)
     return {
@@ -31,7 +34,7 @@ def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "short": {i: text for i, text in enumerate(short) if text != names[i]},
         "n": effects.n.tolist(),
         "before": packed(effects.before, SHARE),
-        "baseline": {"name": figures.label(effects.baseline), "shown": shown[0], "dose": effects.baseline_dose},
+        "baseline": {"name": visible(effects.baseline), "shown": shown[0], "dose": effects.baseline_dose},
         "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
         "best": effects.arms.index(figures.best_arm(effects)),
         "cells": {
@@ -70,33 +73,44 @@ def summary(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "on": effects.on,
         "classes": len(effects.classes),
         "images": int(effects.n.sum()),
-        "baseline": effects.baseline,
+        "baseline": visible(effects.baseline),
         "baseline_runs": effects.baseline_runs,
-        "accuracy": words.points(effects.overall_before, signed=False),
+        "accuracy": words.points(effects.overall_before, sign=False),
         "best": best,
         "arms": [_arm(effects, a, "", status[a]) for a in range(len(effects.arms))],
         "has_doses": len(figures.known_doses(effects)) > 1,
-        "generalizes": words.generalizes(effects),
         "level": f"{100 * effects.method.level:g} %",
         "method": words.assumptions(effects),
         "left_out": effects.left_out,
     }
 
 
+def judged(verdict: Verdict) -> dict[str, Any]:
+    """Return what the page says of a verdict: a badge, what was judged, and its first findings."""
+    return {
+        "status": verdict.status,
+        "badge": {"pass": "✓ Pass", "fail": "✕ Fail", "inconclusive": "? Cannot tell"}[verdict.status],
+        "summary": words.summary(verdict),
+        "findings": [finding.sentence for finding in verdict.findings[:FINDINGS]],
+        "more": max(0, len(verdict.findings) - FINDINGS),
+    }
+
+
 def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_]) -> dict[str, Any]:
     interval = words.between(effects.overall_low[a], effects.overall_high[a])
     return {
-        "name": figures.label(effects.arms[a]),
+        "name": visible(effects.arms[a]),
         "shown": shown,
         "dose": effects.dose[a],
         "runs": effects.runs[a],
-        "headline": words.headline(effects, a),
+        "generalizes": words.generalizes(effects, effects.arms[a]),
+        "headline": words.headline(effects, effects.arms[a]),
         "average": words.points(effects.overall[a]),
         "interval": interval,
         "overall": [None if np.isnan(x) else round(100 * float(x), 3) for x in
                     (effects.overall[a], effects.overall_low[a], effects.overall_high[a])],
-        "tau": words.points(effects.tau[a], signed=False),
-        "tau_interval": words.between(effects.tau_low[a], effects.tau_high[a], signed=False),
+        "tau": words.points(effects.tau[a], sign=False),
+        "tau_interval": words.between(effects.tau_low[a], effects.tau_high[a]),
         "harmed": int((status == figures.HARMED).sum()),
         "helped": int((status == figures.HELPED).sum()),
         "unclear": int((status == figures.CANNOT_TELL).sum()),

@@ -43,11 +43,13 @@ class Study {
     return this.shortNames[cls] ?? this.classes[cls];
   }
 
-  // Classes by effect at an arm, lowest first; those without evidence at the end.
+  // Classes from the worst to the best by shrunken effect, which does not chase noise; without evidence, last.
   order(arm) {
+    const shrunk = this.cells.shrunk.subarray(arm * this.size, (arm + 1) * this.size);
     const effect = this.cells.effect.subarray(arm * this.size, (arm + 1) * this.size);
-    const all = Array.from(effect.keys());
-    return all.sort((a, b) => (Number.isNaN(effect[a]) - Number.isNaN(effect[b])) || effect[a] - effect[b] || a - b);
+    const last = (c) => Number(Number.isNaN(shrunk[c]));
+    const all = Array.from(shrunk.keys());
+    return all.sort((a, b) => last(a) - last(b) || shrunk[a] - shrunk[b] || effect[a] - effect[b] || a - b);
   }
 
   // Arms that have a place on the dose axis, ascending; the baseline is arm -1.

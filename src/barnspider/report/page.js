@@ -50,7 +50,7 @@ class StudyPage {
     const texts = {
       average: about.average, interval: `${about.interval} points`, harmed: count(about.harmed), helped: count(about.helped),
       unclear: count(about.unclear), tau: about.tau, "tau-interval": `tau, ${about.tau_interval} points`,
-      headline: about.headline, arm: about.name,
+      headline: about.headline, arm: about.name, generalizes: about.generalizes,
     };
     for (const [name, text] of Object.entries(texts)) {
       for (const node of this.node.querySelectorAll(`.t-${name}`)) node.textContent = text;

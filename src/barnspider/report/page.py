@@ -9,34 +9,21 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from barnspider.effects import Effects
 from barnspider.errors import InputError
 from barnspider.files import write_whole
+from barnspider.gate import Verdict
 
 SCRIPTS = ("data.js", "words.js", "charts.js", "table.js", "page.js")  # in this order, as one script
-
-
-class Judged(Protocol):
-    """What the page needs of a verdict: gate.Verdict has it."""
-
-    @property
-    def status(self) -> str:
-        """Return "pass", "fail" or "inconclusive"."""
-        ...
-
-    @property
-    def sentences(self) -> Sequence[str]:
-        """Return one sentence for each finding, worst first."""
-        ...
 
 
 def write_report(
     path: str | Path,
     effects: Effects | Mapping[str, Effects],
     *,
-    verdict: Judged | None = None,
+    verdict: Verdict | None = None,
     title: str | None = None,
     story: Sequence[str] = (),
     provenance: Mapping[str, object] | None = None,
@@ -81,7 +68,7 @@ def write_report(
 def render(
     studies: Mapping[str, Effects],
     *,
-    verdict: Judged | None,
+    verdict: Verdict | None,
     title: str,
     story: Sequence[str],
     provenance: Mapping[str, object],
@@ -100,7 +87,7 @@ def render(
         notice=_trusted(asset("vega-license.txt")),
         data=_trusted(for_script(data)),
         studies=[contents.summary(name, e, i) for i, (name, e) in enumerate(studies.items())],
-        verdict=verdict,
+        verdict=None if verdict is None else contents.judged(verdict),
         story=list(story),
         provenance=[(str(name), str(value)) for name, value in provenance.items()],
     )

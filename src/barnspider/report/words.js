@@ -25,22 +25,29 @@ function count(number) {
   return number.toLocaleString("en-US");
 }
 
-// What happened to a class at an arm, in one sentence a person understands.
+function percent(value) {
+  return Number.isNaN(value) ? CANNOT_TELL : `${(100 * value).toFixed(1)} %`;
+}
+
+function lostOrGained(effect) {
+  const size = points(Math.abs(effect), false);
+  return size === "0.0" ? "did not change" : `${effect < 0 ? "lost" : "gained"} ${size} points`;
+}
+
+// What happened to a class at an arm, for a reader who is no statistician.
 function sentence(study, arm, cls) {
   const effect = study.get("effect", arm, cls);
   if (Number.isNaN(effect)) {
     return study.n[cls] ? "Cannot tell: there is not enough evidence." : "Cannot tell: there is no image of this class.";
   }
   const low = study.get("low", arm, cls), high = study.get("high", arm, cls);
-  const level = `${+(100 * study.level).toFixed(1)} % interval`;
-  const status = study.status(arm, cls);
-  if (status === "harmed") {
-    return `Lost ${points(-effect, false)} points (${level} ${between(-high, -low)}); chance does not explain it.`;
+  const level = `${+(100 * study.level).toFixed(2)} % interval`;
+  const change = `${lostOrGained(effect)}, from ${percent(study.before[cls])} to ${percent(study.before[cls] + effect)}`;
+  if (study.status(arm, cls) === CANNOT_TELL) {
+    return `Cannot tell: it ${change}, but anything from ${between(low, high)} points fits these answers (${level}).`;
   }
-  if (status === "helped") {
-    return `Gained ${points(effect, false)} points (${level} ${between(low, high)}); chance does not explain it.`;
-  }
-  return `Changed by ${points(effect)} points (${level} ${between(low, high)}); chance can explain that.`;
+  const range = effect < 0 ? between(-high, -low) : between(low, high);
+  return `It ${change} (${level} ${range}); chance does not explain that.`;
 }
 
 // A stranger's name in an element that keeps its writing direction to itself.

@@ -1,83 +1,74 @@
-"""Effects -> sentences for people: what an arm does on average, to how many classes, and how sure that is."""
+"""Effects -> what the page says without any script. A number that is not there is "cannot tell"."""
 
 from __future__ import annotations
 
 import math
 
+from barnspider import words
 from barnspider.effects import Effects
-from barnspider.figures import ALPHA, HARMED, HELPED, statuses
+from barnspider.gate import Verdict
 
 CANNOT = "cannot tell"
 
 
-def points(value: float, *, signed: bool = True) -> str:
-    """Return a proportion in points with one decimal and a true minus sign; "cannot tell" where it is NaN.
+def points(value: float, *, sign: bool = True) -> str:
+    """Return a proportion in points with a true minus sign; "cannot tell" where it is NaN.
 
     Examples
     --------
-    >>> points(0.0123), points(-0.0004), points(float("nan"))
-    ('+1.2', '0.0', 'cannot tell')
+    >>> points(0.0123), points(-0.0104), points(float("nan"))
+    ('+1.2', '−1.0', 'cannot tell')
     """
-    if math.isnan(value):
-        return CANNOT
-    rounded = round(100 * value, 1) + 0.0
-    text = f"{rounded:+.1f}" if signed and rounded else f"{rounded:.1f}"
-    return text.replace("-", "−")
+    return CANNOT if math.isnan(value) else words.points(value, sign=sign).replace("-", "−")
 
 
-def between(low: float, high: float, *, signed: bool = True) -> str:
-    """Return an interval in points, such as "0.9 to 1.5"; the sign is written where the ends differ in it."""
-    if math.isnan(low) or math.isnan(high):
-        return "interval: cannot tell"
-    signed = signed and low < 0 < high
-    return f"{points(low, signed=signed)} to {points(high, signed=signed)}"
+def between(low: float, high: float) -> str:
+    """Return an interval in points, such as "0.9 to 1.5"; "cannot tell" where an end is NaN."""
+    return CANNOT if math.isnan(low) or math.isnan(high) else words.between(low, high).replace("-", "−")
 
 
-def headline(effects: Effects, arm: int) -> str:
+def headline(effects: Effects, arm: str) -> str:
     """Return the sentence of every report: average, class dependence, how many are harmed and helped."""
-    status = statuses(effects)[arm]
-    harmed, helped = int((status == HARMED).sum()), int((status == HELPED).sum())
-    average = f"average {points(effects.overall[arm])} "
-    average += f"({between(effects.overall_low[arm], effects.overall_high[arm])}) points"
-    if math.isnan(effects.overall[arm]):
-        average = f"average: {CANNOT}"
-    count = f"{harmed:,} of {len(effects.classes):,} classes harmed, {helped:,} helped (q < {ALPHA:g})"
-    return f"{average}; {dependence(effects, arm)}; {count}"
+    return effects.headline(arm).replace("unknown", CANNOT).replace("-", "−")  # it holds no names
 
 
-def dependence(effects: Effects, arm: int) -> str:
-    """Return class dependence in words: tau and its interval, in points."""
-    tau = effects.tau[arm]
-    if math.isnan(tau):
-        return f"class dependence: {CANNOT}"
-    interval = between(effects.tau_low[arm], effects.tau_high[arm], signed=False)
-    return f"class dependence tau = {points(tau, signed=False)} ({interval}) points"
-
-
-def generalizes(effects: Effects) -> str:
-    """Return whom the intervals speak for, in plain words."""
+def generalizes(effects: Effects, arm: str) -> str:
+    """Return whom an arm's intervals speak for, in plain words."""
     return {
         "images and runs": "new images and new runs of the same recipe",
         "images": "new images, but only these very models: not the recipe",
         "runs": "new runs of the same recipe, but only this very test set",
-    }[effects.method.generalizes_to]
+    }[effects.generalizes_to(arm)]
 
 
 def assumptions(effects: Effects) -> list[tuple[str, str]]:
     """Return how the intervals were made, as (name, words)."""
     method = effects.method
     paired = (
-        "yes: runs of equal seed share their random numbers, and differences are compared"
+        "yes: runs of equal seed share their random numbers, so their differences are compared"
         if method.paired
         else "no: the runs of different arms are independent"
     )
+    alpha = f"{1 - method.level:.3g}"
     return [
-        ("Intervals", f"{100 * method.level:g} %, for {generalizes(effects)}"),
+        ("Intervals", f"{100 * method.level:.4g} %, over runs x images, in closed form"),
         ("Runs are paired", paired),
         ("Degrees of freedom", method.degrees_of_freedom),
         ("Many classes at once", method.multiplicity),
-        ("Harmed, helped", f"a class whose q-value is below {ALPHA:g}; for all others the data cannot tell"),
+        ("Harmed, helped", f"a class whose q-value is below {alpha}; of the others the data cannot tell"),
         ("Shrunken effect", "the class's effect drawn towards the average as far as its own noise demands"),
+        ("Chance of harm", "the probability that the true effect is below zero, by the same reasoning"),
         ("Class dependence tau", "the standard deviation of the true effects over the classes; 0 when all are alike"),
         ("Versions", ", ".join(f"{name} {version}" for name, version in method.versions)),
     ]
+
+
+def summary(verdict: Verdict) -> str:
+    """Return what was judged and how it came out, with its rate of error."""
+    counts = dict(verdict.counts)
+    margin = words.points(verdict.max_drop, sign=False)
+    return (
+        f"Of {sum(counts.values()):,} classes and arms, {counts['fail']:,} lost more than {margin} points,"
+        f" {counts['pass']:,} certainly did not, and of {counts['inconclusive']:,} the data cannot tell. The chance of"
+        f" a false alarm in any class, and of a false pass, is at most {1 - verdict.level:.2g} each."
+    )
