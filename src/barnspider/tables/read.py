@@ -1,37 +1,27 @@
-"""CSV, Parquet, npz, data frames <-> Predictions: the doors. What the rows say is checked in `long_table`."""
+"""Files and data frames -> Predictions: the doors. What the rows say is checked in `long_table`."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from barnspider.arrays_file import from_npz
-from barnspider.class_list import natural
-from barnspider.csv_rows import line_of, read_header, read_rows
 from barnspider.errors import InputError, listing, pick
-from barnspider.files import write_whole
-from barnspider.long_table import Piece, Samples, SamplesLeftOut, known_columns, to_predictions
 from barnspider.predictions import LeftOut, Predictions, concat, with_classes
+from barnspider.tables.arrays import from_npz
+from barnspider.tables.class_list import natural
+from barnspider.tables.csv_rows import line_of, read_header, read_rows
+from barnspider.tables.formats import TABLE_SCHEMA, kind_of
+from barnspider.tables.long_table import Piece, Samples, SamplesLeftOut, known_columns, to_predictions
 
-__all__ = ["NotWritten", "SamplesLeftOut", "from_frame", "read_table", "write_table"]
-
-TABLE_SCHEMA = "barnspider/table/1"
-KINDS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet", ".npz": "npz"}
-PACKED = (".gz", ".zst")
 ROWS = 1 << 20
 PANIC: Any = pl.exceptions.PanicException  # a damaged Parquet file can make polars panic
-
-
-class NotWritten(UserWarning):
-    """The file holds all answers, but its format has no place for something else that the Predictions know."""
 
 
 def read_table(
@@ -86,9 +76,9 @@ def read_table(
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
     if not paths:
         raise InputError("path=[] names no file; expected at least one")
-    rows = [p for p in paths if _kind(p) != "npz"]
+    rows = [p for p in paths if kind_of(p) != "npz"]
     parts = [_read_rows(rows, classes, paired, on, samples)] if rows else []
-    parts += [from_npz(p, classes=classes, paired=paired, on=on) for p in paths if _kind(p) == "npz"]
+    parts += [from_npz(p, classes=classes, paired=paired, on=on) for p in paths if kind_of(p) == "npz"]
     return parts[0] if len(parts) == 1 else _joined(parts, samples)
 
 
@@ -124,64 +114,11 @@ def from_frame(
     return to_predictions(pieces, where="the data frame", classes=classes, paired=paired, on=on, samples=samples)
 
 
-def write_table(preds: Predictions, path: str | Path) -> Path:
-    """Write one row for each answer to .csv, .csv.gz, .tsv or .parquet, or everything to .npz; whole or not at all.
-
-    Parquet and npz give back everything. A CSV has no place for the list of classes (give `classes=preds.classes` to
-    `read_table`), for `paired` and for the runs that were left out (the warning `NotWritten` names them).
-
-    Raises
-    ------
-    InputError
-        For another ending, and for what no table can hold: sets of acceptable labels, empty names, no answers.
-    StoreError
-        When the file cannot be written.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> preds = Predictions.from_arrays(["cat", "dog"], {"plain": [["cat", "cat"]]})
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     print(write_table(preds, Path(folder, "answers.csv")).read_text())
-    arm,seed,sample,label,prediction
-    plain,0,0,cat,cat
-    plain,0,1,dog,cat
-    <BLANKLINE>
-    """
-    path = Path(path)
-    kind = _kind(path)
-    if kind == "npz":
-        return preds.save(path)
-    _check_writable(preds, path)
-    if kind == "parquet":
-        frame = pl.concat([_run_frame(preds, run) for run in range(len(preds.arm))])
-        return write_whole(path, lambda file: frame.write_parquet(file, metadata={"barnspider": _about(preds)}))
-    if preds.left_out:
-        runs = listing(f"{x.arm!r} seed {x.seed} ({x.why})" for x in preds.left_out)
-        warnings.warn(f"{str(path)!r} does not tell which runs were left out: {runs}", NotWritten, stacklevel=2)
-    return write_whole(path, lambda file: _write_csv(preds, path, file))
-
-
-def _kind(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = bool(suffixes) and suffixes[-1] in PACKED
-    ending = suffixes[-2:-1] if packed else suffixes[-1:]
-    kind = KINDS.get(ending[0]) if ending else None
-    if kind is None or (packed and kind != "csv"):
-        raise InputError(
-            f"{str(path)!r} has no known ending; expected {', '.join(KINDS)} (of text also with .gz, .zst)"
-        )
-    return kind
-
-
-# Reading
-
-
 def _read_rows(
     paths: list[Path], classes: Sequence[str] | None, paired: bool, on: str | None, samples: Samples
 ) -> Predictions:
     where = listing((repr(str(p)) for p in paths), most=3)
-    abouts = [_read_about(path) if _kind(path) == "parquet" else {} for path in paths]
+    abouts = [_read_about(path) if kind_of(path) == "parquet" else {} for path in paths]
     saved = {tuple(about.get("classes", ())) for about in abouts}
     if classes is None and len(saved) == 1:
         classes = next(iter(saved)) or None
@@ -199,11 +136,11 @@ def _pieces(path: Path, first: Path) -> Iterator[Piece]:
     if columns != (expected := columns if path == first else _columns(first)):
         differ = listing(sorted(set(columns) ^ set(expected)))
         raise InputError(f"{str(path)!r} and {str(first)!r} differ in the columns {differ}; give both the same")
-    yield from (_csv_pieces if _kind(path) == "csv" else _parquet_pieces)(path, columns)
+    yield from (_csv_pieces if kind_of(path) == "csv" else _parquet_pieces)(path, columns)
 
 
 def _columns(path: Path) -> list[str]:
-    csv = _kind(path) == "csv"
+    csv = kind_of(path) == "csv"
     return known_columns(repr(str(path)), read_header(path).names if csv else _scan(path).collect_schema().names())
 
 
@@ -298,63 +235,3 @@ def _on_common_samples(parts: list[Predictions]) -> list[Predictions]:
         text = f"{len(left)} of {len(everything)} samples are left out, as they are not in all files:"
         warnings.warn(f"{text} {listing(map(repr, left), most=5)}", SamplesLeftOut, stacklevel=4)
     return [part.where(samples=[s in common for s in part.sample.tolist()]) for part in parts]
-
-
-# Writing
-
-
-def _check_writable(preds: Predictions, path: Path) -> None:
-    if path.suffix.lower() == ".zst":
-        raise InputError(f"{str(path)!r}: .zst is read, not written; write .csv.gz or .parquet")
-    if preds.accepted is not None:
-        raise InputError(f"{str(path)!r}: a table has no place for sets of acceptable labels; write .npz")
-    if not preds.guess.size:
-        raise InputError(f"{str(path)!r}: there are no answers to write ({preds.guess.shape[0]} runs)")
-    for what, names in (("arm", preds.arm), ("class", preds.classes), ("sample", preds.sample.tolist())):
-        for name in names:
-            if not name or not _is_utf8(name):
-                raise InputError(f"{str(path)!r}: the {what} name {name!r} is empty or no valid text; rename it")
-
-
-def _is_utf8(text: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
-def _about(preds: Predictions) -> str:
-    left_out = [[x.arm, x.seed, x.why] for x in preds.left_out]
-    return json.dumps({"schema": TABLE_SCHEMA, "classes": preds.classes, "paired": preds.paired, "left_out": left_out})
-
-
-def _run_frame(preds: Predictions, run: int) -> pl.DataFrame:
-    count = len(preds.label)
-    names = pl.Series(preds.classes, dtype=pl.String)
-    small = all(abs(seed) < 2**63 for seed in preds.seed)
-    columns: dict[str, Any] = {
-        "arm": pl.repeat(preds.arm[run], count, dtype=pl.String, eager=True),
-        "seed": pl.Series([preds.seed[run] if small else str(preds.seed[run])]).new_from_index(0, count),
-        "sample": pl.Series(preds.sample.tolist(), dtype=pl.String),
-        "label": names.gather(preds.label),
-        "prediction": names.gather(preds.guess[run]),
-    }
-    if any(dose is not None for dose in preds.dose):
-        columns["dose"] = pl.repeat(preds.dose[run], count, dtype=pl.Float64, eager=True)
-    if preds.p_label is not None:
-        columns["p_label"] = preds.p_label[run]
-    if preds.on:
-        columns["on"] = pl.repeat(preds.on, count, dtype=pl.String, eager=True)
-    return pl.DataFrame(columns)
-
-
-def _write_csv(preds: Predictions, path: Path, file: BinaryIO) -> None:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    separator = "\t" if ".tsv" in suffixes[-2:] else ","
-    if suffixes[-1] == ".gz":
-        with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as packed:
-            _write_runs(preds, packed, separator)
-    else:
-        _write_runs(preds, file, separator)
-
-
-def _write_runs(preds: Predictions, file: Any, separator: str) -> None:
-    for run in range(len(preds.arm)):
-        file.write(_run_frame(preds, run).write_csv(include_header=run == 0, separator=separator).encode())

@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from barnspider.class_list import ClassError, ClassList, class_list, is_number, natural
 from barnspider.convert import smallest_int
 from barnspider.errors import InputError, listing
 from barnspider.predictions import Predictions
+from barnspider.tables.class_list import ClassError, ClassList, class_list, is_number, natural
 
 REQUIRED = ("arm", "seed", "sample", "label", "prediction")
 OPTIONAL = ("dose", "p_label", "on")

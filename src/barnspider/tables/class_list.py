@@ -137,7 +137,7 @@ def _refuse_look_alikes(texts: Sequence[str]) -> None:
         number = NUMBER.fullmatch(text)
         same = Decimal(text) if number else unicodedata.normalize("NFC", text)
         if same in seen:
-            how = "are the same number" if number else f"look the same (Unicode NFC and NFD: {ascii(text)})"
+            how = "are the same number" if number else f"look the same (Unicode NFC and NFD: {text!a})"
             why = f"and {seen[same]!r} {how}; write them in one way, or give `classes` to keep them apart"
             raise ClassError(text, why)
         seen[same] = text
