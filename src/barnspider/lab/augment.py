@@ -12,7 +12,7 @@ rotation uncovers); `cutout` works on normalized images, in which 0 is the train
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,12 +28,11 @@ _WIDEST = 4 / 3
 
 @dataclass(frozen=True)
 class Step:
-    """One augmentation: its knob, its function, how many uniform numbers an image needs, what its images are."""
+    """One augmentation: its knob, its function, how many uniform numbers an image needs."""
 
     knob: str
     act: Callable[[Tensor, Tensor, Tensor], Tensor]
     draws: int
-    normalized: bool = False
 
 
 def doses(name: str, dose: Dose, labels: Tensor, n_classes: int) -> Tensor:
@@ -55,9 +54,15 @@ def doses(name: str, dose: Dose, labels: Tensor, n_classes: int) -> Tensor:
     return torch.tensor(each, dtype=torch.float32, device=labels.device)[labels]
 
 
-def active(recipe: Recipe) -> tuple[Step, ...]:
-    """Return the steps whose knob is on, in order."""
-    return tuple(step for step in STEPS if not is_off(getattr(recipe, step.knob)))
+def apply(
+    steps: Sequence[Step], images: Tensor, labels: Tensor, recipe: Recipe, draws: Mapping[str, Tensor], n_classes: int
+) -> Tensor:
+    """Apply those steps whose knob is on, in order, each image at the dose of its class."""
+    for step in steps:
+        dose = getattr(recipe, step.knob)
+        if not is_off(dose):
+            images = step.act(images, doses(step.knob, dose, labels, n_classes), draws[step.knob])
+    return images
 
 
 def crop(images: Tensor, dose: Tensor, draws: Tensor) -> Tensor:
@@ -169,10 +174,11 @@ def _where_on(dose: Tensor, changed: Tensor, images: Tensor) -> Tensor:
     return torch.where(_each(dose > 0), changed, images)
 
 
-STEPS = (
-    Step("crop", crop, draws=22),
-    Step("rotation", rotate, draws=1),
-    Step("flip", flip, draws=1),
-    Step("cutout", cutout, draws=2, normalized=True),
-)
+GEOMETRY = (Step("crop", crop, draws=22), Step("rotation", rotate, draws=1), Step("flip", flip, draws=1))
+"""Steps on grey levels, in order."""
+
+ERASING = (Step("cutout", cutout, draws=2),)
+"""Steps on normalized images, in order, after those."""
+
+STEPS = (*GEOMETRY, *ERASING)
 """Every augmentation, in the order in which they are applied."""
