@@ -1,17 +1,36 @@
 """Who pays for your regularizer? Per-class effects of augmentation and weight decay, with honest intervals."""
 
+from barnspider.effects import Effects, Method, estimate
 from barnspider.errors import BarnspiderError, DataError, InputError, StoreError, TrainingError
+from barnspider.gate import Finding, Gate, Verdict
 from barnspider.predictions import LeftOut, Predictions, concat
+from barnspider.report import write_report
+from barnspider.simulate import Simulated, simulate
+from barnspider.sources import read_predictions
+from barnspider.tables import from_frame, read_table, write_table
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "BarnspiderError",
     "DataError",
+    "Effects",
+    "Finding",
+    "Gate",
     "InputError",
     "LeftOut",
+    "Method",
     "Predictions",
+    "Simulated",
     "StoreError",
     "TrainingError",
+    "Verdict",
     "concat",
+    "estimate",
+    "from_frame",
+    "read_predictions",
+    "read_table",
+    "simulate",
+    "write_report",
+    "write_table",
 ]

@@ -12,6 +12,9 @@ from barnspider.errors import InputError, listing
 
 Ints = NDArray[np.integer[Any]]
 
+LARGEST = 2**53  # the largest whole number up to which a float is exact
+MOST_CLASSES = 1_000_000
+
 
 def as_answers(name: str, values: ArrayLike) -> NDArray[Any]:
     """Return Int[...] or Str[...]; whole floats become integers, everything else is refused.
@@ -19,18 +22,18 @@ def as_answers(name: str, values: ArrayLike) -> NDArray[Any]:
     Raises
     ------
     InputError
-        For booleans, fractions, missing values, negative numbers and objects.
+        For booleans, fractions, missing values, negative numbers, objects, and names mixed with numbers.
 
     Examples
     --------
     >>> as_answers("label", [0.0, 2.0]).tolist()
     [0, 2]
     """
-    array = np.asarray(values)
+    array = _array(name, values)
     if array.dtype.kind == "O":
         array = _plain(name, array)
-    if array.dtype.kind in "US":
-        return array.astype(np.str_)
+    if array.dtype.kind in "SUT":
+        return _texts(name, array)
     if array.dtype.kind == "b":
         raise InputError(f"{name} is boolean; expected the class of each answer, not whether it was right")
     if array.dtype.kind not in "iuf":
@@ -38,11 +41,57 @@ def as_answers(name: str, values: ArrayLike) -> NDArray[Any]:
     return _whole(name, array)
 
 
+def _array(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Return an array of what was given, but not where NumPy would have to change some of it."""
+    kinds = _kinds(values)
+    if len(kinds) > 1:
+        raise InputError(
+            f"{name} mixes {listing(sorted(kinds))}; expected whole numbers or class names, all of one kind"
+        )
+    if kinds == {"text ending with NUL"}:
+        raise InputError(f"{name} has a class name that ends with a NUL character; remove it")
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name} is no array ({error}); expected rows of equal length") from None
+
+
+def _kinds(values: Any) -> set[str]:
+    """Return what kinds of things a nested list holds; nothing for an array, whose type tells."""
+    if not isinstance(values, list | tuple):
+        return set()
+    items: Sequence[Any] = values
+    if items and (isinstance(items[0], list | tuple) or getattr(items[0], "ndim", 0)):
+        return {kind for item in items for kind in _kinds(item)}
+    names = {_kind(t) for t in set(map(type, items))}
+    if names == {"text"} and any(str(item).endswith("\0") for item in items):
+        return {"text ending with NUL"}
+    return names
+
+
+def _kind(kind: type) -> str:
+    if issubclass(kind, str):
+        return "text"
+    if issubclass(kind, bool | np.bool_):
+        return "bool"
+    return "numbers" if issubclass(kind, int | float | np.number) else kind.__name__
+
+
+def _texts(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    try:
+        return np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array.astype(np.str_)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{name} holds what is no text ({error}); expected whole numbers or class names") from None
+
+
 def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
     kinds = {type(item) for item in array.flat}
     if kinds <= {str}:
+        _array(name, array.ravel().tolist())
         return array.astype(np.str_)
-    if kinds and all(issubclass(k, (int, np.integer)) and k is not bool for k in kinds):
+    if kinds and all(issubclass(k, int | np.integer) and k is not bool for k in kinds):
+        if max(array.flat) > LARGEST or min(array.flat) < -LARGEST:
+            raise InputError(f"{name} holds {max(array.flat, key=abs)}; expected a class from 0 up, or class names")
         return array.astype(np.int64)
     names = listing(sorted(k.__name__ for k in kinds))
     raise InputError(f"{name} holds objects ({names}); expected whole numbers or class names, all of one kind")
@@ -50,18 +99,22 @@ def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 def _whole(name: str, array: NDArray[Any]) -> Ints:
     if array.dtype.kind == "f":
-        bad = ~np.isfinite(array) | (array != np.trunc(array))
+        bad = ~np.isfinite(array) | (array != np.trunc(array)) | (np.abs(array) > LARGEST)
         if bad.any():
-            where = tuple(int(i) for i in np.argwhere(bad)[0])
             raise InputError(
-                f"{name}{list(where)}={array[where]} is no class; expected whole numbers or class names"
+                f"{_at(name, array, bad)} is no class; expected whole numbers or class names"
                 " (of logits or probabilities, give the argmax)"
             )
         array = array.astype(np.int64)
     if array.size and array.min() < 0:
-        where = tuple(int(i) for i in np.argwhere(array < 0)[0])
-        raise InputError(f"{name}{list(where)}={array[where]} is negative; expected a class from 0 up")
+        raise InputError(f"{_at(name, array, array < 0)} is negative; expected a class from 0 up")
     return array
+
+
+def _at(name: str, array: NDArray[Any], bad: NDArray[np.bool_]) -> str:
+    """Return "name[place]=value" of the first bad value."""
+    where = tuple(int(i) for i in np.argwhere(bad)[0])
+    return f"{name}{list(where)}={array[where]}"
 
 
 def as_rows(name: str, values: ArrayLike) -> NDArray[Any]:
@@ -84,9 +137,12 @@ def first_and_accepted(
     The class is the first one listed, or the smallest of a Python `set`. Absent places are -1 (or "").
     """
     items: Any = label
-    if isinstance(items, np.ndarray) or not len(items) or not _is_collection(items[0]):
-        return as_answers("label", np.asarray(items)), None
-    sets = [sorted(s) if isinstance(s, set | frozenset) else list(s) for s in items]
+    if hasattr(items, "dtype"):  # an array or a column: of objects, when it holds sets
+        array = np.asarray(items)
+        items = list(array) if array.dtype.kind == "O" else array
+    if isinstance(items, np.ndarray) or not any(_is_collection(item) for item in items):
+        return _one_each(as_answers("label", items)), None
+    sets = [_members(i, item) for i, item in enumerate(items)]
     empty = [i for i, s in enumerate(sets) if not s]
     if empty:
         raise InputError(
@@ -94,24 +150,59 @@ def first_and_accepted(
         )
     flat = as_answers("label", [x for s in sets for x in s])
     size = np.array([len(s) for s in sets])
-    padded = np.full((len(sets), size.max()), "" if flat.dtype.kind == "U" else -1, dtype=flat.dtype)
+    padded = np.full((len(sets), size.max()), "" if flat.dtype.kind == "U" else -1, dtype=_signed(flat))
     padded[np.arange(size.max()) < size[:, None]] = flat
     return padded[:, 0], padded
 
 
+def _one_each(label: NDArray[Any]) -> NDArray[Any]:
+    if label.ndim != 1:
+        raise InputError(f"label has shape {label.shape}; expected [samples] (of one-hot labels, give the argmax)")
+    return label
+
+
+def _members(place: int, item: Any) -> list[Any]:
+    """Return the acceptable classes of one sample."""
+    if not _is_collection(item):
+        raise InputError(f"label[{place}]={item!r} is no set, but others are; give each sample a set or list")
+    try:
+        return sorted(item) if isinstance(item, set | frozenset) else list(item)
+    except TypeError as error:
+        raise InputError(f"label[{place}] mixes kinds ({error}); expected whole numbers or class names") from None
+
+
+def _signed(flat: NDArray[Any]) -> np.dtype[Any]:
+    """Return a type that can also hold -1."""
+    return flat.dtype if flat.dtype.kind != "u" else np.dtype(np.int64)
+
+
 def _is_collection(item: object) -> bool:
-    return isinstance(item, set | frozenset | list | tuple)
+    return isinstance(item, set | frozenset | list | tuple | np.ndarray)
 
 
 def class_names(given: Sequence[str] | None, arrays: Iterable[NDArray[Any] | None]) -> tuple[str, ...]:
-    """Return the class names: as given, or all names that occur, or "0" up to the largest index."""
+    """Return the class names: as given, or all names that occur, or "0" up to the largest index.
+
+    Raises
+    ------
+    InputError
+        When arrays of names stand beside arrays of numbers, or a number is too large to be an index.
+    """
     if given is not None:
         return tuple(str(name) for name in given)
     present = [a for a in arrays if a is not None and a.size]
     texts = [a for a in present if a.dtype.kind == "U"]
+    if texts and len(texts) < len(present):
+        raise InputError(
+            "some labels or answers are names and others numbers; expected one kind, or give `classes`:"
+            " numbers are then indices into it"
+        )
     if texts:
         return tuple(sorted({str(name) for a in texts for name in np.unique(a)} - {""}))
-    return tuple(str(i) for i in range(1 + max((int(a.max()) for a in present), default=-1)))
+    largest = max((int(a.max()) for a in present), default=-1)
+    if largest >= MOST_CLASSES:
+        raise InputError(f"the largest class is {largest}; expected indices from 0 up, without gaps, or class names")
+    return tuple(str(i) for i in range(1 + largest))
 
 
 def to_index(name: str, array: NDArray[Any], index: Mapping[str, int], *, pad: bool = False) -> Ints:
@@ -125,10 +216,8 @@ def to_index(name: str, array: NDArray[Any], index: Mapping[str, int], *, pad: b
     kind = smallest_int(len(index))
     if array.dtype.kind != "U":
         if array.size and array.max() >= len(index):
-            where = tuple(int(i) for i in np.argwhere(array >= len(index))[0])
-            raise InputError(
-                f"{name}{list(where)}={array[where]} is no class; expected 0 to {len(index) - 1} ({len(index)} classes)"
-            )
+            where = _at(name, array, array >= len(index))
+            raise InputError(f"{where} is no class; expected 0 to {len(index) - 1} ({len(index)} classes)")
         return array.astype(kind)
     names, inverse = np.unique(array, return_inverse=True)
     unknown = [str(n) for n in names if str(n) not in index and not (pad and n == "")]

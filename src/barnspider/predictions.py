@@ -6,6 +6,8 @@ Every way of making or bringing answers ends here, and every question about them
 from __future__ import annotations
 
 import json
+import math
+import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
@@ -131,6 +133,7 @@ class Predictions:
         blocks = {arm: as_rows(f"guess[{arm!r}]", rows) for arm, rows in guess.items()}
         names = class_names(classes, [first, accepted, *blocks.values()])
         index = {name: i for i, name in enumerate(names)}
+        _check_arms(blocks, seeds=seeds, dose=dose)
         seed_of = {arm: _seeds_of(arm, len(rows), seeds) for arm, rows in blocks.items()}
         runs = [(arm, s) for arm in blocks for s in seed_of[arm]]
         return cls(
@@ -140,7 +143,7 @@ class Predictions:
             seed=tuple(s for _, s in runs),
             dose=tuple(None if dose is None else _number(dose, arm) for arm, _ in runs),
             classes=names,
-            sample=np.array([str(s) for s in (range(len(first)) if sample is None else sample)], dtype=np.str_),
+            sample=_ids(range(len(first)) if sample is None else sample),
             on=on,
             p_label=None if p_label is None else _stack_probabilities(p_label, blocks),
             accepted=None if accepted is None else to_index("label", accepted, index, pad=True),
@@ -179,17 +182,23 @@ class Predictions:
     ) -> Predictions:
         """Return the part with these arms, these runs (rows) and these samples (mask or positions).
 
+        Raises
+        ------
+        InputError
+            When there is no such arm, run or sample, or one is asked for twice.
+
         Examples
         --------
         >>> preds = Predictions.from_arrays([0, 1], {"a": [[0, 1], [1, 1]], "b": [[0, 0]]})
         >>> preds.where(arms=["a"], samples=[1]).guess.tolist()
         [[1], [1]]
         """
-        keep = np.arange(len(self.arm)) if runs is None else np.arange(len(self.arm))[np.asarray(runs)]
+        keep = _places("runs", runs, len(self.arm))
+        wanted = {*self.arms, *(x.arm for x in self.left_out)}
         if arms is not None:
-            wanted = [pick("arm", arm, self.arms) for arm in arms]
+            wanted = {pick("arm", arm, self.arms) for arm in arms}
             keep = np.array([r for r in keep if self.arm[r] in wanted], dtype=np.intp)
-        columns = slice(None) if samples is None else np.arange(len(self.label))[np.asarray(samples)]
+        columns = slice(None) if samples is None else _places("samples", samples, len(self.label))
         return replace(
             self,
             guess=self.guess[keep][:, columns],
@@ -200,7 +209,7 @@ class Predictions:
             sample=self.sample[columns],
             p_label=None if self.p_label is None else self.p_label[keep][:, columns],
             accepted=None if self.accepted is None else self.accepted[columns],
-            left_out=tuple(x for x in self.left_out if arms is None or x.arm in set(arms)),
+            left_out=tuple(x for x in self.left_out if x.arm in wanted),
         )
 
     def save(self, path: str | Path) -> Path:
@@ -287,10 +296,12 @@ def with_classes(preds: Predictions, classes: Sequence[str]) -> Predictions:
 def concat(parts: Sequence[Predictions]) -> Predictions:
     """Put the runs of several Predictions about the same images together; samples are joined by id.
 
+    `p_label` is kept when all parts have it; sets of acceptable labels and `on` when one part has them.
+
     Raises
     ------
     InputError
-        When they are about different images, labels or classes, or an (arm, seed) stands twice.
+        When they are about different images, labels or classes, an (arm, seed) stands twice, or an arm has two doses.
 
     Examples
     --------
@@ -311,9 +322,20 @@ def concat(parts: Sequence[Predictions]) -> Predictions:
         seed=tuple(s for p in same for s in p.seed),
         dose=tuple(d for p in same for d in p.dose),
         p_label=np.concatenate(with_p) if len(with_p) == len(same) else None,
+        on=_only("on", [p.on for p in same if p.on], first.on),
+        accepted=_only("accepted", [p.accepted for p in same if p.accepted is not None], None),
         paired=all(p.paired for p in same),
         left_out=tuple(x for p in same for x in p.left_out),
     )
+
+
+def _only(name: str, found: Sequence[Any], default: Any) -> Any:
+    """Return what all that have it agree on."""
+    for other in found[1:]:
+        if not np.array_equal(found[0], other):
+            got = f": {found[0]!r} and {other!r}" if isinstance(other, str) else ""
+            raise InputError(f"the parts differ in {name}{got}; put only answers about the same images together")
+    return found[0] if found else default
 
 
 def _aligned(first: Predictions, other: Predictions) -> Predictions:
@@ -326,7 +348,7 @@ def _aligned(first: Predictions, other: Predictions) -> Predictions:
     if absent or len(order) != len(first.sample):
         raise InputError(
             f"the parts are about different samples: {len(first.sample)} against {len(order)},"
-            f" absent from the later: {listing(absent) or 'none'}; select the common ones with where(samples=...)"
+            f" absent from the later: {listing(absent) or 'none'}; select the common ones with where(samples=...), or read_table(..., samples='common')"
         )
     moved = other.where(samples=[order[str(s)] for s in first.sample])
     differ = np.flatnonzero(moved.label != first.label)
@@ -337,21 +359,61 @@ def _aligned(first: Predictions, other: Predictions) -> Predictions:
     return moved
 
 
+def _places(name: str, chosen: ArrayLike | None, count: int) -> NDArray[np.intp]:
+    """Return the positions that a mask or a list of positions means."""
+    if chosen is None:
+        return np.arange(count)
+    array = np.asarray(chosen)
+    array = array.astype(np.intp) if not array.size else array
+    try:
+        return np.arange(count)[array]
+    except IndexError as error:
+        raise InputError(
+            f"{name} cannot be chosen: {error}; expected a mask of {count}, or positions below it"
+        ) from None
+
+
+def _check_arms(blocks: Mapping[str, Any], **options: Any) -> None:
+    """A mapping from arms must name arms that exist; of seeds, all of them."""
+    for name, option in options.items():
+        if isinstance(option, Mapping):
+            unknown = [str(arm) for arm in option if arm not in blocks]
+            absent = [arm for arm in blocks if arm not in option] if name == "seeds" else []
+            if unknown or absent:
+                raise InputError(f"{name} has arms {listing(option)}; expected those of guess: {listing(blocks)}")
+
+
 def _seeds_of(arm: str, count: int, seeds: Mapping[str, Sequence[int]] | Sequence[int] | None) -> list[int]:
     given = range(count) if seeds is None else seeds[arm] if isinstance(seeds, Mapping) else seeds
     if len(given) != count:
         raise InputError(f"seeds for arm {arm!r} are {len(given)}; expected {count}, one for each of its runs")
-    return [int(s) for s in given]
+    try:
+        return [operator.index(s) for s in given]
+    except TypeError:
+        raise InputError(f"seeds={given!r} for arm {arm!r} are not whole numbers; expected such as 0, 1, 2") from None
 
 
-def _number(dose: Mapping[str, float], arm: str) -> float | None:
-    return float(dose[arm]) if arm in dose else None
+def _number(dose: Mapping[str, float | None], arm: str) -> float | None:
+    value = dose.get(arm)
+    if isinstance(value, str | bytes) or not np.isscalar(value if value is not None else 0.0):
+        raise InputError(f"dose[{arm!r}]={value!r} is no number; expected one, or None where it is one for each class")
+    return None if value is None else float(value)
+
+
+def _ids(sample: Iterable[object]) -> NDArray[np.str_]:
+    names = [str(s) for s in sample]
+    if any(name.endswith("\0") for name in names):
+        raise InputError("sample has an id that ends with a NUL character; remove it")
+    return np.array(names, dtype=np.str_)
 
 
 def _stack_probabilities(p_label: Mapping[str, ArrayLike], blocks: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
     if set(p_label) != set(blocks):
         raise InputError(f"p_label has arms {sorted(p_label)}; expected those of guess: {sorted(blocks)}")
-    rows = {arm: np.atleast_2d(np.asarray(p_label[arm], dtype=np.float32)) for arm in blocks}
+    try:
+        rows = {arm: np.atleast_2d(np.asarray(p_label[arm], dtype=np.float32)) for arm in blocks}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"p_label holds what is no number ({error}); expected probabilities [runs, samples]") from None
     for arm, block in blocks.items():
         if rows[arm].shape != block.shape:
             raise InputError(f"p_label[{arm!r}] has shape {rows[arm].shape}; expected {block.shape}, that of guess")
@@ -384,8 +446,23 @@ def _check_values(p: Predictions) -> None:
             continue
         if array.dtype.kind not in "iu" or array.min() < low or array.max() >= len(p.classes):
             raise InputError(f"{name} must hold class indices from {low} to {len(p.classes) - 1}, as integers")
+    if p.sample.dtype.kind != "U":
+        raise InputError(f"sample has type {p.sample.dtype}; expected texts, one id for each image")
+    _check_doses(p)
     if p.p_label is not None and not bool(np.all((p.p_label >= 0) & (p.p_label <= 1))):
         raise InputError("p_label must hold probabilities from 0 to 1, without missing values")
+
+
+def _check_doses(p: Predictions) -> None:
+    if any(d is not None and not math.isfinite(d) for d in p.dose):
+        raise InputError(f"dose={p.dose} must be finite; expected a number for each run, or None where it is unknown")
+    for arm in p.arms:
+        doses = {d for a, d in zip(p.arm, p.dose, strict=True) if a == arm}
+        if len(doses) > 1:
+            raise InputError(
+                f"arm {arm!r} has several doses: {listing(doses)}; expected one for all its runs:"
+                " give each dose an arm of its own"
+            )
 
 
 def _check_unique(what: str, items: Sequence[Any]) -> None:

@@ -49,19 +49,19 @@ class Noise:
     image : difficulty of images, the same for all arms
     response : how differently the images of a class respond to an arm
     run : a run is good or bad at all classes
-    run_class : a run is good or bad at one class
+    run_class : a run is good or bad at one class; one number, or one for each class
     pairing : correlation between arms of what runs of equal seed draw (0 when runs are not paired)
     """
 
     image: float = 2.0
     response: float = 0.5
     run: float = 0.05
-    run_class: float = 0.2
+    run_class: float | tuple[float, ...] = 0.2
     pairing: float = 0.7
 
-    def total(self) -> float:
-        """Return the standard deviation of all terms together."""
-        return float(np.sqrt(self.image**2 + self.response**2 + self.run**2 + self.run_class**2))
+    def total(self) -> Floats:
+        """Return the standard deviation of all terms together, one number or one for each class."""
+        return np.sqrt(self.image**2 + self.response**2 + self.run**2 + np.square(self.run_class))
 
 
 def simulate(
@@ -148,17 +148,19 @@ def _truth(classes: int, accuracy: Any, effect: Any) -> Floats:
     return truth
 
 
-def _intercepts(accuracy: Floats, spread: float) -> Floats:
+def _intercepts(accuracy: Floats, spread: Floats) -> Floats:
     """Solve E[logistic(a + spread * Z)] = accuracy for a, by bisection over a Gauss-Hermite rule."""
     node, weight = np.polynomial.hermite_e.hermegauss(101)
     weight = weight / weight.sum()
-    values, inverse = np.unique(accuracy, return_inverse=True)
+    cells = np.stack([accuracy, np.broadcast_to(spread, accuracy.shape)], axis=-1).reshape(-1, 2)
+    unique, inverse = np.unique(cells, axis=0, return_inverse=True)
+    values, spreads = unique.T
     low, high = np.full(len(values), -60.0), np.full(len(values), 60.0)
     for _ in range(60):
         mid = (low + high) / 2
-        mean = _logistic(mid[:, None] + spread * node) @ weight
+        mean = _logistic(mid[:, None] + spreads[:, None] * node) @ weight
         low, high = np.where(mean < values, mid, low), np.where(mean < values, high, mid)
-    return ((low + high) / 2)[inverse].reshape(accuracy.shape)
+    return ((low + high) / 2)[inverse.ravel()].reshape(accuracy.shape)
 
 
 def _logistic(x: Floats) -> Floats:
@@ -182,7 +184,7 @@ def _answers(
         own = _Draws.draw(rng, count, n, classes)
         draws = own.mixed(shared, noise.pairing) if paired else own
         response = noise.response * rng.standard_normal(n)
-        by_class = row + noise.run * draws.run + noise.run_class * draws.run_class
+        by_class = row + noise.run * draws.run + np.asarray(noise.run_class) * draws.run_class
         chance = by_class[:, label] + difficulty + response
         # The answer is right when a standard logistic draw, made from a normal one, stays below the logit.
         out.append(draws.cell < chance)

@@ -19,6 +19,7 @@ import os
 import re
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -280,7 +281,8 @@ class Store:
             else:
                 there.append((run, document))
         if not there:
-            raise StoreError(f"{str(self.root)!r} has no finished run of this study; train with `barnspider run`")
+            why = ", ".join(f"{count} {reason}" for reason, count in Counter(x.why for x in left_out).items())
+            raise StoreError(f"{str(self.root)!r} has no finished run of this study ({why}); train with `barnspider run`")
         return self._stack(there, tuple(left_out), split)
 
     def _readable(self, run: Planned) -> tuple[dict[str, Any] | None, str]:

@@ -126,6 +126,8 @@ class Contrast:
     binomial : Float[C]
         p (1 - p), p pooled over the arms with one image right and one wrong added: what an image could scatter.
     parts : independent series of runs
+    series : Float[J, C] for each arm
+        Each run's mean, which shows how runs scatter over classes.
     """
 
     n: Counts
@@ -133,6 +135,7 @@ class Contrast:
     image_var: Floats
     binomial: Floats
     parts: tuple[RunPart, ...]
+    series: tuple[Floats, ...]
 
 
 def single(arm: Arm, layout: ByClass) -> Contrast:
@@ -161,7 +164,8 @@ def _contrast(layout: ByClass, arm: Arm, base: Arm | None, *, paired: bool) -> C
             pooled = (arm.per_run.mean(axis=0) + base.per_run.mean(axis=0)) / (2 * n)
             parts = (_paired_part(base, arm, layout),) if paired else (_own_part(base, layout), _own_part(arm, layout))
         p = np.where(n > 0, (n * pooled + 1) / (n + 2), 0.5)
-    return Contrast(layout.n, estimate, image_var, p * (1 - p), parts)
+        series = tuple(x.per_run / n for x in (base, arm) if x is not None)
+    return Contrast(layout.n, estimate, image_var, p * (1 - p), parts, series)
 
 
 def _image_moments(values: NDArray[np.int32], scale: int, layout: ByClass) -> tuple[Floats, Floats]:
@@ -212,6 +216,7 @@ def pool(c: Contrast) -> Contrast:
         image_var=np.array([np.sum(weight[some] * own[some]) if c.n.sum() > 1 else np.nan]),
         binomial=np.array([np.sum(weight[some] * c.binomial[some]) if some.any() else 0.25]),
         parts=tuple(_pool_part(part, weight, some) for part in c.parts),
+        series=tuple((x[:, some] @ weight[some])[:, None] for x in c.series),
     )
 
 

@@ -8,13 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from barnspider.stats.borrow import effective_classes, prior_df
 from barnspider.stats.crossed import Contrast, RunPart
 
 Floats = NDArray[np.float64]
 Over = Literal["images and runs", "images", "runs"]
-
-PSEUDO = 2.0
-"""Weight, in images or runs, of what classes have in common when a class's own variance is estimated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +23,22 @@ class Spread:
     df: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """One term of a variance, and value**2 / df of the mean squares that it is made of (Satterthwaite)."""
+
+    value: Floats
+    square: Floats
+    df: Floats | float
+
+
 def spread(c: Contrast, over: Over) -> Spread:
     """Return the variance of the estimate over new images, new runs or both.
 
-    A class's variance over images is moderated: two pseudo-images carry the variance that a class of its accuracy
-    has, judged from all classes (Agresti & Min 2005 add pseudo-observations to a pair of proportions, Smyth 2004
-    moderates variances over genes). So a class that is all right in both arms has an honest, positive width.
-    The components of runs follow Hillis (2007): max(MS_runs - MS_residual, 0) / (J n), with degrees of freedom by
-    Satterthwaite over the mean squares that are used.
+    Over images it is S2 / n; the component of runs is max(MS_runs - MS_residual, 0) / (J n) (Hillis 2007); degrees
+    of freedom are Satterthwaite's over the mean squares that are used. Every mean square is moderated by what classes
+    have in common (`borrow`), so that a class that is all right in both arms, or two runs that happen to agree, get
+    an honest, positive width.
 
     Raises
     ------
@@ -41,50 +47,70 @@ def spread(c: Contrast, over: Over) -> Spread:
     """
     if over != "images" and min(part.runs for part in c.parts) < 2:
         raise ValueError(f"over={over!r} needs two runs or more in every arm")
-    n = c.n.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if over == "runs":
-            pieces = [_run_piece(part, c) for part in c.parts]
-        else:
-            pieces = [_image_piece(c, n)]
-            pieces += [] if over == "images" else [_component_piece(part, n) for part in c.parts]
-        variance = np.sum([value for value, _ in pieces], axis=0)
-        df = variance**2 / np.sum([square for _, square in pieces], axis=0)
-    return Spread(variance, df)
+        pieces = [] if over == "runs" else [_image_piece(c)]
+        if over != "images":
+            worth = _worth(c)
+            pieces += [_run_piece(part, c, worth, new_images=over != "runs") for part in c.parts]
+        variance = np.sum([x.value for x in pieces], axis=0)
+        df = variance**2 / np.sum([x.square for x in pieces], axis=0)
+    least = np.min([np.broadcast_to(x.df, df.shape) for x in pieces], axis=0)
+    return Spread(variance, np.maximum(df, least))
 
 
-def _image_piece(c: Contrast, n: Floats) -> tuple[Floats, Floats]:
-    """Return S2 / n, moderated, and its Satterthwaite term: value**2 / df."""
-    own = np.where(n > 1, (n - 1) * c.image_var, 0.0)
-    prior = _pooled(own, np.maximum(n - 1, 0), c.binomial)
-    value = np.where(n > 1, (own + PSEUDO * prior) / (n - 1 + PSEUDO), prior) / n
-    return value, value**2 / np.maximum(n - 1, 1)
+def _image_piece(c: Contrast) -> _Piece:
+    """Return S2 / n, moderated: never 0, and known for a single image."""
+    n = c.n.astype(np.float64)
+    freedom = np.maximum(n - 1, 0)
+    own = np.where(freedom > 0, freedom * c.image_var, 0.0)
+    prior = _image_ratio(c, own, freedom) * c.binomial
+    some = freedom > 0
+    chance = 2 / max(float(freedom[some].mean()), 1.0) if some.any() else 2.0
+    counts = prior_df(c.image_var[some] / prior[some], c.binomial[some], chance, doubt=0.3, classes=5)
+    counts = min(max(counts, 2.0), 12.0)
+    value = (own + counts * prior) / (freedom + counts) / n
+    df = np.maximum(freedom + counts / 2, 1)
+    return _Piece(value, value**2 / df, df)
 
 
-def _run_piece(part: RunPart, c: Contrast) -> tuple[Floats, Floats]:
-    """Return the variance of a mean over runs at these very images, moderated likewise, and its term."""
-    freedom = part.runs - 1
-    prior = _pooled(freedom * part.between, np.where(c.n > 0, freedom, 0.0), c.binomial / c.n)
-    value = (freedom * part.between + PSEUDO * prior) / (freedom + PSEUDO) / part.runs
-    return value, value**2 / freedom
+def _image_ratio(c: Contrast, own: Floats, freedom: Floats) -> float:
+    """Return S2 over p (1 - p), as all classes show it; near 1 (independent errors) where hardly any is wrong."""
+    unit = float(np.sum(freedom * c.binomial))
+    raw = np.where(freedom > 0, (c.binomial * (c.n + 2) ** 2 - c.n - 1) / np.maximum(c.n, 1), 0.0)
+    told = float(np.sum(np.maximum(raw, 0)))
+    return (told * float(np.sum(own)) / unit + 0.5) / (told + 0.5) if unit > 0 else 1.0
 
 
-def _component_piece(part: RunPart, n: Floats) -> tuple[Floats, Floats]:
-    """Return max(MS_runs - MS_residual, 0) / (J n) and its term, which is 0 where the component is."""
-    value = np.maximum(part.between - part.within, 0) / part.runs
-    freedom = part.runs - 1
-    square = (part.between**2 + part.within**2 / np.maximum(n - 1, 1)) / freedom / part.runs**2
-    return value, np.where(value > 0, square, 0.0)
+def _worth(c: Contrast) -> float:
+    """Return how many classes the scatter of runs is worth, beyond a class's own."""
+    use = c.n > 0
+    scale = np.sqrt(c.binomial[use] / c.n[use])
+    return effective_classes([x[:, use] for x in c.series], scale) - 1 if use.any() else 0.0
 
 
-def _pooled(squares: Floats, freedom: Floats, unit: Floats) -> Floats:
-    """Return the variance expected of each class: `unit`, scaled by what all classes show.
+def _run_piece(part: RunPart, c: Contrast, worth: float, *, new_images: bool) -> _Piece:
+    """Return the run component: of the variance between runs, what other images would not bring by themselves.
 
-    Half a degree of freedom at scale 1 is added, so that classes without a single wrong answer still scatter.
+    For these very images (`new_images` false) it is all of the variance between runs.
     """
-    known = freedom > 0
-    ratio = (np.sum(squares[known] / unit[known]) + 0.5) / (np.sum(freedom[known]) + 0.5)
-    return ratio * unit
+    n, use, freedom = c.n.astype(np.float64), c.n > 0, part.runs - 1
+    noise = c.binomial / n
+    residual = noise * (np.sum((n * part.within)[use]) / np.sum(c.binomial[use]))
+    # A run effect on the logit scale moves accuracy by p (1 - p), and its variance by the square.
+    unit = c.binomial**2
+    effect = unit * max(float(np.sum((part.between - part.within)[use]) / np.sum(unit[use])), 0.0)
+    # Where runs never differ at all, one answer's worth of scatter in all classes is still possible.
+    floor = noise / (float(np.sum(n[use])) * part.runs)
+    expected = np.maximum(effect + residual, floor)
+    ratio, weight = (part.between / expected)[use], expected[use]
+    counts = prior_df(ratio, weight, 2 / freedom, doubt=1.0, classes=20 / freedom)
+    counts = 1 / (1 / counts + 1 / (freedom * worth)) if worth > 0 else 0.0
+    between = (freedom * part.between + counts * expected) / (freedom + counts)
+    within = (freedom * part.within + counts * residual) / (freedom + counts) if new_images else np.zeros_like(between)
+    between = between if new_images else np.maximum(between, floor)
+    value = np.maximum(between - within, 0) / part.runs
+    square = (between**2 + within**2 / np.maximum(n - 1, 1)) / (freedom + counts) / part.runs**2
+    return _Piece(value, np.where(value > 0, square, 0.0), freedom + counts)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,5 @@
+"""`python -m barnspider` is `barnspider`."""
+
+from barnspider.cli import main
+
+main()

@@ -1,0 +1,191 @@
+"""Rows -> Vega-Lite. A chart's data may be inline (a figure) or named (the report fills it in)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from barnspider.figures.rows import CANNOT_TELL, STATUSES, Rows
+
+Sources = Mapping[str, alt.InlineData | alt.NamedData]
+
+EDGES = (-10.0, -5.0, -2.0, -0.5, 0.5, 2.0, 5.0, 10.0)  # points; where the heat map changes colour
+MARGIN = 88  # pixels to the right of the curves, for their names
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of a figure; harm and benefit differ in shape and dash as well, never in colour alone."""
+
+    ink: str
+    soft: str
+    grid: str
+    harm: str
+    help: str
+    unclear: str
+    chosen: str
+    ramp: tuple[str, ...]  # nine steps from great harm to great benefit
+
+
+# Vermilion against blue is told apart with every common kind of colour blindness (Okabe and Ito 2008).
+LIGHT = Palette(
+    ink="#1d2330", soft="#5b6472", grid="#e3e6eb", harm="#c2410c", help="#0b6bb5", unclear="#9aa3b0", chosen="#7a2f9b",
+    ramp=("#f08a4b", "#f6ad7b", "#fbcfae", "#fde8d9", "#f1f3f6", "#dcebf8", "#b4d5f0", "#84bae4", "#559dd6"),
+)  # fmt: skip
+# In the report the page's style sheet decides, so that one drawing serves light, dark and print.
+PAGE = Palette(
+    ink="var(--ink)", soft="var(--soft)", grid="var(--grid)", harm="var(--harm)", help="var(--help)",
+    unclear="var(--unclear)", chosen="var(--chosen)", ramp=tuple(f"var(--ramp{i})" for i in range(9)),
+)  # fmt: skip
+
+
+def inline(rows: Mapping[str, Rows]) -> dict[str, alt.InlineData]:
+    """Return data sources that a figure carries within itself."""
+    return {name: alt.InlineData(values=part) for name, part in rows.items()}
+
+
+def named(*names: str) -> dict[str, alt.NamedData]:
+    """Return data sources that a page fills in later."""
+    return {name: alt.NamedData(name=name) for name in names}
+
+
+def curves(data: Sources, doses: Sequence[float], palette: Palette = LIGHT) -> alt.LayerChart:
+    """Return the dose curves: sources lines, harms, average, here, chosen, marks, labels."""
+    x = alt.X("dose:Q", title="dose", scale=_dose_scale(doses), axis=_dose_axis(doses))
+    y = alt.Y("effect:Q", title="change from the baseline, points")
+    band = {"x": x, "y": alt.Y("low:Q"), "y2": "high:Q"}
+    here = alt.Chart(data["here"]).mark_rule(color=palette.soft, strokeDash=[2, 3]).encode(x=x)
+    lines = alt.Chart(data["lines"]).mark_line(strokeJoin="round").encode(
+        x=x, y=y, detail="name:N", color=alt.Color("status:N", scale=_status_scale(palette), legend=None),
+        opacity=_by_status((0.35, 0.5, 0.9), "opacity"), strokeDash=_by_status(([1, 0], [6, 3], [1, 0]), "dash"),
+        strokeWidth=_by_status((1.0, 1.2, 1.8), "width"),
+    )  # fmt: skip
+    harms = alt.Chart(data["harms"]).mark_point(filled=True, shape="triangle-down", size=34, opacity=0.9)
+    harms = harms.encode(x=x, y=y, color=alt.value(palette.harm))
+    average = alt.Chart(data["average"])
+    around_average = average.mark_area(color=palette.ink, opacity=0.16).encode(**band)
+    mean = average.mark_line(color=palette.ink, strokeWidth=3.5).encode(x=x, y=y)
+    chosen = alt.Chart(data["chosen"])
+    around = chosen.mark_area(opacity=0.16, color=palette.chosen).encode(**band)
+    line = chosen.mark_line(strokeWidth=3, color=palette.chosen).encode(x=x, y=y)
+    best = alt.Chart(data["marks"]).mark_point(size=120, shape="diamond", filled=True, opacity=1, color=palette.ink)
+    text = alt.Chart(data["labels"]).mark_text(align="left", dx=8, fontWeight="bold", limit=MARGIN - 10)
+    text = text.encode(x=x, y=alt.Y("place:Q"), text="name:N", color=alt.value(palette.ink))
+    layers = [_zero(palette, "y"), here, lines, harms, around_average, mean, around, line, best.encode(x=x, y=y), text]
+    return _finish(layers, palette, height=360)
+
+
+def forest(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Return the forest plot: sources rows (name, effect, low, high, shrunk, status) and average."""
+    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis())
+    x = alt.X("effect:Q", title="change from the baseline, points")
+    status = alt.Color("status:N", scale=_status_scale(palette), legend=None)
+    average = alt.Chart(data["average"])
+    band = average.mark_rect(color=palette.ink, opacity=0.12).encode(x="low:Q", x2="high:Q")
+    mean = average.mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3]).encode(x="effect:Q")
+    rows = alt.Chart(data["rows"])
+    span = rows.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=status)
+    point = rows.mark_point(filled=True, size=64, opacity=1).encode(x=x, y=y, color=status, shape=_shape())
+    shrunk = rows.mark_tick(thickness=2, size=12, color=palette.ink).encode(x="shrunk:Q", y=y)
+    return _finish([band, _zero(palette, "x"), mean, span, shrunk, point], palette, height=alt.Step(19))
+
+
+def ranked(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Return all classes from the worst to the best: sources rows (rank, end, shrunk, status) and average."""
+    status = alt.Color("status:N", scale=_status_scale(palette), legend=None)
+    axis = alt.Axis(grid=False, tickMinStep=1, format=",d")
+    x = alt.X("rank:Q", title="classes, from the lowest to the highest", axis=axis, scale=alt.Scale(nice=False))
+    y = alt.Y("shrunk:Q", title="change from the baseline, points")
+    bars = alt.Chart(data["rows"]).mark_rect().encode(x=x, x2="end:Q", y=y, y2=alt.datum(0), color=status)
+    mean = alt.Chart(data["average"]).mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3])
+    return _finish([bars, _zero(palette, "y"), mean.encode(y="effect:Q")], palette, height=220)
+
+
+def heat(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Return the heat map: source rows (name, arm, effect, status, text), one for each class and arm."""
+    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis())
+    top = alt.Axis(orient="top", labelAngle=0, labelLimit=90, domain=False, ticks=False)
+    x = alt.X("arm:N", sort=None, title=None, axis=top)
+    step = alt.Scale(type="threshold", domain=list(EDGES), range=list(palette.ramp))
+    rows = alt.Chart(data["rows"])
+    cell = rows.mark_rect(stroke=palette.grid, strokeWidth=1).encode(
+        x=x, y=y, color=alt.Color("effect:Q", scale=step, legend=None)
+    )
+    place: dict[str, Any] = {"x": x, "y": y, "text": "text:N"}
+    sure = f"datum.status != '{CANNOT_TELL}'"
+    bold = rows.transform_filter(sure).mark_text(fontSize=11, color=palette.ink, fontWeight="bold").encode(**place)
+    pale = rows.transform_filter(f"!({sure})").mark_text(fontSize=11, color=palette.soft).encode(**place)
+    return _finish([cell, pale, bold], palette, height=alt.Step(21))
+
+
+def worst(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Return mean against worst classes: source rows (arm, step, mean, worst, kind)."""
+    rows = alt.Chart(data["rows"])
+    scale, axis = alt.Scale(zero=False, nice=True, padding=18), alt.Axis(format=".3~g", tickCount=6)
+    x = alt.X("mean:Q", title="accuracy over all images, %", scale=scale, axis=axis)
+    y = alt.Y("worst:Q", title="accuracy of the worst classes, %", scale=scale, axis=axis)
+    path = rows.mark_line(color=palette.unclear, strokeWidth=1.5).encode(x=x, y=y, order="step:Q")
+    kinds = alt.Scale(domain=["baseline", "arm"], range=["square", "circle"])
+    point = rows.mark_point(filled=True, size=90, opacity=1, color=palette.ink).encode(
+        x=x, y=y, shape=alt.Shape("kind:N", scale=kinds, legend=None)
+    )
+    text = rows.mark_text(dy=-11, color=palette.ink, limit=120).encode(x=x, y=y, text="arm:N")
+    return _finish([path, point, text], palette, height=300)
+
+
+def _zero(palette: Palette, axis: str) -> alt.Chart:
+    rule = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=palette.soft)
+    return rule.encode(x=alt.datum(0)) if axis == "x" else rule.encode(y=alt.datum(0))
+
+
+def _name_axis() -> alt.Axis:
+    return alt.Axis(labelLimit=150, domain=False, ticks=False)
+
+
+def _status_scale(palette: Palette) -> alt.Scale:
+    return alt.Scale(domain=list(STATUSES), range=[palette.unclear, palette.help, palette.harm])
+
+
+def _by_status(values: Sequence[Any], kind: str) -> Any:
+    scale = alt.Scale(domain=list(STATUSES), range=list(values))
+    channel = {"opacity": alt.Opacity, "dash": alt.StrokeDash, "width": alt.StrokeWidth}[kind]
+    return channel("status:O", scale=scale, legend=None)
+
+
+def _shape() -> alt.Shape:
+    scale = alt.Scale(domain=list(STATUSES), range=["circle", "triangle-up", "triangle-down"])
+    return alt.Shape("status:N", scale=scale, legend=None)
+
+
+def _dose_axis(doses: Sequence[float]) -> alt.Axis:
+    return alt.Axis(values=list(doses), grid=False, format=".3~g", labelOverlap="greedy")
+
+
+def _dose_scale(doses: Sequence[float]) -> alt.Scale:
+    """Even for even doses; where they span orders of magnitude, zero and each power keep their place."""
+    room: Any = [0, {"expr": f"width - {MARGIN}"}]
+    positive = [d for d in doses if d > 0]
+    if positive and max(positive) / min(positive) > 30:
+        return alt.Scale(type="symlog", constant=min(positive) / 2, nice=False, range=room)
+    return alt.Scale(nice=False, zero=False, range=room)
+
+
+def _finish(layers: list[alt.Chart], palette: Palette, *, height: float | alt.Step) -> alt.LayerChart:
+    font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+    # With a step for each row the height follows the rows, and only the width is fitted.
+    fit = "fit-x" if palette is PAGE else "pad"
+    return (
+        alt.LayerChart(layer=layers)
+        .properties(width="container" if palette is PAGE else 620, height=height)
+        .properties(autosize=alt.AutoSizeParams(type=fit, contains="padding"))
+        .configure(font=font, background="transparent" if palette is PAGE else "white", padding=4)
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor=palette.soft, titleColor=palette.soft, gridColor=palette.grid, domainColor=palette.grid,
+            tickColor=palette.grid, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
+        )
+        .configure_text(fontSize=12)
+    )  # fmt: skip

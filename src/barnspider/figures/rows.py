@@ -1,0 +1,174 @@
+"""Effects -> rows of a chart: what is drawn where, in points. Selects and renames; estimates nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from barnspider.effects import Effects
+from barnspider.names import visible
+
+Rows = list[dict[str, Any]]
+
+HARMED, HELPED, CANNOT_TELL = "harmed", "helped", "cannot tell"
+STATUSES = (CANNOT_TELL, HELPED, HARMED)  # drawn in this order: the harmed on top
+
+
+def statuses(effects: Effects) -> NDArray[np.str_]:
+    """Return Str[arms, classes]: "harmed", "helped", or "cannot tell" where chance could explain the difference."""
+    return np.where(effects.harmed, HARMED, np.where(effects.helped, HELPED, CANNOT_TELL))
+
+
+def known_doses(effects: Effects) -> list[float]:
+    """Return the doses with a place on an axis, ascending; none when the baseline's is unknown."""
+    if effects.baseline_dose is None:
+        return []
+    return sorted({effects.baseline_dose, *(d for d in effects.dose if d is not None)})
+
+
+def extremes(effects: Effects, arm: str, most: int) -> list[int]:
+    """Return class numbers, worst first by shrunken effect: all of them if they are few, else the two ends."""
+    order = [int(c) for c in effects.worst_first(arm)]
+    if len(order) <= most:
+        return order
+    known = [c for c in order if effects.known[effects.arms.index(arm), c]]
+    return known if len(known) <= most else known[: most // 2] + known[most // 2 - most :]
+
+
+def curve_rows(effects: Effects, arm: str) -> dict[str, Rows]:
+    """Return the sources of the dose curves: every class, worst status last so that it lies on top."""
+    names, status = labels(effects.classes), statuses(effects)
+    here = status[effects.arms.index(arm)]
+    lines = [
+        {"name": names[c], "status": str(here[c]), "at": str(status[a, c]) if a >= 0 else CANNOT_TELL} | row
+        for c in sorted(range(len(names)), key=lambda c: STATUSES.index(str(here[c])))
+        for a, row in _curve(effects, c)
+    ]
+    average = [row for _, row in _curve(effects, None)]
+    dose = effects.dose[effects.arms.index(arm)]
+    peak = max(average, key=lambda row: row["effect"])
+    return {
+        "lines": lines,
+        "harms": [row for row in lines if row["at"] == HARMED],
+        "average": average,
+        "here": [] if dose is None else [{"dose": dose}],
+        "chosen": [],
+        "marks": [peak],
+        "labels": [average[-1] | {"name": "average", "place": average[-1]["effect"]}],
+    }
+
+
+def _curve(effects: Effects, c: int | None) -> list[tuple[int, dict[str, Any]]]:
+    """Return (arm, row) by dose for one class or, for None, the average; arm -1 is the baseline."""
+    places = [(-1, effects.baseline_dose), *enumerate(effects.dose)]
+    rows: list[tuple[int, dict[str, Any]]] = []
+    for a, dose in sorted(((a, d) for a, d in places if d is not None), key=lambda place: place[1]):
+        row = interval_of(effects, a, c)
+        if row["effect"] is not None:
+            rows.append((a, {"dose": dose} | row))
+    return rows
+
+
+def forest_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
+    """Return the sources of the forest plot."""
+    a = effects.arms.index(arm)
+    names, status = labels(effects.classes), statuses(effects)[a]
+    rows = [
+        {"name": names[c], "status": str(status[c]), "shrunk": points(effects.shrunk[a, c])}
+        | interval_of(effects, a, c)
+        for c in extremes(effects, arm, most)
+    ]
+    return {"rows": rows, "average": [interval_of(effects, a, None)]}
+
+
+def ranked_rows(effects: Effects, arm: str, most: int = 1000) -> dict[str, Rows]:
+    """Return every class (of very many, every k-th) by its rank, worst first."""
+    a = effects.arms.index(arm)
+    status = statuses(effects)[a]
+    order = [int(c) for c in effects.worst_first(arm) if effects.known[a, c]]
+    step = max(1, -(-len(order) // most))
+    rows = [
+        {"rank": rank, "end": rank + step, "shrunk": points(effects.shrunk[a, c]), "status": str(status[c])}
+        for rank, c in enumerate(order)
+        if rank % step == 0
+    ]
+    return {"rows": rows, "average": [interval_of(effects, a, None)]}
+
+
+def heat_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
+    """Return the source of the heat map: one row for each class and arm."""
+    names, status, shown = labels(effects.classes), statuses(effects), arm_labels(effects)
+    rows = [
+        {"name": names[c], "arm": shown[k + 1], "effect": points(effects.effect[k, c]), "status": str(status[k, c])}
+        | {"text": cell_text(effects.effect[k, c], str(status[k, c]))}
+        for c in extremes(effects, arm, most)
+        for k in range(len(effects.arms))
+    ]
+    return {"rows": rows}
+
+
+def worst_rows(effects: Effects, *, share: float = 0.1) -> Rows:
+    """Return each arm's accuracy over all images and over the lowest `share` of the classes, in per cent."""
+    accuracy = np.vstack([effects.before, effects.after])
+    mean = [effects.overall_before, *(effects.overall_before + effects.overall)]
+    names = arm_labels(effects)
+    doses = [effects.baseline_dose, *effects.dose]
+    order = sorted(range(len(names)), key=lambda i: (doses[i] is None, doses[i] or 0.0, i))
+    rows: Rows = []
+    for step, i in enumerate(order):
+        lowest = np.sort(accuracy[i][~np.isnan(accuracy[i])])
+        if len(lowest) and not np.isnan(mean[i]):
+            worst = float(lowest[: max(1, round(share * len(lowest)))].mean())
+            rows.append({"arm": names[i], "step": step, "mean": points(mean[i]), "worst": points(worst),
+                         "kind": "baseline" if i == 0 else "arm"})  # fmt: skip
+    return rows
+
+
+def cell_text(effect: float, status: str) -> str:
+    """Return what a cell of the heat map says: a sign, points, and an arrow where chance does not explain it."""
+    if np.isnan(effect):
+        return "?"
+    arrow = {HARMED: "▼ ", HELPED: "▲ ", CANNOT_TELL: ""}[status]
+    return arrow + f"{round(100 * effect, 1) + 0.0:+.1f}".replace("-", "−").replace("+0.0", "0.0")
+
+
+def interval_of(effects: Effects, a: int, c: int | None) -> dict[str, float | None]:
+    """Return effect, low and high of a class, or for None of the average; zero at the baseline (arm -1)."""
+    if a < 0:
+        return {"effect": 0.0, "low": 0.0, "high": 0.0}
+    if c is None:
+        values = (effects.overall[a], effects.overall_low[a], effects.overall_high[a])
+    else:
+        values = (effects.effect[a, c], effects.low[a, c], effects.high[a, c])
+    return dict(zip(("effect", "low", "high"), map(points, values), strict=True))
+
+
+def points(value: float) -> float | None:
+    """Return a proportion in points, None for NaN."""
+    return None if np.isnan(value) else round(100 * float(value), 3)
+
+
+def labels(names: Iterable[str], most: int = 40) -> list[str]:
+    """Return a short visible name for each; where two would look alike, their position is added.
+
+    Examples
+    --------
+    >>> labels(["dog", "x" * 50, "x" * 60], most=8)
+    ['dog', 'xxxxxxx… ·1', 'xxxxxxx… ·2']
+    """
+    short = [visible(name, most) for name in names]
+    seen = Counter(short)
+    return [text if seen[text] == 1 else f"{text} ·{i}" for i, text in enumerate(short)]
+
+
+def arm_labels(effects: Effects) -> list[str]:
+    """Return what to call the baseline and the arms in a chart: their doses if these tell them apart, else names."""
+    doses = [effects.baseline_dose, *effects.dose]
+    short = ["" if dose is None else f"{dose:.3g}" for dose in doses]
+    if None not in doses and len(set(short)) == len(short):
+        return short
+    return labels([effects.baseline, *effects.arms], most=24)

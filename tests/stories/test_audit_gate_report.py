@@ -1,0 +1,125 @@
+"""From a store, and from tables that people bring: the tables, the verdict, the page."""
+
+import json
+
+import numpy as np
+import pytest
+
+import barnspider as barn
+
+
+@pytest.fixture
+def brought(tmp_path):
+    """A CSV with an arm that ruins class "dog", and helps nobody."""
+    rng = np.random.default_rng(1)
+    label = np.repeat([0, 1, 2], 200)
+    plain = np.where(rng.random((4, 600)) < 0.9, label, (label + 1) % 3)
+    harm = np.where((label == 1) & (rng.random((4, 600)) < 0.4), 2, plain)
+    predictions = barn.Predictions.from_arrays(
+        label, {"plain": plain, "mixup": harm, "same": plain[:, ::1]}, classes=["cat", "dog", "=SUM(A1)"]
+    )
+    barn.write_table(predictions, tmp_path / "brought.csv")
+    return tmp_path / "brought.csv"
+
+
+def test_audit_of_a_store_prints_the_table(barnspider, small_store):
+    said = barnspider("audit", small_store).stdout
+    assert "rotation=180" in said
+    assert "class dependence tau" in said
+    assert "new images and new runs" in said
+
+
+def test_audit_json_is_what_the_schema_says(barnspider, small_store):
+    document = json.loads(barnspider("audit", small_store, "--json").stdout)
+    assert document["schema"] == "barnspider/effects/1"
+    assert document["baseline"] == "rotation=0"
+    assert document["level"] == 0.95
+    assert document["generalizes_to"] == "images and runs"
+    arm = document["arms"][1]
+    assert (arm["arm"], arm["dose"], arm["runs"]) == ("rotation=180", 180.0, 3)
+    assert set(arm["overall"]) >= {"effect", "low", "high", "p"}
+    assert set(arm["class_dependence"]) >= {"tau", "low", "high", "p"}
+    row = arm["classes"][0]
+    assert set(row) >= {"class", "n", "before", "effect", "low", "high", "p", "q", "shrunk", "prob_harm"}
+    assert -1 <= row["low"] <= row["effect"] <= row["high"] <= 1
+
+
+def test_validation_images_are_other_images(barnspider, small_store):
+    test, validation = (
+        json.loads(barnspider("audit", small_store, "--json", "--split", split).stdout)
+        for split in ("test", "validation")
+    )
+    assert test["arms"][0]["classes"][0]["n"] != validation["arms"][0]["classes"][0]["n"]
+
+
+def test_audit_names_who_is_harmed(barnspider, brought):
+    document = json.loads(barnspider("audit", brought, "--baseline", "plain", "--json").stdout)
+    arms = {arm["arm"]: arm for arm in document["arms"]}
+    harmed = {c["class"] for c in arms["mixup"]["classes"] if c["q"] < 0.05 and c["effect"] < 0}
+    assert harmed == {"dog"}
+    assert all(c["effect"] == 0 for c in arms["same"]["classes"])
+
+
+def test_audit_as_markdown(barnspider, brought):
+    said = barnspider("audit", brought, "--baseline", "plain", "--markdown").stdout
+    assert "| dog |" in said
+    assert len(said) < 65_536
+
+
+def test_gate_fails_on_harm(barnspider, brought):
+    done = barnspider("gate", brought, "--baseline", "plain", "--max-drop", "0.1", check=1)
+    assert done.stdout.startswith("FAIL")
+    assert "dog" in done.stdout
+
+
+def test_gate_cannot_tell_with_few_images(barnspider, small_store):
+    done = barnspider("gate", small_store, "--max-drop", "0.9", check=None)
+    assert done.returncode in {0, 3}
+    document = json.loads(barnspider("gate", small_store, "--max-drop", "0.02", "--json", check=None).stdout)
+    assert document["schema"] == "barnspider/verdict/1"
+    assert document["status"] in {"fail", "inconclusive"}
+
+
+def one_arm(arm, harmed, path):
+    label = np.repeat([0, 1], 3000)
+    guess = np.where((label == 1) & (np.arange(6000) % 10 < harmed), 0, label)
+    barn.write_table(barn.Predictions.from_arrays(label, {arm: [guess, guess, guess]}, classes=["cat", "dog"]), path)
+
+
+def test_gate_compares_two_files(barnspider, tmp_path):
+    one_arm("main", 1, tmp_path / "base.csv")
+    one_arm("main", 1, tmp_path / "same.csv")
+    one_arm("main", 3, tmp_path / "worse.parquet")
+    assert barnspider("gate", "base.csv", "same.csv", "--max-drop", "0.02").stdout.startswith("PASS")
+    assert barnspider("gate", "base.csv", "worse.parquet", check=1).stdout.startswith("FAIL")
+
+
+def test_gate_of_one_model_on_few_images_is_inconclusive(barnspider, tmp_path):
+    for name, last in (("a", 0), ("b", 1)):
+        guess = [0] * 19 + [last]
+        barn.write_table(
+            barn.Predictions.from_arrays([0] * 20, {name: [guess]}, classes=["x", "y"]), tmp_path / f"{name}.csv"
+        )
+    done = barnspider("gate", "a.csv", "b.csv", check=3)
+    assert done.stdout.startswith("INCONCLUSIVE")
+
+
+def test_report_of_a_store_and_of_a_table(barnspider, small_store, brought, tmp_path):
+    barnspider("report", small_store, "-o", "store.html", "--max-drop", "0.02")
+    barnspider("report", brought, "--baseline", "plain", "-o", "brought.html")
+    page = (tmp_path / "store.html").read_text()
+    assert "rotation=180" in page
+    assert (tmp_path / "brought.html").stat().st_size < 3_000_000
+
+
+def test_ten_lines_of_python(tmp_path):
+    label = np.repeat([0, 1], 50)
+    plain, mixup = np.tile(label, (3, 1)), np.tile(np.where(np.arange(100) % 5, label, 0), (3, 1))
+    preds = barn.Predictions.from_arrays(label, {"plain": plain, "mixup": mixup}, classes=["cat", "dog"], on="test")
+    barn.write_table(preds, tmp_path / "preds.parquet")
+    effects = barn.estimate(barn.read_predictions(tmp_path / "preds.parquet"), baseline="plain", level=0.95)
+    assert effects.low.shape == effects.high.shape == effects.q.shape == (1, 2)
+    assert effects.tau.shape == (1,)
+    verdict = barn.Gate(max_drop=0.02).check(effects)
+    barn.write_report(tmp_path / "report.html", effects, verdict=verdict)
+    assert verdict.status in {"fail", "inconclusive"}

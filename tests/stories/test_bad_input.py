@@ -1,0 +1,115 @@
+"""A user's mistake: one message that names the thing and what to do, exit code 2, nothing half-written."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+HEAD = "arm,seed,sample,label,prediction\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("audit", "nowhere.csv"), "'nowhere.csv' does not exist"),
+        (("audit", "nowhere"), "'nowhere' does not exist"),
+        (("audit", "empty"), "is no store"),
+        (("run", "nowhere.toml"), "'nowhere.toml' cannot be read"),
+        (("plan", "nowhere.toml"), "'nowhere.toml' cannot be read"),
+        (("report", "good.csv"), "the baseline must be named; the arms are: a, b"),
+        (("audit", "good.csv", "--baseline", "c"), "baseline='c' is unknown; expected one of: a, b"),
+        (("audit", "good.csv", "--baseline", "a", "--level", "95"), "level=95"),
+        (("audit", "good.csv", "--baseline", "a", "--generalize-to", "all"), "generalize_to='all' is unknown"),
+        (("audit", "good.csv", "--baseline", "a", "--study", "x"), "only a store holds studies"),
+        (("gate", "good.csv", "--baseline", "a", "--max-drop", "2"), "max_drop=2.0; expected a proportion"),
+        (("gate", "good.csv", "good.csv"), "holds the arms a, b; expected one"),
+        (("audit", "short.csv"), "prediction"),
+        (("audit", "twice.csv"), "twice.csv"),
+        (("audit", "header.csv"), "header.csv"),
+        (("demo", "--out", "good.csv"), "good.csv"),
+        (("report", "good.csv", "--baseline", "a", "-o", "good.csv/x.html"), "cannot write"),
+    ],
+)
+def test_mistakes(barnspider, tmp_path, args, message):
+    (tmp_path / "empty").mkdir()
+    rows = [f"{arm},{seed},{i},cat,{'cat' if i else 'dog'}\n" for arm in "ab" for seed in (0, 1) for i in range(3)]
+    (tmp_path / "good.csv").write_text(HEAD + "".join(rows))
+    (tmp_path / "twice.csv").write_text(HEAD + "".join(rows + rows[:1]))
+    (tmp_path / "header.csv").write_text(HEAD)
+    (tmp_path / "short.csv").write_text("arm,seed,sample,label\na,0,1,cat\n")
+    before = sorted(p.name for p in tmp_path.iterdir())
+    done = barnspider(*args, check=2)
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.count("error: ") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("rotation", "rotatoin", "vary='rotatoin' is unknown"),
+        ("180", "181", "rotation=181.0 is out of range"),
+        ('"digits"', '"digitz"', "digitz"),
+        ('"mlp"', '"mpl"', "network='mpl' is unknown"),
+        ("train_images = 200", "train_images = 20000", "20000"),
+        ("60", "[1, 2, 3]", "rotation has 3 doses; expected one for each of 10 classes"),
+    ],
+)
+def test_mistakes_in_a_study(barnspider, study, tmp_path, old, new, message):
+    study.write_text(study.read_text().replace(old, new))
+    done = barnspider("run", study, "--store", "runs", check=2)
+    assert message in done.stderr
+    assert not list((tmp_path / "runs").glob("runs/*"))
+
+
+def test_wrong_options_are_exit_2(barnspider):
+    assert "No such command" in barnspider("adit", check=2).stderr
+    assert barnspider("audit", check=2).stderr
+
+
+def test_a_store_of_a_newer_version(barnspider, study, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "barnspider.json").write_text('{"format": 7}')
+    for args in (("audit", "runs"), ("run", study, "--store", "runs"), ("plan", study, "--store", "runs")):
+        assert "written by a newer barnspider" in barnspider(*args, check=2).stderr
+
+
+def test_data_that_changed_since(barnspider, study, tmp_path):
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    study.write_text(study.read_text().replace('"digits"', '"pictures.npz"').replace("train_images = 200", ""))
+    for change in range(2):
+        images, labels = rng.integers(0, 256, (90, 8, 8), dtype=np.uint8), np.arange(90) % 3
+        np.savez(tmp_path / "pictures.npz", x_train=images, y_train=labels, x_test=images[:30], y_test=labels[:30])
+        done = barnspider("run", study, "--store", "runs", check=2 if change else 0)
+    assert "is not what it was" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root")
+def test_a_full_disk(study, tmp_path, barnspider):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("this machine does not let us mount a tmpfs")
+    try:
+        done = barnspider("run", study, "--store", disk / "runs", check=2)
+        assert "No space left on device" in done.stderr
+        assert not list((disk / "runs" / "building").glob("*"))
+        for run in (disk / "runs" / "runs").glob("*"):
+            assert (run / "seal").exists(), "a torn run"
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_reading_from_a_store_that_cannot_be_written(barnspider, small_store):
+    code = "import os, sys; from barnspider.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "audit", small_store], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
