@@ -348,7 +348,8 @@ def _aligned(first: Predictions, other: Predictions) -> Predictions:
     if absent or len(order) != len(first.sample):
         raise InputError(
             f"the parts are about different samples: {len(first.sample)} against {len(order)},"
-            f" absent from the later: {listing(absent) or 'none'}; select the common ones with where(samples=...), or read_table(..., samples='common')"
+            f" absent from the later: {listing(absent) or 'none'}; select the common ones with where(samples=...),"
+            " or read the files with samples='common'"
         )
     moved = other.where(samples=[order[str(s)] for s in first.sample])
     differ = np.flatnonzero(moved.label != first.label)
@@ -456,11 +457,11 @@ def _check_values(p: Predictions) -> None:
 def _check_doses(p: Predictions) -> None:
     if any(d is not None and not math.isfinite(d) for d in p.dose):
         raise InputError(f"dose={p.dose} must be finite; expected a number for each run, or None where it is unknown")
-    for arm in p.arms:
-        doses = {d for a, d in zip(p.arm, p.dose, strict=True) if a == arm}
-        if len(doses) > 1:
+    dose_of: dict[str, float | None] = {}
+    for arm, dose in zip(p.arm, p.dose, strict=True):
+        if dose_of.setdefault(arm, dose) != dose:
             raise InputError(
-                f"arm {arm!r} has several doses: {listing(doses)}; expected one for all its runs:"
+                f"arm {arm!r} has dose {dose_of[arm]} and dose {dose}; expected one for all its runs:"
                 " give each dose an arm of its own"
             )
 
