@@ -79,7 +79,7 @@ def read_table(
     rows = [p for p in paths if kind_of(p) != "npz"]
     parts = [_read_rows(rows, classes, paired, on, samples)] if rows else []
     parts += [from_npz(p, classes=classes, paired=paired, on=on) for p in paths if kind_of(p) == "npz"]
-    return parts[0] if len(parts) == 1 else _joined(parts, samples)
+    return parts[0] if len(parts) == 1 else join(parts, samples=samples)
 
 
 def from_frame(
@@ -215,18 +215,30 @@ def _from_pandas(column: Any, name: str) -> pl.Series:
     return pl.Series(name, values, strict=True)
 
 
-def _joined(parts: list[Predictions], samples: Samples) -> Predictions:
-    """Put parts together that were read one by one; their lists of classes may differ."""
-    classes = parts[0].classes
-    if any(part.classes != classes for part in parts):
+def join(parts: Sequence[Predictions], *, samples: Samples = "all") -> Predictions:
+    """Put Predictions together that were read one by one; their lists of classes and samples may differ.
+
+    Where the lists of classes differ, the result has all of them, in the order of `read_table`.
+
+    Raises
+    ------
+    InputError
+        As `concat`; with `samples="common"` only when no sample is in all parts.
+
+    Examples
+    --------
+    >>> a = Predictions.from_arrays(["cat", "dog"], {"a": [["cat", "cat"]]})
+    >>> b = Predictions.from_arrays(["cat", "dog"], {"b": [["cow", "dog"]]})
+    >>> join([a, b]).classes
+    ('cat', 'cow', 'dog')
+    """
+    if any(part.classes != parts[0].classes for part in parts):
         classes = tuple(sorted({name for part in parts for name in part.classes}, key=natural))
-    parts = [with_classes(part, classes) for part in parts]
-    if samples == "common":
-        parts = _on_common_samples(parts)
-    return concat(parts)
+        parts = [with_classes(part, classes) for part in parts]
+    return concat(_on_common_samples(parts) if samples == "common" else parts)
 
 
-def _on_common_samples(parts: list[Predictions]) -> list[Predictions]:
+def _on_common_samples(parts: Sequence[Predictions]) -> list[Predictions]:
     common = set(parts[0].sample.tolist()).intersection(*(part.sample.tolist() for part in parts))
     if not common:
         raise InputError("no sample is in all files; do they name the samples in the same way?")
