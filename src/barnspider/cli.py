@@ -95,7 +95,9 @@ def audit(
     if as_json:
         typer.echo(json.dumps(effects.to_json(), ensure_ascii=False, allow_nan=False))
     elif as_markdown:
-        typer.echo(effects.to_markdown())
+        from barnspider.markdown import to_markdown
+
+        typer.echo(to_markdown(effects))
     else:
         typer.echo(str(effects))
 

@@ -282,7 +282,7 @@ class Store:
                 there.append((run, document))
         if not there:
             why = ", ".join(f"{count} {reason}" for reason, count in Counter(x.why for x in left_out).items())
-            raise StoreError(f"{str(self.root)!r} has no finished run of this study ({why}); train with `barnspider run`")
+            raise StoreError(f"{str(self.root)!r} has no finished run of this study ({why}); see `barnspider run`")
         return self._stack(there, tuple(left_out), split)
 
     def _readable(self, run: Planned) -> tuple[dict[str, Any] | None, str]:

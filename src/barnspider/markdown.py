@@ -1,0 +1,89 @@
+"""Effects as Markdown for a pull request: what every arm does, who is harmed, who is helped. Names are inert."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from barnspider.effects import Effects
+from barnspider.names import visible
+from barnspider.words import between, chance, counted, percent, points
+
+LIMIT = 65_536
+"""Characters that the large code hosts accept in one comment."""
+
+_HEAD = "| class | images | before | change | interval | q |\n|:--|--:|--:|--:|--:|--:|"
+
+
+def to_markdown(effects: Effects, rows: int = 10) -> str:
+    """Return, for every arm, its headline and up to `rows` harmed and helped classes; always below `LIMIT`.
+
+    Examples
+    --------
+    >>> from barnspider import estimate, simulate
+    >>> effects = estimate(simulate(classes=2, images=400, runs=4, effect=[-0.4, 0.0], seed=1).predictions, "baseline")
+    >>> print(to_markdown(effects).splitlines()[0])
+    ### Who pays? Changes against `baseline`
+    """
+    heading = f"### Who pays? Changes against {_code(effects.baseline)}\n"
+    parts = [_arm(effects, a, rows) for a in range(len(effects.arms))]
+    notes = _notes(effects)
+    kept: list[str] = []
+    room = LIMIT - len(heading) - len(notes) - 200
+    for part in parts:
+        if len(part) > room:
+            kept.append(f"*{counted(len(parts) - len(kept), 'arm')} left out: there is no more room here.*\n")
+            break
+        kept.append(part)
+        room -= len(part)
+    return "\n".join([heading, *kept, notes])
+
+
+def _arm(effects: Effects, a: int, rows: int) -> str:
+    arm = effects.arms[a]
+    order = effects.worst_first(arm)
+    blocks = [f"#### {_code(arm)}\n\n{effects.headline(arm)}\n"]
+    for name, classes in (
+        ("Harmed", order[effects.harmed[a][order]]),
+        ("Helped", order[effects.helped[a][order]][::-1]),
+    ):
+        if len(classes):
+            more = len(classes) - rows
+            tail = f"\n\n... and {more} more" if more > 0 else ""
+            blocks.append(f"{name}\n\n{_HEAD}\n" + "\n".join(_row(effects, a, classes[:rows])) + tail + "\n")
+    return "\n".join(blocks)
+
+
+def _row(effects: Effects, a: int, classes: NDArray[np.intp]) -> list[str]:
+    def cells(c: np.intp) -> tuple[str, ...]:
+        change, interval = points(effects.effect[a, c]), between(effects.low[a, c], effects.high[a, c])
+        before, q = percent(effects.before[c]), chance(effects.q[a, c])
+        return escaped(effects.classes[c]), f"{effects.n[c]:,}", before, change, interval, q
+
+    return [f"| {' | '.join(cells(c))} |" for c in classes]
+
+
+def _notes(effects: Effects) -> str:
+    left = f" {counted(len(effects.left_out), 'run')} left out." if effects.left_out else ""
+    return (
+        f"Points of a hundred; {100 * effects.method.level:g} % intervals generalize to "
+        f"{effects.method.generalizes_to}; harmed and helped: q < {1 - effects.method.level:.2g}.{left}\n"
+    )
+
+
+def escaped(name: str) -> str:
+    r"""Return a name that Markdown shows as it is.
+
+    Examples
+    --------
+    >>> escaped("a|b @you <img> *x*")
+    'a\\|b &#64;you &lt;img&gt; \\*x\\*'
+    """
+    marked = re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", visible(name))
+    return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+
+
+def _code(name: str) -> str:
+    return f"`{visible(name).replace('`', chr(0x2019)).replace('|', '/')}`"
