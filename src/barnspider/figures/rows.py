@@ -40,19 +40,19 @@ def extremes(effects: Effects, arm: str, most: int) -> list[int]:
 
 
 def curve_rows(effects: Effects, arm: str) -> dict[str, Rows]:
-    """Return the sources of the dose curves: every class, worst status last so that it lies on top."""
+    """Return the sources of the dose curves: the rows of every class under its status at the arm, and the rest."""
     names, status = labels(effects.classes), statuses(effects)
     here = status[effects.arms.index(arm)]
     lines = [
         {"name": names[c], "status": str(here[c]), "at": str(status[a, c]) if a >= 0 else CANNOT_TELL} | row
-        for c in sorted(range(len(names)), key=lambda c: STATUSES.index(str(here[c])))
+        for c in range(len(names))
         for a, row in _curve(effects, c)
     ]
     average = [row for _, row in _curve(effects, None)]
     dose = effects.dose[effects.arms.index(arm)]
     peak = max(average, key=lambda row: row["effect"])
     return {
-        "lines": lines,
+        **{kind: [row for row in lines if row["status"] == kind] for kind in STATUSES},
         "harms": [row for row in lines if row["at"] == HARMED],
         "average": average,
         "here": [] if dose is None else [{"dose": dose}],

@@ -1,6 +1,8 @@
 // Charts: Vega-Lite drawings as SVG. The style sheet colours them, so that light, dark and print need no redrawing.
-const MANY = 400; // lines that the dose curves draw at most
+const MANY = 1200; // lines that the dose curves draw at most
 const ROWS = 40; // rows that the forest plot and the heat map draw at most
+const BARS = 1000; // bars of the ranks, at most
+const ROOMY = 46; // pixels of a cell that has room for its number
 
 const NO_REQUESTS = {
   load: () => Promise.reject(new Error("this page asks nothing of the network")),
@@ -13,17 +15,29 @@ const OPTIONS = {
   actions: false,
   defaultStyle: false,
   renderer: "svg",
+  logLevel: 1, // errors only: a source without rows is no fault
   tooltip: () => {},
   loader: NO_REQUESTS,
 };
 
-async function draw(node, spec, datasets) {
-  const result = await vegaEmbed(node, { ...spec, datasets }, OPTIONS);
+// A chart of one line for each class grows with its classes; the others have the height of their drawing.
+const STEP = { forest: 19, heat: 21 };
+const FEW = 16; // classes that may stand further apart
+
+function heightOf(name, datasets) {
+  const count = Math.max(1, new Set(datasets.rows.map((row) => row.name)).size);
+  return count * (count <= FEW ? 30 : STEP[name]);
+}
+
+async function draw(node, name, spec, datasets) {
+  const height = name in STEP ? heightOf(name, datasets) : spec.height;
+  const result = await vegaEmbed(node, { ...spec, height, datasets }, OPTIONS);
   return result.view;
 }
 
-function refill(view, datasets) {
-  for (const [name, rows] of Object.entries(datasets)) view.data(name, rows);
+function refill(view, name, datasets) {
+  for (const [source, rows] of Object.entries(datasets)) view.data(source, rows);
+  if (name in STEP) view.height(heightOf(name, datasets));
   return view.resize().runAsync();
 }
 
@@ -43,7 +57,14 @@ function interval(study, arm, cls) {
 function curveRows(study, arm, cls) {
   const status = study.status(arm, cls);
   return study.dosed
-    .map((place) => ({ id: cls, name: study.short(cls), status, dose: place.dose, ...interval(study, place.arm, cls) }))
+    .map(({ arm: at, dose }) => ({
+      id: cls,
+      name: study.short(cls),
+      status,
+      at: at < 0 ? CANNOT_TELL : study.status(at, cls),
+      dose,
+      ...interval(study, at, cls),
+    }))
     .filter((row) => row.effect !== null);
 }
 
@@ -58,9 +79,7 @@ function averageRows(study) {
 // The classes that the curves draw: all, or the lowest and the highest of very many.
 function drawnClasses(study, arm) {
   const order = study.order(arm);
-  const few = order.length <= MANY ? order : order.slice(0, MANY / 2).concat(order.slice(-MANY / 2));
-  const rank = { [CANNOT_TELL]: 0, helped: 1, harmed: 2 };
-  return few.sort((a, b) => rank[study.status(arm, a)] - rank[study.status(arm, b)]);
+  return order.length <= MANY ? order : order.slice(0, MANY / 2).concat(order.slice(-MANY / 2));
 }
 
 function highest(rows) {
@@ -68,24 +87,48 @@ function highest(rows) {
 }
 
 function curveData(study, arm, chosen) {
-  const average = averageRows(study);
   const dose = study.arms[arm].dose;
+  const lines = drawnClasses(study, arm).flatMap((cls) => curveRows(study, arm, cls));
+  const sources = Object.fromEntries(STATUS.map((status) => [status, lines.filter((row) => row.status === status)]));
   return {
-    lines: drawnClasses(study, arm).flatMap((cls) => curveRows(study, arm, cls)),
-    average,
+    ...sources,
+    harms: lines.filter((row) => row.at === "harmed"),
+    average: averageRows(study),
     here: dose === null ? [] : [{ dose }],
     ...chosenData(study, arm, chosen),
   };
 }
 
 function chosenData(study, arm, cls) {
-  const average = averageRows(study);
-  const rows = cls === null ? [] : curveRows(study, arm, cls);
-  const marks = [highest(average), highest(rows)].filter((row) => row !== null);
-  const last = average[average.length - 1];
-  const labels = last ? [{ ...last, name: "average" }] : [];
-  if (rows.length) labels.push(rows[rows.length - 1]);
-  return { chosen: rows, marks, labels };
+  const average = averageRows(study), rows = cls === null ? [] : curveRows(study, arm, cls);
+  const ends = [{ name: "average", rows: average }, { name: cls === null ? "" : study.short(cls), rows }];
+  const labels = ends.filter((end) => end.rows.length).map((end) => ({ ...end.rows.at(-1), name: end.name }));
+  return { chosen: rows, marks: [highest(average), highest(rows)].filter((row) => row !== null), labels: apart(study, labels) };
+}
+
+// Two labels at nearly the same height are moved apart by a share of the chart's range.
+function apart(study, labels) {
+  const gap = 0.06 * study.range;
+  for (const label of labels) label.place = label.effect;
+  if (labels.length === 2 && Math.abs(labels[0].place - labels[1].place) < gap) {
+    const middle = (labels[0].place + labels[1].place) / 2;
+    const upper = labels[0].place >= labels[1].place ? 0 : 1;
+    labels[upper].place = middle + gap / 2;
+    labels[1 - upper].place = middle - gap / 2;
+  }
+  return labels;
+}
+
+function rankedData(study, arm) {
+  const order = study.order(arm).filter((cls) => !Number.isNaN(study.get("shrunk", arm, cls)));
+  const step = Math.max(1, Math.ceil(order.length / BARS));
+  const [effect, low, high] = study.arms[arm].overall;
+  const rows = [];
+  for (let rank = 0; rank < order.length; rank += step) {
+    const cls = order[rank];
+    rows.push({ id: cls, rank, end: rank + step, shrunk: inPoints(study.get("shrunk", arm, cls)), status: study.status(arm, cls) });
+  }
+  return { rows, average: effect === null ? [] : [{ effect, low, high }] };
 }
 
 function shownRows(study, arm, which) {
@@ -111,13 +154,14 @@ function forestData(study, arm, which) {
   };
 }
 
-function heatData(study, arm, which) {
+function heatData(study, arm, which, width) {
   const rows = [];
+  const roomy = (width - 130) / study.arms.length >= ROOMY;
   for (const cls of shownRows(study, arm, which)) {
     study.arms.forEach((about, a) => {
       const effect = study.get("effect", a, cls), status = study.status(a, cls);
       const mark = status === CANNOT_TELL ? "" : MARK[status] + " ";
-      const text = Number.isNaN(effect) ? "?" : mark + points(effect);
+      const text = Number.isNaN(effect) ? "?" : roomy ? mark + points(effect) : mark.trim();
       rows.push({ id: cls, arm_id: a, name: study.short(cls), arm: about.shown, effect: inPoints(effect), status, text });
     });
   }

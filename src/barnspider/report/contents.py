@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from barnspider import figures
 from barnspider.effects import Effects
+from barnspider.figures import charts, rows
 from barnspider.gate import Verdict
 from barnspider.names import visible
 from barnspider.report import words
@@ -18,15 +19,16 @@ SHARE = 20_000  # a proportion is stored as a 16-bit number: steps of 0.005 poin
 CHANCE = 30_000  # a probability likewise
 MISSING = -32_768  # NaN
 FINDINGS = 6  # of a verdict, shown
+MANY = 40  # classes; with more, the forest plot shows some, and all are drawn by rank
 LONGEST = 300  # characters of a class name that the page keeps
 
 
 def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
     """Return what a page's scripts need about one study, ready for JSON."""
     names = [visible(c, LONGEST) for c in effects.classes]
-    short = figures.labels(effects.classes)
-    status = figures.statuses(effects)
-    shown = figures.arm_labels(effects)
+    short = rows.labels(effects.classes)
+    status = rows.statuses(effects)
+    shown = rows.arm_labels(effects)
     return {
         "id": f"study-{place}",
         "name": name,
@@ -42,7 +44,7 @@ def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
         } | {column: packed(getattr(effects, column), CHANCE) for column in ("prob_harm", "q")},
         "status": "".join(map(str, np.searchsorted(CODES, status.ravel()).tolist())),
         "level": effects.method.level,
-        "worst": figures.worst_rows(effects),
+        "worst": rows.worst_rows(effects),
         "specs": _specs(effects),
     }  # fmt: skip
 
@@ -66,7 +68,7 @@ def packed(values: NDArray[np.float64], scale: int) -> str:
 def summary(name: str, effects: Effects, place: int) -> dict[str, Any]:
     """Return what the page says about one study without any script."""
     best = effects.arms.index(figures.best_arm(effects))
-    status = figures.statuses(effects)
+    status, shown = rows.statuses(effects), rows.arm_labels(effects)
     return {
         "id": f"study-{place}",
         "name": name,
@@ -77,8 +79,10 @@ def summary(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "baseline_runs": effects.baseline_runs,
         "accuracy": words.points(effects.overall_before, sign=False),
         "best": best,
-        "arms": [_arm(effects, a, "", status[a]) for a in range(len(effects.arms))],
-        "has_doses": len(figures.known_doses(effects)) > 1,
+        "gains": bool(effects.overall[best] > 0),
+        "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
+        "many": len(effects.classes) > MANY,
+        "has_doses": len(rows.known_doses(effects)) > 1,
         "level": f"{100 * effects.method.level:g} %",
         "method": words.assumptions(effects),
         "left_out": effects.left_out,
@@ -102,6 +106,7 @@ def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_]) -> dict
         "name": visible(effects.arms[a]),
         "shown": shown,
         "dose": effects.dose[a],
+        "title": _title(effects, a, shown),
         "runs": effects.runs[a],
         "generalizes": words.generalizes(effects, effects.arms[a]),
         "headline": words.headline(effects, effects.arms[a]),
@@ -111,21 +116,29 @@ def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_]) -> dict
                     (effects.overall[a], effects.overall_low[a], effects.overall_high[a])],
         "tau": words.points(effects.tau[a], sign=False),
         "tau_interval": words.between(effects.tau_low[a], effects.tau_high[a]),
-        "harmed": int((status == figures.HARMED).sum()),
-        "helped": int((status == figures.HELPED).sum()),
-        "unclear": int((status == figures.CANNOT_TELL).sum()),
+        "harmed": int((status == rows.HARMED).sum()),
+        "helped": int((status == rows.HELPED).sum()),
+        "unclear": int((status == rows.CANNOT_TELL).sum()),
     }  # fmt: skip
 
 
+def _title(effects: Effects, a: int, shown: str) -> str:
+    """Return the arm's name, and its dose where the name does not tell it."""
+    name, dose = visible(effects.arms[a]), effects.dose[a]
+    return name if dose is None or shown in name else f"{name} (dose {dose:.3g})"
+
+
 def _specs(effects: Effects) -> dict[str, Any]:
-    named, page = figures.named, figures.PAGE
-    doses = figures.known_doses(effects)
-    charts = {
-        "forest": figures.forest_chart(named("rows", "average"), page),
-        "heat": figures.heat_chart(named("rows"), page),
-        "worst": figures.worst_chart(named("rows"), page),
+    data, page = charts.named, charts.PAGE
+    doses = rows.known_doses(effects)
+    drawn = {
+        "forest": charts.forest(data("rows", "average"), page),
+        "heat": charts.heat(data("rows"), page),
+        "worst": charts.worst(data("rows"), page),
     }
     if len(doses) > 1:
-        sources = named("lines", "average", "here", "chosen", "marks", "labels")
-        charts["curves"] = figures.curves_chart(sources, doses, page)
-    return {name: chart.to_dict() for name, chart in charts.items()}
+        sources = data(*rows.STATUSES, "harms", "average", "here", "chosen", "marks", "labels")
+        drawn["curves"] = charts.curves(sources, doses, page)
+    if len(effects.classes) > MANY:
+        drawn["ranked"] = charts.ranked(data("rows", "average"), page)
+    return {name: chart.to_dict() for name, chart in drawn.items()}

@@ -27,6 +27,8 @@ class Study {
     for (const [column, text] of Object.entries(raw.cells)) {
       this.cells[column] = unpack(text, column === "q" || column === "prob_harm" ? CHANCE : SHARE);
     }
+    const known = this.cells.effect.filter((value) => !Number.isNaN(value));
+    this.range = 100 * known.reduce((most, value) => Math.max(most, Math.abs(value)), 0.01);
     this.folded = classes.map((text) => text.toLowerCase());
   }
 
@@ -59,7 +61,7 @@ class Study {
     return places.filter((p) => p.dose !== null).sort((a, b) => a.dose - b.dose);
   }
 
-  // Where the class's measured curve is highest: {arm, dose, effect}.
+  // Where the class's measured curve is highest: {arm, dose, effect}; arm -1 is the baseline.
   peak(cls) {
     let best = null;
     for (const { arm, dose } of this.dosed) {

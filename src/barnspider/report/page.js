@@ -7,7 +7,9 @@ class StudyPage {
     this.listen();
     this.table.chosen = this.chosen;
     this.table.render();
+    this.who();
     this.describe();
+    this.note();
   }
 
   listen() {
@@ -50,12 +52,13 @@ class StudyPage {
     const texts = {
       average: about.average, interval: `${about.interval} points`, harmed: count(about.harmed), helped: count(about.helped),
       unclear: count(about.unclear), tau: about.tau, "tau-interval": `tau, ${about.tau_interval} points`,
-      headline: about.headline, arm: about.name, generalizes: about.generalizes,
+      headline: about.headline, arm: about.title, generalizes: about.generalizes,
     };
     for (const [name, text] of Object.entries(texts)) {
       for (const node of this.node.querySelectorAll(`.t-${name}`)) node.textContent = text;
     }
     this.table.change({ arm });
+    this.who();
     this.describe();
     this.refresh();
   }
@@ -69,7 +72,39 @@ class StudyPage {
   }
 
   preview(cls) {
-    if (this.views.curves) refill(this.views.curves, chosenData(this.study, this.arm, cls));
+    if (this.views.curves) refill(this.views.curves, "curves", chosenData(this.study, this.arm, cls));
+  }
+
+  // The few that lose and gain most at the chosen arm, by shrunken effect.
+  who() {
+    const { study, arm } = this;
+    const order = study.order(arm).filter((cls) => !Number.isNaN(study.get("effect", arm, cls)));
+    const few = Math.min(5, Math.floor(order.length / 2));
+    this.find(".who").replaceChildren(
+      element("h3", {}, "Who pays, who gains at ", named(study.arms[arm].title)),
+      element("h4", { textContent: "Lowest" }), this.ranking(order.slice(0, few)),
+      element("h4", { textContent: "Highest" }), this.ranking(order.slice(order.length - few).reverse()),
+    );
+  }
+
+  ranking(classes) {
+    const { study, arm } = this;
+    const items = classes.map((cls) => {
+      const status = study.status(arm, cls);
+      const mark = element("span", { className: `status-${status.replace(" ", "-")}`, textContent: MARK[status], title: status });
+      const button = element("button", { type: "button", title: study.classes[cls] }, named(study.short(cls)));
+      button.addEventListener("click", () => this.choose(cls));
+      const range = between(study.get("low", arm, cls), study.get("high", arm, cls));
+      const words = element("span", {}, element("b", { textContent: points(study.get("effect", arm, cls)) }), ` (${range})`);
+      return element("li", {}, mark, button, words);
+    });
+    return element("ol", {}, ...items);
+  }
+
+  note() {
+    const node = this.find(".drawn");
+    if (!node || this.study.size <= MANY) return;
+    node.textContent = ` Of ${count(this.study.size)} classes the ${count(MANY / 2)} lowest and the ${count(MANY / 2)} highest at that dose are drawn.`;
   }
 
   describe() {
@@ -79,14 +114,18 @@ class StudyPage {
     const after = study.before[chosen] + study.get("effect", arm, chosen);
     const lines = [
       element("p", { className: `status-${status.replace(" ", "-")}` }, element("b", { textContent: `${MARK[status]} ${status}` }),
-        " at ", named(study.arms[arm].name)),
+        " at ", named(study.arms[arm].title)),
       element("p", { textContent: sentence(study, arm, chosen) }),
     ];
     if (!Number.isNaN(after)) {
       const text = `Accuracy ${points(study.before[chosen], false)} % at the baseline, ${points(after, false)} % here, over ${count(study.n[chosen])} images.`;
       lines.push(element("p", { textContent: text }));
     }
-    if (peak) lines.push(element("p", { textContent: `Its own highest point: dose ${peak.dose} (${points(peak.effect)} points).` }));
+    if (peak) {
+      const dose = peak.arm < 0 ? study.baseline.shown : study.arms[peak.arm].shown;
+      const text = `Its own highest point is at dose ${dose} (${points(peak.effect)} points); where neighbours are close, chance picks it.`;
+      lines.push(element("p", { textContent: text }));
+    }
     this.find(".detail").replaceChildren(named(study.classes[chosen], "h3"), ...lines);
   }
 
@@ -95,7 +134,8 @@ class StudyPage {
     return {
       curves: () => curveData(study, arm, chosen),
       forest: () => forestData(study, arm, which),
-      heat: () => heatData(study, arm, which),
+      heat: () => heatData(study, arm, which, this.find(".heat").clientWidth),
+      ranked: () => rankedData(study, arm),
       worst: () => ({ rows: study.worst }),
     };
   }
@@ -103,10 +143,10 @@ class StudyPage {
   async draw(name) {
     const node = this.find(`.chart.${name}`);
     if (!node || !this.study.specs[name]) return;
-    const view = await draw(node, this.study.specs[name], this.data()[name]());
+    const view = await draw(node, name, this.study.specs[name], this.data()[name]());
     this.views[name] = view;
     if (name === "curves") this.hover(node, view);
-    if (name === "forest" || name === "heat") {
+    if (["forest", "heat", "ranked"].includes(name)) {
       view.addEventListener("click", (_, item) => item?.datum?.id !== undefined && this.choose(item.datum.id));
     }
   }
@@ -149,8 +189,8 @@ class StudyPage {
 
   refresh() {
     const data = this.data();
-    for (const name of ["curves", "forest", "heat"]) {
-      if (this.views[name]) refill(this.views[name], data[name]());
+    for (const name of ["curves", "ranked", "forest", "heat"]) {
+      if (this.views[name]) refill(this.views[name], name, data[name]());
     }
   }
 }
@@ -158,12 +198,15 @@ class StudyPage {
 async function start() {
   const { studies } = JSON.parse(document.getElementById("data").textContent);
   const pages = studies.map((raw) => new StudyPage(document.getElementById(raw.id), new Study(raw)));
-  for (const name of ["curves", "forest", "heat", "worst"]) {
-    for (const page of pages) await page.draw(name);
-    if (name === "forest") document.documentElement.dataset.drawn = Math.round(performance.now());
+  const root = document.documentElement;
+  await pages[0].draw("curves");
+  root.dataset.drawn = Math.round(performance.now()); // milliseconds until the first picture
+  for (const page of pages) {
+    for (const name of ["curves", "ranked", "forest", "worst", "heat"]) {
+      if (!page.views[name]) await page.draw(name);
+    }
   }
-  document.documentElement.dataset.done = Math.round(performance.now());
-  window.barnspider = pages;
+  root.dataset.done = Math.round(performance.now());
 }
 
 start();

@@ -39,7 +39,7 @@ def write_report(
     verdict
         What a gate said; shown at the top.
     title
-        The page's heading; by default "Who pays?" with the name of the images.
+        The page's heading; by default "Who pays on ...?" with the name of the images.
     story
         Plain sentences to show on top.
     provenance
@@ -127,7 +127,7 @@ def _check(studies: Mapping[str, Effects]) -> None:
 
 def _title(studies: Mapping[str, Effects]) -> str:
     on = list(dict.fromkeys(study.on for study in studies.values() if study.on))
-    return "Who pays?" if not on else f"Who pays? {', '.join(on)}"
+    return "Who pays?" if not on else f"Who pays on {', '.join(on)}?"
 
 
 def _app() -> str:
