@@ -10,11 +10,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from barnspider import __version__
+from barnspider import Effects, __version__
 from barnspider.errors import BarnspiderError, InputError
 
 app = typer.Typer(
@@ -33,7 +33,8 @@ Baseline = Annotated[str | None, typer.Option(help="The arm to compare with: its
 StudyName = Annotated[str | None, typer.Option("--study", help="Which study of the store, if it holds several.")]
 Split = Annotated[str, typer.Option(help="Which images of the store: test or validation.")]
 Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
-To = Annotated[str, typer.Option("--generalize-to", help="auto, 'images and runs', images, or runs.")]
+Over = Literal["auto", "images and runs", "images", "runs"]
+To = Annotated[Over, typer.Option("--generalize-to", help="What may differ next time.")]
 Paired = Annotated[bool, typer.Option("--paired", help="Runs of equal seed in a file share their random numbers.")]
 MaxDrop = Annotated[float, typer.Option("--max-drop", help="The loss that no class may exceed; 0.02 is two points.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -158,8 +159,8 @@ def report(
 
 
 def _effects(
-    source: str, baseline: str | None, study: str | None, split: str, level: float, to: str, paired: bool
-) -> Any:
+    source: str, baseline: str | None, study: str | None, split: str, level: float, to: Over, paired: bool
+) -> Effects:
     from barnspider.effects import estimate
     from barnspider.sources import default_baseline, read_predictions
 

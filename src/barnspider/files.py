@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -44,7 +45,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     except OSError as error:
         raise StoreError(cannot_write(path, error)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):  # then there is no temporary file either
+            temporary.unlink(missing_ok=True)
     return path
 
 

@@ -62,10 +62,10 @@ class Verdict:
 
     def __str__(self) -> str:
         counts = dict(self.counts)
-        n = sum(counts.values())
+        n, margin = sum(counts.values()), points(self.max_drop, sign=False)
         lines = [
-            f"{self.status.upper()}: of {n} classes and arms, {counts['fail']} lost more than "
-            f"{points(self.max_drop, sign=False)} points, {counts['pass']} certainly did not, {counts['inconclusive']} cannot be told.",
+            f"{self.status.upper()}: of {n} classes and arms, {counts['fail']} lost more than {margin} points,"
+            f" {counts['pass']} certainly did not, {counts['inconclusive']} cannot be told.",
             f"The chance of a false alarm in any class, and of a false pass, is at most {1 - self.level:.2g} each.",
         ]
         shown = self.findings[:10]
@@ -105,15 +105,19 @@ class Gate:
         """
         alpha = 1 - effects.method.level
         worse, better = self._p_values(effects)
-        known = effects.known
-        status = np.full(known.shape, "inconclusive", dtype="<U12")
-        status[known & (better <= alpha)] = "pass"
-        failed = np.zeros(known.shape, dtype=bool)
-        failed[known] = holm(worse[known]) <= alpha
-        status[failed] = "fail"
-        counts = tuple((s, int((status == s).sum())) for s in EXIT_CODES)
-        overall: Status = "fail" if failed.any() else "pass" if (status == "pass").all() else "inconclusive"
-        return Verdict(overall, self.max_drop, effects.method.level, counts, self._findings(effects, status, worse))
+        failed = effects.known & (holm(worse, effects.known) <= alpha)
+        passed = effects.known & (better <= alpha) & ~failed
+        n_failed, n_passed, n = int(failed.sum()), int(passed.sum()), passed.size
+        status: Status = "fail" if n_failed else "pass" if n_passed == n else "inconclusive"
+        counts: tuple[tuple[Status, int], ...] = (
+            ("pass", n_passed), ("fail", n_failed), ("inconclusive", n - n_passed - n_failed),
+        )  # fmt: skip
+        order = sorted(
+            zip(*np.nonzero(~passed), strict=True),
+            key=lambda at: (not failed[at], not effects.known[at], worse[at], at),
+        )
+        findings = tuple(self._finding(effects, a, c, bool(failed[a, c]), float(worse[a, c])) for a, c in order)
+        return Verdict(status, self.max_drop, effects.method.level, counts, findings)
 
     def _p_values(self, effects: Effects) -> tuple[Floats, Floats]:
         """One-sided p-values of "the loss is at most max_drop" and of "the loss is at least max_drop"."""
@@ -123,14 +127,8 @@ class Gate:
             score = (effects.effect + self.max_drop) / effects.se
         return np.asarray(t.cdf(score, effects.df)), np.asarray(t.sf(score, effects.df))
 
-    def _findings(self, effects: Effects, status: np.ndarray, worse: Floats) -> tuple[Finding, ...]:
-        order = sorted(
-            zip(*np.nonzero(status != "pass"), strict=True),
-            key=lambda at: (status[at] != "fail", not effects.known[at], worse[at], at),
-        )
-        return tuple(self._finding(effects, a, c, status[a, c], float(worse[a, c])) for a, c in order)
-
-    def _finding(self, effects: Effects, a: int, c: int, status: Status, p: float) -> Finding:
+    def _finding(self, effects: Effects, a: int, c: int, failed: bool, p: float) -> Finding:
+        status: Status = "fail" if failed else "inconclusive"
         arm, name = effects.arms[a], effects.classes[c]
         if not effects.known[a, c]:
             sentence = f"{arm}, {visible(name)}: cannot tell, there is no evidence ({effects.n[c]} images)"

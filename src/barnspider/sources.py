@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from barnspider.errors import InputError, listing
-from barnspider.predictions import Predictions, concat
+from barnspider.predictions import Predictions
 from barnspider.store import Store
-from barnspider.tables import read_table
+from barnspider.tables.read import join, read_table
 
 
 def read_predictions(
@@ -51,7 +51,7 @@ def read_two(base: str | Path, candidate: str | Path, *, paired: bool = False) -
     if names[0] == names[1]:
         names = ["base", "candidate"]
     renamed = [replace(part, arm=(name,) * len(part.arm)) for part, name in zip(parts, names, strict=True)]
-    return concat(renamed), names[0]
+    return join(renamed), names[0]
 
 
 def default_baseline(predictions: Predictions) -> str:

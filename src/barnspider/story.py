@@ -6,9 +6,9 @@ import numpy as np
 
 from barnspider.effects import Effects
 from barnspider.errors import listing
-from barnspider.predictions import Predictions
 from barnspider.names import visible
-from barnspider.words import between, points
+from barnspider.predictions import Predictions
+from barnspider.words import between, counted, lost_or_gained, points
 
 
 def best_on_average(predictions: Predictions) -> str:
@@ -27,43 +27,46 @@ def best_on_average(predictions: Predictions) -> str:
 
 
 def tell(effects: Effects, chosen: str, knob: str) -> tuple[str, ...]:
-    """Tell what the dose chosen on validation images does to the average and to the classes of the test images."""
+    """Tell what the dose chosen on other images does to the average and to the classes, and what the strongest does.
+
+    Parameters
+    ----------
+    effects
+        Measured on test images, against the arm without the knob.
+    chosen
+        The arm that was best on average on validation images.
+    knob
+        What the knob is called in the sentences.
+    """
     strongest = effects.arms[int(np.argmax([dose or 0.0 for dose in effects.dose]))]
     if chosen == effects.baseline:
-        first = f"{knob}: of all doses, none is best on average (chosen on validation images)."
-        return first, *_who_pays(effects, strongest)
-    a = effects.arms.index(chosen)
-    first = (
-        f"{knob}: {chosen} is best on average (chosen on validation images); on test images it changes the average by "
-        f"{_change(effects.overall[a], effects.overall_low[a], effects.overall_high[a])}."
-    )
-    rest = () if strongest == chosen else _who_pays(effects, strongest)
-    return first, *_who_pays(effects, chosen), *rest
+        first = f"{knob}: on validation images no dose is better on average than {effects.baseline}."
+        return first, _who_pays(effects, strongest)
+    first = f"{knob}: on validation images {chosen} is best on average."
+    return first, *(_who_pays(effects, arm) for arm in dict.fromkeys((chosen, strongest)))
 
 
-def _who_pays(effects: Effects, arm: str) -> tuple[str, ...]:
-    """Say which classes lose in an arm, how much, and how sure that is."""
+def _who_pays(effects: Effects, arm: str) -> str:
+    """Say what an arm does to the average, which classes lose, how much, and how sure that is."""
     a = effects.arms.index(arm)
-    harmed = np.flatnonzero(effects.harmed[a])
-    n_helped, n_classes = int(effects.helped[a].sum()), len(effects.classes)
-    average = _change(effects.overall[a], effects.overall_low[a], effects.overall_high[a])
+    change = between(effects.overall_low[a], effects.overall_high[a])
+    first = f"On test images {arm} {lost_or_gained(effects.overall[a])} on average (change {change})"
+    harmed, n_classes = np.flatnonzero(effects.harmed[a]), counted(int(effects.known[a].sum()), "class")
+    helped = f"of {n_classes}, {effects.helped[a].sum()} gain"
     if not len(harmed):
-        widest = float(np.nanmax(effects.effect[a] - effects.low[a]))
+        widest = points(float(np.nanmax(effects.effect[a] - effects.low[a])), sign=False)
         return (
-            f"At {arm} (average {average}) no class can be shown to pay; {n_helped} of {n_classes} gain."
-            f" A loss of less than about {points(widest, sign=False)} points could hide from this study.",
+            f"{first}; {helped}, and none can be shown to pay, though a loss of up to {widest} points"
+            " in one class could hide from so few answers."
         )
     worst = harmed[np.argsort(effects.effect[a, harmed])]
-    losses = [
-        f"{visible(effects.classes[c])} {_change(effects.effect[a, c], effects.low[a, c], effects.high[a, c])}"
-        for c in worst
-    ]
     return (
-        f"At {arm} (average {average}) {len(harmed)} of {n_classes} classes pay for it and {n_helped} gain: "
-        f"{listing(losses, most=4)}. Chance alone would name a class wrongly in at most "
-        f"{1 - effects.method.level:.0%} of such findings.",
+        f"{first}; {helped} and {len(harmed)} pay: {listing([_loss(effects, a, c) for c in worst], most=4)}."
+        f" Of classes named like this, at most {100 * (1 - effects.method.level):.2g} % are expected to be"
+        " named by chance."
     )
 
 
-def _change(effect: float, low: float, high: float) -> str:
-    return f"{points(effect)} ({between(low, high)}) points"
+def _loss(effects: Effects, a: int, c: np.intp) -> str:
+    loss = points(-effects.effect[a, c], sign=False)
+    return f"{visible(effects.classes[c])!r} loses {loss} points ({between(-effects.high[a, c], -effects.low[a, c])})"

@@ -69,10 +69,8 @@ def _train_and_seal(store: Store, run: Run, data: Dataset) -> None:
 def result_of(run: Run, data: Dataset) -> Result:
     """Train one run and return what a store keeps of it."""
     trained = train(run.recipe, run.seed, data)
-    answers = {} if trained.diverged else {
-        "test": Answers(trained.test.guess, trained.test.p_label),
-        "validation": Answers(trained.validation.guess, trained.validation.p_label),
-    }  # fmt: skip
+    parts = {"test": trained.test, "validation": trained.validation}
+    answers = {name: Answers(part.guess, part.p_label) for name, part in parts.items() if part is not None}
     about: Mapping[str, Any] = {
         "recipe": run.recipe.as_dict(), "seed": run.seed, "seconds": round(trained.seconds, 3),
         "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],
