@@ -38,14 +38,14 @@ class Comparison:
 def compare(base: Arm, arm: Arm, layout: ByClass, *, over: Over, paired: bool, level: float) -> Comparison:
     """Compare an arm with the baseline; `over` says what varies, `paired` whether row r is one seed in both."""
     c = contrast(base, arm, layout, paired=paired)
-    s, whole = spread(c, over), pool(c)
+    s, whole = spread(c, over, level), pool(c)
     dependence = class_dependence(c, over, level)
     return Comparison(
         effect=c.estimate,
         spread=s,
         interval=t_interval(c.estimate, s, level),
         overall=float(whole.estimate[0]),
-        overall_interval=t_interval(whole.estimate, spread(whole, over), level),
+        overall_interval=t_interval(whole.estimate, spread(whole, over, level), level),
         dependence=dependence,
         shrunk=shrink(c.estimate, s.variance, dependence.tau),
     )
@@ -54,5 +54,5 @@ def compare(base: Arm, arm: Arm, layout: ByClass, *, over: Over, paired: bool, l
 def accuracy(arm: Arm, layout: ByClass, *, over: Over, level: float) -> tuple[Floats, Floats, Floats]:
     """Return accuracy, low and high of each class in one arm: Float[C] each."""
     c = single(arm, layout)
-    low, high = share_interval(c.estimate, c, spread(c, over), level)
+    low, high = share_interval(c.estimate, c, spread(c, over, level), level)
     return c.estimate, low, high

@@ -32,7 +32,7 @@ class _Piece:
     df: Floats | float
 
 
-def spread(c: Contrast, over: Over) -> Spread:
+def spread(c: Contrast, over: Over, level: float = 0.95) -> Spread:
     """Return the variance of the estimate over new images, new runs or both.
 
     Over images it is S2 / n; the component of runs is max(MS_runs - MS_residual, 0) / (J n) (Hillis 2007); degrees
@@ -55,7 +55,23 @@ def spread(c: Contrast, over: Over) -> Spread:
         variance = np.sum([x.value for x in pieces], axis=0)
         df = variance**2 / np.sum([x.square for x in pieces], axis=0)
     least = np.min([np.broadcast_to(x.df, df.shape) for x in pieces], axis=0)
-    return Spread(variance, np.maximum(df, least))
+    df = np.maximum(df, least)
+    if over == "images and runs" and sum(float(x.df) for x in pieces[1:]) < 2:
+        df = _banerjee(c, pieces, variance, df, level)
+    return Spread(variance, df)
+
+
+def _banerjee(c: Contrast, pieces: list[_Piece], variance: Floats, df: Floats, level: float) -> Floats:
+    """Return the degrees of freedom whose t interval is Banerjee's: squared half width = sum of t**2 * variance."""
+    from scipy.special import stdtridf, stdtrit
+
+    upper = (1 + level) / 2
+    half2 = stdtrit(pieces[0].df, upper) ** 2 * pieces[0].value
+    for piece, part in zip(pieces[1:], c.parts, strict=True):
+        half2 = half2 + stdtrit(piece.df, upper) ** 2 * part.between / part.runs
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.clip(np.sqrt(half2 / variance), stdtrit(df, upper), stdtrit(1.0, upper))
+    return np.where(np.isfinite(t), stdtridf(upper, np.where(np.isfinite(t), t, 2.0)), df)
 
 
 def _image_piece(c: Contrast) -> _Piece:
