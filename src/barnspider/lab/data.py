@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import os
 import struct
+import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -185,9 +186,10 @@ def _fashion_part(part: str, folder: Path | None) -> Split:
 
 def _npz(path: Path, split_seed: int) -> Dataset:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zlib.error) as error:
+        # Opened here, for numpy leaves a damaged file open.
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as opened:
+            arrays = {name: opened[name] for name in opened.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{str(path)!r} cannot be read: {error}; expected arrays x_train and y_train, no pickle"
         ) from error
@@ -261,9 +263,12 @@ def _classes_of(path: Path, arrays: dict[str, NDArray[Any]]) -> tuple[str, ...]:
     try:
         labels = [as_answers(name, arrays[name]) for name in ("y_train", "y_test") if name in arrays]
         given = arrays.get("class_names")
-        return class_names(None if given is None else given.tolist(), labels)
+        classes = class_names(None if given is None else given.tolist(), labels)
     except InputError as error:
         raise DataError(f"{str(path)!r}: {error}") from error
+    if len(set(classes)) < max(2, len(classes)):
+        raise DataError(f"{str(path)!r} has classes {listing(classes)}; expected two or more, each named once")
+    return classes
 
 
 def _npz_part(path: Path, arrays: dict[str, NDArray[Any]], part: str, classes: Sequence[str]) -> Split:

@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from barnspider.errors import InputError
+from barnspider.lab.nets import NETWORKS, build
+from barnspider.lab.recipe import Recipe
+
+SHAPES = [(1, 4, 4), (1, 8, 8), (3, 15, 15), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 20, 48), (3, 97, 97)]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_any_size_grey_or_colour(network, shape):
+    net = build(Recipe("x", network=network, width=4), shape, 7, seed=0)
+    logits = net(torch.randn(5, *shape))
+    assert logits.shape == (5, 7)
+    assert logits.isfinite().all()
+    logits.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_weights_depend_on_the_seed_alone(network):
+    base = Recipe("x", network=network, width=8)
+    torch.manual_seed(1)
+    first = build(base, (1, 8, 8), 10, seed=3)
+    torch.manual_seed(2)
+    same = build(base.with_("crop", 0.5).with_("weight_decay", 0.1), (1, 8, 8), 10, seed=3)
+    other = build(base, (1, 8, 8), 10, seed=4)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), same.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_building_leaves_torchs_global_generator_alone(network):
+    before = torch.get_rng_state()
+    build(Recipe("x", network=network), (1, 8, 8), 10, seed=0)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_signals_neither_vanish_nor_explode_at_the_start(network):
+    net = build(Recipe("x", network=network, width=64), (1, 16, 16), 10, seed=0)
+    logits = net(torch.randn(256, 1, 16, 16))
+    assert 0.3 < float(logits.detach().std()) < 5
+
+
+def test_width_16_at_28_pixels_costs_what_performance_says():
+    net = build(Recipe("x", network="resnet", width=16), (1, 28, 28), 10, seed=0)
+    multiplications = []
+    for module in net.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.register_forward_hook(
+                lambda m, _, out: multiplications.append(out.shape[2] * out.shape[3] * m.weight.numel())
+            )
+    net(torch.zeros(2, 1, 28, 28))
+    # A multiplication and an addition; forward, and backward for data and weights.
+    assert sum(multiplications) * 2 * 3 == pytest.approx(16e6, rel=0.1)
+
+
+def test_unknown_network_is_named():
+    with pytest.raises(InputError, match=r"network='resnett' is unknown.*Did you mean 'resnet'"):
+        build(Recipe("x", network="resnett"), (1, 8, 8), 10, seed=0)
+
+
+def test_images_too_small_are_named():
+    with pytest.raises(InputError, match="images are 3 x 8 pixels; expected at least 4 x 4"):
+        build(Recipe("x", network="resnet"), (1, 3, 8), 10, seed=0)

@@ -1,0 +1,160 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from barnspider.errors import InputError
+from barnspider.lab import train as training
+from barnspider.lab.data import Dataset, Split, load
+from barnspider.lab.recipe import KNOBS, Recipe
+from barnspider.lab.train import train
+
+SMALL = Recipe("digits", network="resnet", width=4, epochs=2, batch=64, train_images=200)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits")
+
+
+def same(a, b):
+    return all(
+        np.array_equal(getattr(getattr(a, part), field), getattr(getattr(b, part), field))
+        for part in ("validation", "test")
+        for field in ("guess", "p_label")
+    )
+
+
+def test_answers_cover_every_image(digits):
+    trained = train(SMALL, 0, digits)
+    assert trained.test.guess.shape == trained.test.p_label.shape == (600,)
+    assert trained.validation.guess.shape == (300,)
+    assert trained.test.guess.dtype == np.int16
+    assert trained.test.p_label.dtype == np.float32
+    assert ((trained.test.p_label >= 0) & (trained.test.p_label <= 1)).all()
+    assert len(trained.validation_accuracy) == 2
+    assert trained.validation_accuracy[-1] == (trained.validation.guess == digits.validation.labels).mean()
+    assert trained.seconds > 0
+    assert not trained.diverged
+    assert trained.environment["torch"] == torch.__version__
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet"])
+def test_the_same_run_gives_the_same_bits(digits, network):
+    recipe = dataclasses.replace(SMALL, network=network, crop=0.3, rotation=20, flip=0.2, cutout=0.3, weight_decay=0.01)
+    first = train(recipe, 5, digits)
+    torch.manual_seed(99)
+    np.random.seed(99)  # noqa: NPY002
+    assert same(first, train(recipe, 5, digits))
+    assert not same(first, train(recipe, 6, digits))
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_dose_0_is_bit_identical_to_not_having_the_knob(digits, knob):
+    assert same(train(SMALL, 0, digits), train(SMALL.with_(knob, 0.0), 0, digits))
+    if KNOBS[knob].per_class:
+        assert same(train(SMALL, 0, digits), train(SMALL.with_(knob, (0.0,) * 10), 0, digits))
+
+
+@pytest.mark.parametrize("knob", [name for name, knob in KNOBS.items() if knob.per_class])
+def test_equal_doses_per_class_give_the_scalars_bits(digits, knob):
+    dose = KNOBS[knob].strongest / 2
+    scalar = train(SMALL.with_(knob, dose), 0, digits)
+    assert same(scalar, train(SMALL.with_(knob, (dose,) * 10), 0, digits))
+    assert not same(scalar, train(SMALL, 0, digits))
+
+
+def batches(recipe, seed, data):
+    material = training._Material.of(data.train, 10, "cpu")
+    return list(material.batches(recipe, seed, 3, 14))
+
+
+def test_a_dose_changes_pixels_but_never_the_order(digits):
+    plain = batches(SMALL, 2, digits)
+    for knob in ("crop", "rotation", "flip", "cutout"):
+        dosed = batches(SMALL.with_(knob, KNOBS[knob].strongest), 2, digits)
+        assert all(torch.equal(a[1], b[1]) for a, b in zip(plain, dosed, strict=True))
+        assert not all(torch.equal(a[0], b[0]) for a, b in zip(plain, dosed, strict=True))
+
+
+def test_one_knob_does_not_change_what_another_draws(digits):
+    alone = batches(SMALL.with_("flip", 0.5), 2, digits)
+    beside = batches(SMALL.with_("flip", 0.5).with_("cutout", 1e-9), 2, digits)
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(alone, beside, strict=True))
+
+
+def test_classes_at_dose_0_keep_their_images(digits):
+    plain, dosed = batches(SMALL, 2, digits), batches(SMALL.with_("rotation", (0.0,) * 5 + (90.0,) * 5), 2, digits)
+    for (images, labels), (turned, _) in zip(plain, dosed, strict=True):
+        assert torch.equal(images[labels < 5], turned[labels < 5])
+        assert not torch.equal(images[labels >= 5], turned[labels >= 5])
+
+
+def test_an_epoch_shows_every_image_once_in_even_batches(digits):
+    sizes = [len(labels) for _, labels in batches(SMALL, 0, digits)]
+    assert sum(sizes) == len(digits.train)
+    assert max(sizes) - min(sizes) <= 1
+    seen = torch.cat([labels for _, labels in batches(SMALL, 0, digits)])
+    assert torch.bincount(seen).tolist() == np.bincount(digits.train.labels).tolist()
+
+
+def test_augmenting_several_batches_at_once_changes_nothing(digits, monkeypatch):
+    recipe = SMALL.with_("crop", 0.5).with_("rotation", 30.0)
+    together = batches(recipe, 0, digits)
+    monkeypatch.setattr(training, "_AUGMENTED_PIXELS", 1)
+    one_by_one = batches(recipe, 0, digits)
+    assert all(torch.allclose(a[0], b[0], atol=1e-5) for a, b in zip(together, one_by_one, strict=True))
+
+
+def test_a_diverged_run_says_so_and_does_not_crash(digits):
+    trained = train(dataclasses.replace(SMALL, network="mlp", lr=1e6), 0, digits)
+    assert trained.diverged
+    assert trained.test is None
+    assert trained.validation is None
+    assert len(trained.validation_accuracy) < SMALL.epochs
+
+
+def test_progress_is_told_after_every_epoch(digits):
+    told = []
+    train(SMALL, 0, digits, progress=lambda done, epochs: told.append((done, epochs)))
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_threads_and_determinism_are_put_back(digits):
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    train(SMALL, 0, digits)
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+
+
+def test_doses_for_other_classes_are_refused(digits):
+    with pytest.raises(InputError, match="crop has 3 doses; expected one number, or one for each of 10 classes"):
+        train(SMALL.with_("crop", (0.1, 0.2, 0.3)), 0, digits)
+
+
+def test_more_training_images_than_there_are_are_refused(digits):
+    with pytest.raises(InputError, match="train_images=5000; expected at most 897"):
+        train(dataclasses.replace(SMALL, train_images=5000), 0, digits)
+
+
+def test_colour_images_without_momentum():
+    rng = np.random.default_rng(0)
+
+    def part(n, name):
+        images = rng.integers(256, size=(n, 16, 20, 3), dtype=np.uint8)
+        return Split(images, np.arange(n) % 2, np.array([f"{name}-{i}" for i in range(n)]))
+
+    data = Dataset("noise", ("a", "b"), "0", part(40, "train"), part(10, "validation"), part(10, "test"))
+    recipe = Recipe("noise", network="resnet", width=4, epochs=1, batch=16, momentum=0.0, crop=0.5, cutout=0.5)
+    assert train(recipe, 0, data).test.guess.shape == (10,)
+
+
+def test_digits_are_learned_and_half_turns_destroy_them(digits):
+    recipe = Recipe("digits", network="resnet", width=8, epochs=15, batch=64)
+    plain, turned = (train(recipe.with_("rotation", d), 0, digits) for d in (0.0, 180.0))
+    right = [(t.test.guess == digits.test.labels) for t in (plain, turned)]
+    assert right[0].mean() > 0.95
+    lost = right[0].mean() - right[1].mean()
+    six_nine = np.isin(digits.test.labels, [6, 9])
+    assert lost > 0.03
+    assert right[0][six_nine].mean() - right[1][six_nine].mean() > lost
