@@ -53,11 +53,15 @@ def _plain(path: Path, arrays: Arrays, classes: Sequence[str] | None, paired: bo
             f" expected label, guess, and optionally {', '.join(KNOWN[2:])}"
         )
     label, guess = as_answers("label", arrays["label"]), as_rows("guess", arrays["guess"])
+    if label.ndim != 1:
+        raise InputError(f"label has shape {label.shape}; expected [samples] (of one-hot labels, give the argmax)")
     given = classes if classes is not None else _texts(arrays, "classes", None)
     names = class_names(given, [label, guess])
     index = {name: i for i, name in enumerate(names)}
+    if len(index) < len(names):
+        raise InputError(f"classes has names that stand more than once: {listing(map(repr, names))}")
     arm = _texts(arrays, "arm", [path.stem] * len(guess)) or []
-    sample = _texts(arrays, "sample", [str(i) for i in range(label.shape[0] if label.ndim else 0)])
+    sample = _texts(arrays, "sample", [str(i) for i in range(len(label))])
     return Predictions(
         guess=to_index("guess", guess, index),
         label=to_index("label", label, index),
@@ -66,7 +70,7 @@ def _plain(path: Path, arrays: Arrays, classes: Sequence[str] | None, paired: bo
         dose=_doses(arrays, len(guess)),
         classes=names,
         sample=np.array(sample, dtype=np.str_),
-        on=str(arrays["on"].reshape(-1)[0]) if "on" in arrays and arrays["on"].size == 1 else "",
+        on=_on(arrays),
         p_label=_probabilities(arrays),
         paired=paired,
     )
@@ -80,6 +84,13 @@ def _texts(arrays: Arrays, name: str, default: list[str] | None) -> list[str] | 
     if array.ndim != 1 or array.dtype.kind not in "Uiu":
         raise InputError(f"{name} has type {array.dtype} and shape {array.shape}; expected names, in one dimension")
     return [str(item) for item in array]
+
+
+def _on(arrays: Arrays) -> str:
+    values = _texts(arrays, "on", [""]) or []
+    if len(values) != 1:
+        raise InputError(f"on has {len(values)} values; expected one: which images these are")
+    return values[0]
 
 
 def _seeds(arrays: Arrays, arm: list[str]) -> tuple[int, ...]:

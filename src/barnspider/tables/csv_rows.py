@@ -9,9 +9,8 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,8 +25,6 @@ LONGEST_RECORD = 1 << 28
 QUOTE, NEWLINE, RETURN = b'"\n\r'
 SEPARATORS = ",;\t|"
 BOM = b"\xef\xbb\xbf"
-
-Parse = Callable[[bytes], pl.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,9 @@ def read_header(path: Path) -> Header:
         records = _records(block.data, b",")
         full = np.flatnonzero(~records.blank)
         if len(full):
-            text = _decoded(path, Block(block.data[records.start[full[0]] : records.end[full[0]]], block.line))
+            first = Block(block.data[records.start[full[0]] : records.end[full[0]]], block.line)
+            _refuse_lone_returns(path, first)
+            text = _decoded(path, first)
             return max((_split(path, text, s) for s in SEPARATORS), key=lambda header: len(header.names))
     raise InputError(f"{str(path)!r} is empty; expected a header with the names of the columns, then rows")
 
@@ -78,8 +77,6 @@ def _split(path: Path, text: str, separator: str) -> Header:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
     except csv.Error as error:
         raise InputError(f"{str(path)!r}, line 1: the header cannot be read: {error}") from None
-    if len(rows) > 1:
-        raise InputError(f"{str(path)!r}: lines end with CR alone; save the file with LF or CRLF")
     return Header(tuple(rows[0]), separator)
 
 
@@ -94,19 +91,18 @@ def read_rows(path: Path, header: Header, columns: Sequence[str]) -> Iterator[pl
     """
     places = sorted(header.names.index(name) for name in columns)
     names = [header.names[i] for i in places]
-    parse = partial(_parse, separator=header.separator, places=places, names=names)
-    skipped = 1
+    header_above = True
     for block in _blocks(path):
         if not block.data.isascii():
             _decoded(path, block)
         data = _even(path, block, header)
         if not data:
             continue
-        if skipped:
+        if header_above:
             data = data[int(_records(data, b",").end[0]) :]
+        header_above = False
         if data:
-            yield _parsed(path, block, data, skipped, parse)
-        skipped = 0
+            yield _parsed(path, block, data, header, places, names)
 
 
 def line_of(path: Path, row: int) -> int:
@@ -128,7 +124,7 @@ def _blocks(path: Path, size: int = BLOCK) -> Iterator[Block]:
             data = rest + chunk
             cut = _last_end(data)
             block, rest = Block(data[:cut], line), data[cut:]
-            line += _count(block.data, b"\n")
+            line += _count(block.data, NEWLINE)
             if len(rest) > LONGEST_RECORD:
                 raise InputError(_unclosed(path, rest, line))
             if block.data:
@@ -177,7 +173,7 @@ def _unpacked_zstd(path: Path) -> bytes:
         frame = pl.read_csv(
             path.read_bytes(), has_header=False, infer_schema=False, separator="\x01", eol_char="\x02", quote_char=None
         )
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"{str(path)!r} cannot be unpacked here ({error}); unpack it first: zstd -d") from error
     return b"\x02".join(str(text or "").encode() for text in frame.to_series())
 
@@ -214,10 +210,31 @@ def _decoded(path: Path, block: Block) -> str:
         ) from None
 
 
+def _refuse_stray_quotes(path: Path, block: Block, mark: bytes) -> None:
+    """Quotes open where a field starts and close where it ends; elsewhere, programs disagree on what they mean."""
+    if b'"' not in block.data:
+        return
+    raw = np.frombuffer(block.data, np.uint8)
+    quotes = np.flatnonzero(raw == QUOTE)
+    before = np.append(NEWLINE, raw)[quotes[0::2]]
+    after = np.append(raw, NEWLINE)[quotes[1::2] + 1]
+    stray = np.concatenate(
+        [
+            quotes[0::2][~np.isin(before, [mark[0], NEWLINE, QUOTE])],
+            quotes[1::2][~np.isin(after, [mark[0], NEWLINE, RETURN, QUOTE])],
+        ]
+    )
+    if len(stray):
+        line = block.line + block.data.count(b"\n", 0, int(stray.min()))
+        raise InputError(
+            f"{str(path)!r}, line {line}: a quote mark stands inside of a field; put the whole field in quotes and"
+            ' write "" for each quote mark'
+        )
+
+
 def _records(data: bytes, separator: bytes) -> Records:
     raw = np.frombuffer(data, np.uint8)
-    # Eight bits overflow, but 256 is even: whether the number of quotes so far is odd survives.
-    outside = (np.cumsum(raw == QUOTE, dtype=np.uint8) & 1) == 0
+    outside = _outside(raw)
     end = np.flatnonzero((raw == NEWLINE) & outside) + 1
     if data and not data.endswith(b"\n"):
         end = np.append(end, len(data))
@@ -225,6 +242,11 @@ def _records(data: bytes, separator: bytes) -> Records:
     parts = np.flatnonzero((raw == separator[0]) & outside)
     fields = np.diff(np.searchsorted(parts, end), prepend=0) + 1
     return Records(start, end, fields, _blank(raw, start, end))
+
+
+def _outside(raw: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    # Eight bits overflow, but 256 is even: whether the number of quotes so far is odd survives.
+    return (np.cumsum(raw == QUOTE, dtype=np.uint8) & 1) == 0
 
 
 def _blank(raw: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -235,61 +257,61 @@ def _blank(raw: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int
     return bare | ((first == RETURN) & ((size == 1) | ((size == 2) & (second == NEWLINE))))
 
 
-def _count(data: bytes, byte: bytes) -> int:
+def _count(data: bytes, byte: int) -> int:
     """Count faster than `bytes.count`, which is slow where there is much to find."""
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte[0]))
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == byte))
 
 
 def _even(path: Path, block: Block, header: Header) -> bytes:
     """Return the block without blank lines, after checking that each row has as many fields as the header."""
     data, mark, expected = block.data, header.separator.encode(), len(header.names)
-    rows = _count(data, b"\n") + (not data.endswith(b"\n"))
+    _refuse_lone_returns(path, block)
+    _refuse_stray_quotes(path, block, mark)
+    rows = _count(data, NEWLINE) + (not data.endswith(b"\n"))
     plain = b'"' not in data and b"\n\n" not in data and b"\n\r" not in data and data[:1] not in b"\n\r"
-    if plain and _count(data, mark) == rows * (expected - 1):
-        return data  # polars refuses a row that is too long: with this sum none is too short either
-    records = _records(data, mark)
-    wrong = np.flatnonzero((records.fields != expected) & ~records.blank)
-    if len(wrong):
-        line = block.line + data.count(b"\n", 0, int(records.start[wrong[0]]))
-        found = int(records.fields[wrong[0]])
-        raise InputError(
-            f"{str(path)!r}, line {line}: the row has {found} fields; expected {expected}, as in the header"
-            f' (a value that holds {header.separator!r} must stand in "quotes")'
-        )
+    if plain and _count(data, mark[0]) == rows * (expected - 1):
+        return data  # if a row is too short here, another is too long, and polars will refuse it
+    records = _refuse_ragged(path, block, header)
     if not records.blank.any():
         return data
     keep = np.repeat(~records.blank, records.end - records.start)
     return np.frombuffer(data, np.uint8)[keep].tobytes()
 
 
-def _parse(data: bytes, separator: str, places: list[int], names: list[str]) -> pl.DataFrame:
-    options: dict[str, Any] = {"has_header": False, "infer_schema": False, "separator": separator}
-    return pl.read_csv(data, columns=places, new_columns=names, **options)
-
-
-def _parsed(path: Path, block: Block, data: bytes, skipped: int, parse: Parse) -> pl.DataFrame:
-    """Return the rows in `data`, which are the block's rows without blank lines and the first `skipped` rows."""
-    try:
-        return parse(data)
-    except pl.exceptions.PolarsError:
-        records = _records(block.data, b",")
-        start = records.start[~records.blank][skipped + _first_bad(data, parse)]
-        line = block.line + block.data.count(b"\n", 0, int(start))
+def _refuse_ragged(path: Path, block: Block, header: Header) -> Records:
+    records = _records(block.data, header.separator.encode())
+    wrong = np.flatnonzero((records.fields != len(header.names)) & ~records.blank)
+    if len(wrong):
+        line = block.line + block.data.count(b"\n", 0, int(records.start[wrong[0]]))
         raise InputError(
-            f"{str(path)!r}, line {line}: the row cannot be read; a field that holds quote marks must be in quotes"
-            " itself, with each of them doubled"
-        ) from None
+            f"{str(path)!r}, line {line}: the row has {records.fields[wrong[0]]} fields; expected {len(header.names)},"
+            f' as in the header (a value that holds {header.separator!r} must stand in "quotes")'
+        )
+    return records
 
 
-def _first_bad(data: bytes, parse: Parse) -> int:
-    """Return the number of the first row that cannot be read."""
-    end = _records(data, b",").end
-    good, bad = 0, len(end)
-    while bad - good > 1:
-        middle = (good + bad) // 2
-        try:
-            parse(data[: int(end[middle - 1])])
-            good = middle
-        except pl.exceptions.PolarsError:
-            bad = middle
-    return good
+def _refuse_lone_returns(path: Path, block: Block) -> None:
+    """A CR that ends no line and stands in no quotes: the end of a line for some programs, a letter for others."""
+    if b"\r" not in block.data or _count(block.data, RETURN) == block.data.count(b"\r\n"):
+        return
+    raw = np.frombuffer(block.data, np.uint8)
+    lone = (raw == RETURN) & (np.append(raw[1:], 0) != NEWLINE) & _outside(raw)
+    if lone.any():
+        line = block.line + block.data.count(b"\n", 0, int(np.argmax(lone)))
+        raise InputError(
+            f"{str(path)!r}, line {line}: a CR stands alone; end lines with LF or CRLF, or quote the field"
+        )
+
+
+def _parsed(path: Path, block: Block, data: bytes, header: Header, places: list[int], names: list[str]) -> pl.DataFrame:
+    # With a schema, polars refuses a row that has more fields than the header, wherever it stands.
+    schema = {f"column {i}": pl.String for i in range(len(header.names))}
+    options: dict[str, Any] = {"has_header": False, "schema": schema, "separator": header.separator}
+    try:
+        frame = pl.read_csv(data, columns=places, **options)
+    except pl.exceptions.PolarsError as error:
+        _refuse_ragged(path, block, header)
+        lines = f"lines {block.line} to {block.line + _count(block.data, NEWLINE)}"
+        raise InputError(f"{str(path)!r}, {lines} cannot be read: {error}") from error
+    frame.columns = names
+    return frame

@@ -104,7 +104,9 @@ def from_frame(
     ['7', '8']
     """
     pick("samples", samples, ["all", "common"])
-    names = [str(name) for name in getattr(frame, "column_names", None) or frame.columns]
+    names = [str(name) for name in getattr(frame, "column_names", getattr(frame, "columns", ()))]
+    if not names:
+        raise InputError(f"frame is a {type(frame).__name__}; expected a polars, pandas or Arrow table with columns")
     columns = known_columns("the data frame", names)
     table = _polars(frame, columns)
     pieces = (
@@ -187,9 +189,13 @@ def _read_about(path: Path) -> dict[str, Any]:
     note = pl.read_parquet_metadata(path).get("barnspider")
     if note is None:
         return {}
-    about = json.loads(note)
-    if about.get("schema") != TABLE_SCHEMA:
-        raise InputError(f"{str(path)!r} has schema {about.get('schema')!r}; this version reads {TABLE_SCHEMA!r}")
+    try:
+        about: dict[str, Any] = json.loads(note)
+        schema = about.get("schema")
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{str(path)!r}: its metadata 'barnspider' cannot be read: {error}") from None
+    if schema != TABLE_SCHEMA:
+        raise InputError(f"{str(path)!r} has schema {schema!r}; this version reads {TABLE_SCHEMA!r}")
     return about
 
 

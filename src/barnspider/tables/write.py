@@ -69,6 +69,8 @@ def _check_writable(preds: Predictions, path: Path) -> None:
         for name in names:
             if not name or not _is_utf8(name):
                 raise InputError(f"{str(path)!r}: the {what} name {name!r} is empty or no valid text; rename it")
+    if not _is_utf8(preds.on):
+        raise InputError(f"{str(path)!r}: on={preds.on!r} is no valid text; rename it")
 
 
 def _is_utf8(text: str) -> bool:
