@@ -50,15 +50,14 @@ def curve_rows(effects: Effects, arm: str) -> dict[str, Rows]:
     ]
     average = [row for _, row in _curve(effects, None)]
     dose = effects.dose[effects.arms.index(arm)]
-    peak = max(average, key=lambda row: row["effect"])
     return {
         **{kind: [row for row in lines if row["status"] == kind] for kind in STATUSES},
         "harms": [row for row in lines if row["at"] == HARMED],
         "average": average,
         "here": [] if dose is None else [{"dose": dose}],
         "chosen": [],
-        "marks": [peak],
-        "labels": [average[-1] | {"name": "average", "place": average[-1]["effect"]}],
+        "marks": [max(average, key=lambda row: row["effect"])] if average else [],
+        "labels": [row | {"name": "average", "place": row["effect"]} for row in average[-1:]],
     }
 
 
@@ -70,7 +69,7 @@ def _curve(effects: Effects, c: int | None) -> list[tuple[int, dict[str, Any]]]:
         row = interval_of(effects, a, c)
         if row["effect"] is not None:
             rows.append((a, {"dose": dose} | row))
-    return rows
+    return rows if len(rows) > 1 else []  # the baseline alone is no evidence
 
 
 def forest_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:

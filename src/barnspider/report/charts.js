@@ -56,7 +56,7 @@ function interval(study, arm, cls) {
 
 function curveRows(study, arm, cls) {
   const status = study.status(arm, cls);
-  return study.dosed
+  const rows = study.dosed
     .map(({ arm: at, dose }) => ({
       id: cls,
       name: study.short(cls),
@@ -66,6 +66,7 @@ function curveRows(study, arm, cls) {
       ...interval(study, at, cls),
     }))
     .filter((row) => row.effect !== null);
+  return rows.length > 1 ? rows : []; // the baseline alone is no evidence
 }
 
 function averageRows(study) {

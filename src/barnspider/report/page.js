@@ -65,8 +65,7 @@ class StudyPage {
 
   choose(cls) {
     this.chosen = cls;
-    this.table.chosen = cls;
-    this.table.render();
+    this.table.mark(cls);
     this.describe();
     this.preview(cls);
   }

@@ -142,7 +142,8 @@ def _bundle() -> str:
 
     text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("\r\n", "\n")
     # Both would end or hide the script element that carries it.
-    return text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    text = text.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return f"(() => {{\n{text}\n}})();\n"  # its hundreds of short names stay its own
 
 
 def _policy(*, scripts: Sequence[str], styles: Sequence[str]) -> str:

@@ -128,6 +128,12 @@ class ClassTable {
       : "no class matches";
   }
 
+  // The rows stay, and with them the reader's focus.
+  mark(cls) {
+    this.chosen = cls;
+    for (const row of this.body.rows) row.className = Number(row.dataset.cls) === cls ? "chosen" : "";
+  }
+
   row(cls) {
     const { study, arm } = this;
     const status = study.status(arm, cls);

@@ -1,0 +1,131 @@
+"""Figures: what is drawn follows from Effects; strangers' names stay text; files are whole."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+import barnspider as barn
+from barnspider import figures
+from barnspider.figures import charts, rows
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(2)</script>",
+    "{{7*7}} ${1}",
+    "\u202eevil",
+    "a\x00\n",
+    "שלום",
+)
+
+
+@pytest.fixture(scope="module")
+def effects():
+    """Six classes, three doses: the first class is harmed at the strongest, the last has no images."""
+    change = np.array([[0.0, 0.05, 0.05, 0.05, 0.0], [-0.4, 0.05, 0.1, 0.1, 0.0]])
+    sim = barn.simulate(classes=5, images=200, runs=4, effect=change, doses=(0.0, 0.3, 0.9), paired=True)
+    p = sim.predictions
+    named = barn.Predictions.from_arrays(
+        p.label, {arm: p.guess[p.rows(arm)] for arm in p.arms}, classes=HOSTILE,
+        dose=dict(zip(p.arms, (0.0, 0.3, 0.9), strict=True)),
+    )  # fmt: skip
+    return barn.estimate(named, baseline=0.0)
+
+
+def values(chart, layer):
+    return chart.to_dict()["layer"][layer]["data"]["values"]
+
+
+def test_curves_pass_through_zero_and_the_effects(effects):
+    lines = rows.curve_rows(effects, "arm 2")
+    harmed = [row for row in lines["harmed"] if row["name"] == HOSTILE[0]]
+    assert [row["dose"] for row in harmed] == [0.0, 0.3, 0.9]
+    assert [row["effect"] for row in harmed] == pytest.approx([0.0, *(100 * effects.effect[:, 0])], abs=0.001)
+    assert [row["dose"] for row in lines["harms"]] == [0.9]
+    assert not [row for part in lines.values() for row in part if row.get("name") == HOSTILE[5]]
+
+
+def test_curves_mark_where_the_average_is_highest(effects):
+    best = int(np.argmax(effects.overall))
+    assert rows.curve_rows(effects, "arm 1")["marks"][0]["dose"] == effects.dose[best]
+
+
+def test_forest_lists_the_worst_first_and_cuts_in_the_middle(effects):
+    drawn = rows.forest_rows(effects, "arm 2", 40)["rows"]
+    assert drawn[0]["status"] == "harmed"
+    assert drawn[0]["low"] < drawn[0]["effect"] < drawn[0]["high"] < 0
+    assert len(rows.forest_rows(effects, "arm 2", 4)["rows"]) == 4
+
+
+def test_a_class_without_images_is_no_number(effects):
+    cells = [row for row in rows.heat_rows(effects, "arm 1", 40)["rows"] if row["effect"] is None]
+    assert [row["text"] for row in cells] == ["?", "?"]
+    assert len(rows.ranked_rows(effects, "arm 1")["rows"]) == 5
+
+
+def test_ranks_thin_out_very_many_classes(effects):
+    drawn = rows.ranked_rows(effects, "arm 1", most=2)["rows"]
+    assert [(row["rank"], row["end"]) for row in drawn] == [(0, 3), (3, 6)]
+
+
+def test_worst_classes_are_the_lowest(effects):
+    drawn = rows.worst_rows(effects)
+    assert [row["arm"] for row in drawn] == ["0", "0.3", "0.9"]
+    assert drawn[0]["worst"] == pytest.approx(100 * np.nanmin(effects.before), abs=0.001)
+
+
+def test_every_figure_becomes_valid_svg_with_names_as_text(effects, tmp_path):
+    every = {
+        "curves": figures.dose_curves(effects, arm="arm 2"), "forest": figures.forest(effects),
+        "ranked": figures.ranked(effects), "heat": figures.heat_map(effects),
+        "worst": figures.mean_against_worst(effects),
+    }  # fmt: skip
+    for name, chart in every.items():
+        root = ET.fromstring(figures.save(chart, tmp_path / f"{name}.svg").read_text("utf-8"))
+        tags = {node.tag.rpartition("}")[2] for node in root.iter()}
+        assert tags <= {"svg", "g", "path", "text", "rect", "defs", "clipPath", "style", "title", "line"}, name
+        attributes = {key for node in root.iter() for key in node.attrib}
+        assert not [key for key in attributes if key.startswith("on") or "href" in key]
+    texts = [node.text for node in ET.parse(tmp_path / "heat.svg").iter() if node.text]
+    assert "{{7*7}} ${1}" in texts
+    assert "\\u202eevil" in texts
+
+
+def test_save_writes_png_and_pdf_and_refuses_others(effects, tmp_path):
+    chart = figures.forest(effects)
+    assert figures.save(chart, tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert figures.save(chart, tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+    with pytest.raises(barn.InputError, match=r"\.svg, \.png, \.pdf"):
+        figures.save(chart, tmp_path / "a.gif")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pdf", "a.png"]
+
+
+def test_unknown_arm_and_unknown_doses_are_refused(effects):
+    with pytest.raises(barn.InputError, match="arm='arm 9' is unknown"):
+        figures.forest(effects, arm="arm 9")
+    plain = barn.simulate(classes=3, images=20, runs=2).predictions
+    with pytest.raises(barn.InputError, match="known doses"):
+        figures.dose_curves(barn.estimate(plain, baseline="baseline"))
+
+
+def test_doses_over_orders_of_magnitude_get_a_symlog_axis():
+    empty = charts.inline({name: [] for name in SOURCES})
+    assert "symlog" in json.dumps(charts.curves(empty, [0, 1e-5, 1e-4, 1e-2]).to_dict())
+    assert "symlog" not in json.dumps(charts.curves(empty, [0, 0.3, 0.9]).to_dict())
+
+
+SOURCES = (*rows.STATUSES, "harms", "average", "here", "chosen", "marks", "labels")
+
+
+def test_labels_are_distinct_and_short():
+    long = ["x" * 10_000, "x" * 9_000, "NA", "001", ""]
+    drawn = rows.labels(long)
+    assert len(set(drawn)) == len(long)
+    assert max(map(len, drawn)) <= 45
+
+
+def test_arms_are_called_by_their_doses_where_these_differ(effects):
+    assert rows.arm_labels(effects) == ["0", "0.3", "0.9"]
+    plain = barn.simulate(classes=3, images=20, runs=2).predictions
+    assert rows.arm_labels(barn.estimate(plain, baseline="baseline")) == ["baseline", "arm 1"]
