@@ -15,14 +15,14 @@ from barnspider.report import write_report
 from barnspider.store import Store
 from barnspider.story import best_on_average, tell
 
-RECIPE = Recipe(dataset="digits", network="mlp", width=64, epochs=20, batch=128, lr=0.2)
+RECIPE = Recipe(dataset="digits", network="resnet", width=8, epochs=12, batch=64, lr=0.1)
 SEEDS = tuple(range(8))
 SWEEPS = {
     "Rotation (degrees; it can destroy labels)": Sweep(
-        RECIPE, vary="rotation", doses=(0, 15, 30, 60, 90, 135, 180), seeds=SEEDS
+        RECIPE, vary="rotation", doses=(0, 10, 20, 40, 80, 130, 180), seeds=SEEDS
     ),
     "Weight decay (it cannot touch the data)": Sweep(
-        RECIPE, vary="weight_decay", doses=(0, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1), seeds=SEEDS
+        RECIPE, vary="weight_decay", doses=(0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3), seeds=SEEDS
     ),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -20,16 +20,15 @@ class Progress:
 
     Examples
     --------
-    >>> progress = Progress("training", total=10)
-    >>> progress.seconds_left(done=5, elapsed=20.0)
-    20.0
+    >>> with Progress("training", total=2) as progress:  # talks to stderr
+    ...     progress.show(2)
     """
 
     what: str
     total: int
-    began: float = field(default_factory=time.monotonic)
     _bar: Bar | None = None
     _spoke: float = 0.0
+    _first: tuple[int, float] | None = None
 
     def __enter__(self) -> Progress:
         console = Console(stderr=True)
@@ -52,16 +51,34 @@ class Progress:
     def show(self, done: int) -> None:
         """Show that `done` of the total are done."""
         now = time.monotonic()
-        left = f"{clock(self.seconds_left(done, now - self.began))} left" if done else "starting"
+        left = self._left(done, now)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, left=left)
         elif now - self._spoke >= QUIET or done == self.total:
             self._spoke = now
             sys.stderr.write(f"{self.what}: {done} of {self.total}, {left}\n")
 
-    def seconds_left(self, done: int, elapsed: float) -> float:
-        """Return the time that the rest takes at the pace so far."""
-        return elapsed / done * (self.total - done)
+    def _left(self, done: int, now: float) -> str:
+        """Say how long the rest takes, judged from the first thing done on: what was before it is preparation."""
+        if not done:
+            return "starting"
+        if self._first is None:
+            self._first = (done, now)
+        seconds = seconds_left(done - self._first[0], self.total - done, now - self._first[1])
+        return "..." if seconds is None else f"{clock(seconds)} left"
+
+
+def seconds_left(done: int, rest: int, elapsed: float) -> float | None:
+    """Return the time that the rest takes at the pace so far; None when nothing tells the pace.
+
+    Examples
+    --------
+    >>> seconds_left(5, 10, elapsed=20.0)
+    40.0
+    """
+    if not rest:
+        return 0.0
+    return elapsed / done * rest if done else None
 
 
 def clock(seconds: float) -> str:
@@ -70,7 +87,7 @@ def clock(seconds: float) -> str:
     Examples
     --------
     >>> clock(8.4), clock(250), clock(4000), clock(200000)
-    ('8 s', '4 min 10 s', '1 h 7 min', '55 h 33 min')
+    ('8 s', '4 min 10 s', '1 h 6 min', '55 h 33 min')
     """
     whole = round(seconds)
     if whole < 60:
