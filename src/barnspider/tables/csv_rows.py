@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,8 @@ BLOCK = 1 << 25
 LONGEST_RECORD = 1 << 28
 QUOTE, NEWLINE, RETURN = b'"\n\r'
 SEPARATORS = ",;\t|"
+MARKS = SEPARATORS.encode()
+TORN = (OSError, EOFError, zlib.error)
 BOM = b"\xef\xbb\xbf"
 
 
@@ -118,21 +120,26 @@ def line_of(path: Path, row: int) -> int:
 
 
 def _blocks(path: Path, size: int = BLOCK) -> Iterator[Block]:
-    line, rest = 1, b""
+    line = 1
     with _opened(path) as file:
         while chunk := _read(path, file, size):
-            data = rest + chunk
-            cut = _last_end(data)
-            block, rest = Block(data[:cut], line), data[cut:]
+            block = Block(chunk + _rest_of_record(path, file, line, chunk), line)
+            yield block
             line += _count(block.data, NEWLINE)
-            if len(rest) > LONGEST_RECORD:
-                raise InputError(_unclosed(path, rest, line))
-            if block.data:
-                yield block
-    if rest.count(b'"') % 2:
-        raise InputError(_unclosed(path, rest, line))
-    if rest:
-        yield Block(rest, line)
+
+
+def _rest_of_record(path: Path, file: BinaryIO, line: int, chunk: bytes) -> bytes:
+    """Read on to the end of the line, and further while a quote is open."""
+    parts = [_read_line(path, file)]
+    odd = (chunk.count(b'"') + parts[0].count(b'"')) % 2
+    room = LONGEST_RECORD
+    while odd:
+        parts.append(_read_line(path, file))
+        odd ^= parts[-1].count(b'"') % 2
+        room -= len(parts[-1])
+        if odd and (room < 0 or not parts[-1]):
+            _refuse_unclosed(path, Block(chunk + b"".join(parts), line))
+    return b"".join(parts)
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -163,7 +170,14 @@ def _without_bom(file: BinaryIO, path: Path) -> BinaryIO:
 def _read(path: Path, file: BinaryIO, size: int) -> bytes:
     try:
         return file.read(size)
-    except (OSError, EOFError, zlib.error) as error:
+    except TORN as error:
+        raise InputError(f"{str(path)!r} cannot be read to its end: {error}; is it a whole file?") from error
+
+
+def _read_line(path: Path, file: BinaryIO) -> bytes:
+    try:
+        return file.readline()
+    except TORN as error:
         raise InputError(f"{str(path)!r} cannot be read to its end: {error}; is it a whole file?") from error
 
 
@@ -178,21 +192,11 @@ def _unpacked_zstd(path: Path) -> bytes:
     return b"\x02".join(str(text or "").encode() for text in frame.to_series())
 
 
-def _last_end(data: bytes) -> int:
-    """Return the end of the last record that is whole: a newline outside of quotes, or 0."""
-    end = data.rfind(b"\n") + 1
-    odd = data.count(b'"', 0, end) % 2
-    while odd:
-        earlier = data.rfind(b"\n", 0, end - 1) + 1
-        odd ^= data.count(b'"', earlier, end) % 2
-        end = earlier
-    return end
-
-
-def _unclosed(path: Path, rest: bytes, line: int) -> str:
-    odd = next((i for i, text in enumerate(rest.split(b"\n")) if text.count(b'"') % 2), 0)
-    return (
-        f"{str(path)!r}, line {line + odd}: a quote mark opens a field and is never closed;"
+def _refuse_unclosed(path: Path, block: Block) -> NoReturn:
+    _refuse_stray_quotes(path, block)
+    line = block.line + block.data.count(b"\n", 0, block.data.rindex(b'"'))
+    raise InputError(
+        f"{str(path)!r}, line {line}: a quote mark opens a field and is never closed;"
         ' inside a quoted field write "" for each quote mark'
     )
 
@@ -210,7 +214,7 @@ def _decoded(path: Path, block: Block) -> str:
         ) from None
 
 
-def _refuse_stray_quotes(path: Path, block: Block, mark: bytes) -> None:
+def _refuse_stray_quotes(path: Path, block: Block) -> None:
     """Quotes open where a field starts and close where it ends; elsewhere, programs disagree on what they mean."""
     if b'"' not in block.data:
         return
@@ -220,8 +224,8 @@ def _refuse_stray_quotes(path: Path, block: Block, mark: bytes) -> None:
     after = np.append(raw, NEWLINE)[quotes[1::2] + 1]
     stray = np.concatenate(
         [
-            quotes[0::2][~np.isin(before, [mark[0], NEWLINE, QUOTE])],
-            quotes[1::2][~np.isin(after, [mark[0], NEWLINE, RETURN, QUOTE])],
+            quotes[0::2][~np.isin(before, [*MARKS, NEWLINE, QUOTE])],
+            quotes[1::2][~np.isin(after, [*MARKS, NEWLINE, RETURN, QUOTE])],
         ]
     )
     if len(stray):
@@ -266,11 +270,10 @@ def _even(path: Path, block: Block, header: Header) -> bytes:
     """Return the block without blank lines, after checking that each row has as many fields as the header."""
     data, mark, expected = block.data, header.separator.encode(), len(header.names)
     _refuse_lone_returns(path, block)
-    _refuse_stray_quotes(path, block, mark)
+    _refuse_stray_quotes(path, block)
     rows = _count(data, NEWLINE) + (not data.endswith(b"\n"))
-    plain = b'"' not in data and b"\n\n" not in data and b"\n\r" not in data and data[:1] not in b"\n\r"
-    if plain and _count(data, mark[0]) == rows * (expected - 1):
-        return data  # if a row is too short here, another is too long, and polars will refuse it
+    if b'"' not in data and _count(data, mark[0]) == rows * (expected - 1):
+        return data  # if a row is too short or blank here, another is too long, and polars will refuse it
     records = _refuse_ragged(path, block, header)
     if not records.blank.any():
         return data

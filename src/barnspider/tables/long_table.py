@@ -310,10 +310,12 @@ def _runs(coded: Coded) -> Runs:
     values = sorted(set(seeds))
     _refuse_too_many(coded, "arm", len(arms))
     _refuse_too_many(coded, "seed", len(values))
+    kind = np.int32 if len(arms) * len(values) < 2**31 else np.int64
     arm_order = sorted(range(len(arms)), key=lambda a: (dose[a] is None, dose[a] or 0.0, natural(arms[a])))
-    arm_rank = np.argsort(np.array(arm_order))
-    seed_rank = np.array([values.index(s) for s in seeds]) if len(values) < 100 else np.searchsorted(values, seeds)
-    pair = arm_rank[coded.codes["arm"]] * len(values) + seed_rank[coded.codes["seed"]]
+    arm_rank = np.argsort(np.array(arm_order)).astype(kind)
+    places = {value: i for i, value in enumerate(values)}
+    seed_rank = np.array([places[s] for s in seeds], dtype=kind)
+    pair = arm_rank[coded.codes["arm"]] * kind(len(values)) + seed_rank[coded.codes["seed"]]
     pairs = pl.Series(pair).unique().sort().to_numpy()
     arm_of = [arm_order[int(p) // len(values)] for p in pairs]
     return Runs(
