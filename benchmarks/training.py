@@ -1,6 +1,6 @@
 """Ours against the loop that most people write: same network, data, augmentation, schedule, number of epochs.
 
-    python benchmarks/training.py            Fashion-MNIST, 55,000 images, 2 epochs, 3 rounds: 8 minutes on 2 quiet cores
+    python benchmarks/training.py            Fashion-MNIST, 55,000 images, 2 epochs, 3 rounds: 8 minutes on 2 cores
     python benchmarks/training.py --quick    5,000 images, 1 epoch, 1 round: a minute; a check that it runs, no more
 
 The variants take turns within one run, each in processes of its own, so a busy machine hurts all of them. Ratios
