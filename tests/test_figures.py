@@ -115,7 +115,7 @@ def test_doses_over_orders_of_magnitude_get_a_symlog_axis():
     assert "symlog" not in json.dumps(charts.curves(empty, [0, 0.3, 0.9]).to_dict())
 
 
-SOURCES = (*rows.STATUSES, "harms", "average", "here", "chosen", "marks", "labels")
+SOURCES = (*rows.STATUSES, "harms", "average", "here", "bests", "chosen", "marks", "labels")
 
 
 def test_labels_are_distinct_and_short():

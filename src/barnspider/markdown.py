@@ -37,7 +37,7 @@ def to_markdown(effects: Effects, rows: int = 10) -> str:
             kept.append(f"*{counted(len(parts) - len(kept), 'arm')} left out: there is no more room here.*\n")
             break
         kept.append(part)
-        room -= len(part)
+        room -= len(part) + 1
     return "\n".join([heading, *kept, notes])
 
 

@@ -1,0 +1,83 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from barnspider.lab.claims import LEASE, claimed
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "claims").mkdir()
+    return tmp_path
+
+
+def test_a_claim_excludes_others_and_is_given_back(root):
+    with claimed(root, "k") as mine, claimed(root, "k") as second:
+        assert (mine, second) == (True, False)
+    assert not list((root / "claims").iterdir())
+    with claimed(root, "k") as again:
+        assert again
+
+
+def test_a_claim_is_given_back_when_the_work_fails(root):
+    with pytest.raises(RuntimeError), claimed(root, "k"):
+        raise RuntimeError
+    assert not list((root / "claims").iterdir())
+
+
+def leave(root, *, host, pid, age=0.0):
+    path = root / "claims" / "k"
+    path.write_text(json.dumps({"host": host, "pid": pid}))
+    then = path.stat().st_mtime - age
+    os.utime(path, (then, then))
+
+
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_the_claim_of_a_dead_process_is_void(root):
+    leave(root, host=socket.gethostname(), pid=dead_pid())
+    with claimed(root, "k") as mine:
+        assert mine
+
+
+def test_a_living_owner_keeps_its_claim(root):
+    leave(root, host=socket.gethostname(), pid=os.getpid())
+    with claimed(root, "k") as mine:
+        assert not mine
+    assert (root / "claims" / "k").exists()
+
+
+def test_an_owner_elsewhere_keeps_its_claim_for_the_lease(root):
+    leave(root, host="elsewhere", pid=1, age=LEASE / 2)
+    with claimed(root, "k") as mine:
+        assert not mine
+    leave(root, host="elsewhere", pid=1, age=LEASE + 5)
+    with claimed(root, "k") as mine:
+        assert mine
+
+
+def test_of_many_that_take_over_at_most_one_succeeds_at_a_time(root):
+    leave(root, host="elsewhere", pid=1, age=LEASE + 5)
+    holders, most = [], []
+
+    def take(_):
+        with claimed(root, "k") as mine:
+            if mine:
+                holders.append(1)
+                most.append(len(holders))
+                holders.pop()
+            return mine
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(take, range(64))) >= 1
+    assert max(most) == 1
+    assert not list((root / "claims").iterdir())

@@ -1,0 +1,95 @@
+import sys
+
+import numpy as np
+import pytest
+
+from barnspider import StoreError, TrainingError
+from barnspider.lab import Recipe, Store, Sweep, run
+from barnspider.lab import worker as worker_room
+from barnspider.lab.cost import price
+from barnspider.lab.data import load
+from barnspider.lab.worker import result_of, work
+
+run_room = sys.modules["barnspider.lab.run"]  # `lab.run` is the function
+BASE = Recipe(dataset="digits", network="mlp", width=8, epochs=1, train_images=100)
+SWEEP = Sweep(BASE, vary="rotation", doses=(0, 90), seeds=(0, 1))
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store in which this very process has trained the sweep."""
+    store = Store(tmp_path / "runs")
+    store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+    work(store, SWEEP.identity)
+    return store
+
+
+def test_run_returns_predictions_and_trains_nothing_twice(store, monkeypatch):
+    monkeypatch.setattr(run_room, "_work", None)  # calling it would be an error
+    predictions = run(SWEEP, store)
+    assert predictions.arms == ("rotation=0", "rotation=90")
+    assert predictions.on == "digits/test"
+    assert run(SWEEP, store, split="validation").on == "digits/validation"
+
+
+def test_runs_of_one_seed_share_weights_and_order_so_effects_are_less_noisy(store):
+    """Two doses of one seed agree on more answers than two seeds of one dose."""
+    guess = store.load(SWEEP.runs()).guess
+    same_seed = np.mean([(guess[0] == guess[1]).mean(), (guess[2] == guess[3]).mean()])
+    same_dose = np.mean([(guess[0] == guess[2]).mean(), (guess[1] == guess[3]).mean()])
+    assert same_seed > same_dose
+
+
+def test_a_run_does_not_depend_on_what_else_is_in_the_sweep(store):
+    alone = Sweep(BASE, vary="rotation", doses=(90,), seeds=(1,)).runs()[0]
+    again = result_of(alone, load("digits"))
+    stored = store.load([alone])
+    assert np.array_equal(again.answers["test"].guess, stored.guess[0])
+
+
+def test_dose_zero_of_one_knob_is_dose_zero_of_another(store):
+    assert not store.missing(Sweep(BASE, vary="weight_decay", doses=(0,), seeds=(0, 1)).runs())
+
+
+def test_a_run_that_cannot_be_trained_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
+    store = Store(tmp_path)
+    store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+    real = worker_room.train
+
+    def fails_at_seed_0(recipe, seed, data):
+        if seed == 0 and recipe.rotation:
+            raise TrainingError("no luck")
+        return real(recipe, seed, data)
+
+    monkeypatch.setattr(worker_room, "train", fails_at_seed_0)
+    work(store, SWEEP.identity)
+    assert [run.arm for run in store.missing(SWEEP.runs())] == ["rotation=90"]
+    assert "rotation=90, seed 0: no luck" in capsys.readouterr().out
+
+
+def test_a_worker_that_dies_is_told_and_what_is_missing_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_room.sys, "executable", "/bin/false")
+    with pytest.raises(
+        TrainingError, match="4 of 4 runs could not be trained; the first reason: a worker ended with 1"
+    ):
+        run(SWEEP, Store(tmp_path))
+
+
+def test_price_counts_what_is_there_and_measures_what_is_not(store, tmp_path):
+    there = price(SWEEP, store, workers=2)
+    assert (there.planned, there.missing, there.seconds) == (4, 0, 0)
+    more = price(SWEEP.with_seeds(range(4)), store, workers=2)
+    assert more.missing == 4
+    assert more.seconds == pytest.approx(2 * more.seconds_each)
+    fresh = price(SWEEP, Store(tmp_path / "new"), workers=1)
+    assert fresh.measured_on == "measured by two short trainings"
+    assert 0 < fresh.seconds_each < 60
+
+
+def test_a_store_of_other_data_is_refused(store):
+    changed = {run.key: store.document(run.key) for run in SWEEP.runs()}
+    assert len({document["fingerprint"] for document in changed.values()}) == 1
+    other = Sweep(Recipe(**{**BASE.as_dict(), "split_seed": 1}), vary="rotation", doses=(0,), seeds=(0,))
+    assert other.runs()[0].key not in changed, "another split is another recipe: no clash, another key"
+    with pytest.raises(StoreError, match="no finished run"):
+        store.load(other.runs())

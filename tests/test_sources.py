@@ -1,0 +1,33 @@
+import pytest
+
+import barnspider as barn
+from barnspider.sources import default_baseline, read_two
+
+
+def one_arm(path, arm, guess=(0, 1, 1)):
+    barn.write_table(barn.Predictions.from_arrays([0, 1, 0], {arm: [list(guess)]}, classes=["x", "y"]), path)
+    return path
+
+
+def test_two_files_of_one_arm_each(tmp_path):
+    preds, base = read_two(one_arm(tmp_path / "a.csv", "main"), one_arm(tmp_path / "b.csv", "pr", (0, 0, 0)))
+    assert (base, preds.arms) == ("main", ("main", "pr"))
+
+
+def test_two_files_of_the_same_arm_are_named_by_their_place(tmp_path):
+    preds, base = read_two(one_arm(tmp_path / "a.csv", "main"), one_arm(tmp_path / "b.csv", "main"))
+    assert (base, preds.arms) == ("base", ("base", "candidate"))
+
+
+def test_a_file_with_several_arms_is_refused(tmp_path):
+    barn.write_table(barn.Predictions.from_arrays([0, 1], {"a": [[0, 1]], "b": [[0, 1]]}), tmp_path / "ab.csv")
+    with pytest.raises(barn.InputError, match="holds the arms a, b; expected one"):
+        read_two(tmp_path / "ab.csv", tmp_path / "ab.csv")
+
+
+def test_the_default_baseline_is_dose_zero():
+    doses = {"off": 0.0, "on": 1.0}
+    preds = barn.Predictions.from_arrays([0, 1], {"on": [[0, 1]], "off": [[0, 1]]}, dose=doses)
+    assert default_baseline(preds) == "off"
+    with pytest.raises(barn.InputError, match="the baseline must be named; the arms are: on"):
+        default_baseline(preds.where(arms=["on"]))
