@@ -118,7 +118,7 @@ def test_choosing_a_dose_tells_all_parts(browser, small):
     choose = "const s = document.querySelector('.pick-arm'); s.value = '3'; s.dispatchEvent(new Event('change'))"
     page.run(f"(() => {{ {choose} }})()")
     assert int(page.run("document.querySelector('.t-harmed').textContent")) == 4
-    assert "crop=0.8" in page.run("document.querySelector('.headline').textContent")
+    assert "crop=0.8" in page.run("document.querySelector('.lead').textContent")
     assert page.run("document.querySelectorAll('.table')[0].querySelectorAll('.status-harmed').length") == 4
     page.wait("document.querySelectorAll('.curves')[0].querySelectorAll('path[stroke=\"var(--harm)\"]').length >= 4")
     calm(page)

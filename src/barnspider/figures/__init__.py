@@ -57,7 +57,8 @@ def dose_curves(effects: Effects, *, arm: str | None = None, palette: Palette = 
     doses = rows.known_doses(effects)
     if len(doses) < 2:
         raise InputError(f"effects has {len(doses)} known doses; expected two or more: give `dose`, or draw a forest")
-    return charts.curves(charts.inline(rows.curve_rows(effects, chosen)), doses, palette)
+    few = len(effects.classes) <= rows.MARKED
+    return charts.curves(charts.inline(rows.curve_rows(effects, chosen)), doses, palette, few=few)
 
 
 def forest(effects: Effects, *, arm: str | None = None, most: int = 40, palette: Palette = LIGHT) -> alt.LayerChart:

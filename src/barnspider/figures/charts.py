@@ -52,8 +52,8 @@ def named(*names: str) -> dict[str, alt.NamedData]:
     return {name: alt.NamedData(name=name) for name in names}
 
 
-def curves(data: Sources, doses: Sequence[float], palette: Palette = LIGHT) -> alt.LayerChart:
-    """Return the dose curves: sources harmed, helped, "cannot tell", harms, average, here, chosen, marks, labels."""
+def curves(data: Sources, doses: Sequence[float], palette: Palette = LIGHT, *, few: bool = True) -> alt.LayerChart:
+    """Return the dose curves: a source for each status, and harms, average, here, bests, chosen, marks, labels."""
     x = alt.X("dose:Q", title="dose", scale=_dose_scale(doses), axis=_dose_axis(doses))
     y = alt.Y("effect:Q", title="change from the baseline, points")
     band: dict[str, Any] = {"x": x, "y": alt.Y("low:Q"), "y2": "high:Q"}
@@ -64,19 +64,20 @@ def curves(data: Sources, doses: Sequence[float], palette: Palette = LIGHT) -> a
         alt.Chart(data[status]).mark_line(strokeJoin="round", invalid=None, **look).encode(x=x, y=y, detail="name:N")
         for status, look in _looks(palette).items()
     ]
-    harms = alt.Chart(data["harms"]).mark_point(filled=True, shape="triangle-down", size=34, opacity=0.9)
+    harms = alt.Chart(data["harms"]).mark_point(filled=True, shape="triangle-down", size=75 if few else 24, opacity=0.9)
     harms = harms.encode(x=x, y=y, color=alt.value(palette.harm))
     average = alt.Chart(data["average"])
     around_average = average.mark_area(color=palette.ink, opacity=0.16).encode(**band)
     mean = average.mark_line(color=palette.ink, strokeWidth=3.5).encode(x=x, y=y)
+    own = alt.Chart(data["bests"]).mark_point(size=40, shape="diamond", strokeWidth=1.2, color=palette.soft)
     chosen = alt.Chart(data["chosen"])
     around = chosen.mark_area(opacity=0.16, color=palette.chosen).encode(**band)
     line = chosen.mark_line(strokeWidth=3, color=palette.chosen).encode(x=x, y=y)
     best = alt.Chart(data["marks"]).mark_point(size=120, shape="diamond", filled=True, opacity=1, color=palette.ink)
     text = alt.Chart(data["labels"]).mark_text(align="left", dx=8, fontWeight="bold", limit=MARGIN - 10)
     text = text.encode(x=x, y=alt.Y("place:Q"), text="name:N", color=alt.value(palette.ink))
-    layers = [_zero(palette, "y"), here, *lines, harms, around_average, mean, around, line, best.encode(x=x, y=y), text]
-    return _finish(layers, palette, height=420)
+    layers = [_zero(palette, "y"), here, *lines, harms, own.encode(x=x, y=y), around_average, mean, around, line]
+    return _finish([*layers, best.encode(x=x, y=y), text], palette, height=420)
 
 
 def forest(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -123,7 +124,7 @@ def heat(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
 
 
 def worst(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Return mean against worst classes: source rows (arm, step, mean, worst, kind)."""
+    """Return mean against worst classes: source rows (arm, text, step, mean, worst, kind)."""
     rows = alt.Chart(data["rows"])
     scale, axis = alt.Scale(zero=False, nice=True, padding=18), alt.Axis(format=".3~g", tickCount=6)
     x = alt.X("mean:Q", title="accuracy over all images, %", scale=scale, axis=axis)
@@ -133,7 +134,7 @@ def worst(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
     point = rows.mark_point(filled=True, size=90, opacity=1, color=palette.ink).encode(
         x=x, y=y, shape=alt.Shape("kind:N", scale=kinds, legend=None)
     )
-    text = rows.mark_text(dy=-11, color=palette.ink, limit=120).encode(x=x, y=y, text="arm:N")
+    text = rows.mark_text(dy=-11, color=palette.ink, limit=120).encode(x=x, y=y, text="text:N")
     return _finish([path, point, text], palette, height=300)
 
 

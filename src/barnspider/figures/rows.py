@@ -15,6 +15,8 @@ from barnspider.names import visible
 Rows = list[dict[str, Any]]
 
 HARMED, HELPED, CANNOT_TELL = "harmed", "helped", "cannot tell"
+LABELLED = 8  # arms; of more, only the telling ones carry their names
+MARKED = 40  # classes; of more, not every highest point is marked
 STATUSES = (CANNOT_TELL, HELPED, HARMED)  # drawn in this order: the harmed on top
 
 
@@ -55,8 +57,9 @@ def curve_rows(effects: Effects, arm: str) -> dict[str, Rows]:
         "harms": [row for row in lines if row["at"] == HARMED],
         "average": average,
         "here": [] if dose is None else [{"dose": dose}],
+        "bests": [peak for c in range(len(names)) if (peak := _peak(effects, c))] if len(names) <= MARKED else [],
         "chosen": [],
-        "marks": [max(average, key=lambda row: row["effect"])] if average else [],
+        "marks": [peak] if (peak := _peak(effects, None)) else [],
         "labels": [row | {"name": "average", "place": row["effect"]} for row in average[-1:]],
     }
 
@@ -70,6 +73,21 @@ def _curve(effects: Effects, c: int | None) -> list[tuple[int, dict[str, Any]]]:
         if row["effect"] is not None:
             rows.append((a, {"dose": dose} | row))
     return rows if len(rows) > 1 else []  # the baseline alone is no evidence
+
+
+def _peak(effects: Effects, c: int | None) -> dict[str, Any] | None:
+    """Return the highest point of a class's curve or, for None, of the average's: chance picks among near ones."""
+    places = [{"arm": a} | row for a, row in _curve(effects, c)]
+    return max(places, key=lambda row: row["effect"], default=None)
+
+
+def peaks(effects: Effects) -> list[int]:
+    """Return how many classes have their highest point at the baseline, and at each arm with a dose."""
+    dosed = np.array([dose is not None for dose in effects.dose])[:, None]
+    height = np.where(effects.known & dosed, effects.effect, -np.inf)
+    seen = (effects.known & dosed).any(axis=0)
+    place = np.where(height.max(axis=0) > 0, height.argmax(axis=0) + 1, 0)[seen]
+    return np.bincount(place, minlength=len(effects.arms) + 1).tolist()
 
 
 def forest_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
@@ -122,8 +140,11 @@ def worst_rows(effects: Effects, *, share: float = 0.1) -> Rows:
         lowest = np.sort(accuracy[i][~np.isnan(accuracy[i])])
         if len(lowest) and not np.isnan(mean[i]):
             worst = float(lowest[: max(1, round(share * len(lowest)))].mean())
-            rows.append({"arm": names[i], "step": step, "mean": points(mean[i]), "worst": points(worst),
-                         "kind": "baseline" if i == 0 else "arm"})  # fmt: skip
+            name = {"arm": names[i], "text": names[i], "kind": "baseline" if i == 0 else "arm"}
+            rows.append(name | {"step": step, "mean": points(mean[i]), "worst": points(worst)})
+    if len(rows) > LABELLED:
+        kept = [rows[0], rows[-1], max(rows, key=lambda row: row["mean"]), max(rows, key=lambda row: row["worst"])]
+        return [row if row in kept or row["kind"] == "baseline" else row | {"text": ""} for row in rows]
     return rows
 
 

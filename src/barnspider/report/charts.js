@@ -2,6 +2,7 @@
 const MANY = 1200; // lines that the dose curves draw at most
 const ROWS = 40; // rows that the forest plot and the heat map draw at most
 const BARS = 1000; // bars of the ranks, at most
+const MARKED = 40; // classes whose own highest points are marked, at most
 const ROOMY = 46; // pixels of a cell that has room for its number
 
 const NO_REQUESTS = {
@@ -96,6 +97,7 @@ function curveData(study, arm, chosen) {
     harms: lines.filter((row) => row.at === "harmed"),
     average: averageRows(study),
     here: dose === null ? [] : [{ dose }],
+    bests: study.size <= MARKED ? study.classes.map((_, cls) => highest(curveRows(study, arm, cls))).filter((row) => row) : [],
     ...chosenData(study, arm, chosen),
   };
 }

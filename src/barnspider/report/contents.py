@@ -39,6 +39,7 @@ def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "baseline": {"name": visible(effects.baseline), "shown": shown[0], "dose": effects.baseline_dose},
         "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
         "best": effects.arms.index(figures.best_arm(effects)),
+        "gains": _gains(effects, effects.arms.index(figures.best_arm(effects))),
         "cells": {
             column: packed(getattr(effects, column), SHARE) for column in ("effect", "low", "high", "shrunk")
         } | {column: packed(getattr(effects, column), CHANCE) for column in ("prob_harm", "q")},
@@ -79,7 +80,11 @@ def summary(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "baseline_runs": effects.baseline_runs,
         "accuracy": words.points(effects.overall_before, sign=False),
         "best": best,
-        "gains": bool(effects.overall[best] > 0),
+        "most_harm": words.most_harm(
+            effects, best, [_title(effects, a, shown[a + 1]) for a in range(len(effects.arms))]
+        ),
+        "peaks": rows.peaks(effects) if len(rows.known_doses(effects)) > 1 else [],
+        "gains": _gains(effects, best),
         "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
         "many": len(effects.classes) > MANY,
         "has_doses": len(rows.known_doses(effects)) > 1,
@@ -108,6 +113,7 @@ def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_]) -> dict
         "dose": effects.dose[a],
         "title": _title(effects, a, shown),
         "runs": effects.runs[a],
+        "lead": words.lead(effects, a),
         "generalizes": words.generalizes(effects, effects.arms[a]),
         "headline": words.headline(effects, effects.arms[a]),
         "average": words.points(effects.overall[a]),
@@ -120,6 +126,11 @@ def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_]) -> dict
         "helped": int((status == rows.HELPED).sum()),
         "unclear": int((status == rows.CANNOT_TELL).sum()),
     }  # fmt: skip
+
+
+def _gains(effects: Effects, best: int) -> bool:
+    """Is this arm the best on average, of several and the baseline?"""
+    return len(effects.arms) > 1 and bool(effects.overall[best] > 0)
 
 
 def _title(effects: Effects, a: int, shown: str) -> str:
@@ -137,8 +148,8 @@ def _specs(effects: Effects) -> dict[str, Any]:
         "worst": charts.worst(data("rows"), page),
     }
     if len(doses) > 1:
-        sources = data(*rows.STATUSES, "harms", "average", "here", "chosen", "marks", "labels")
-        drawn["curves"] = charts.curves(sources, doses, page)
+        sources = data(*rows.STATUSES, "harms", "average", "here", "bests", "chosen", "marks", "labels")
+        drawn["curves"] = charts.curves(sources, doses, page, few=len(effects.classes) <= MANY)
     if len(effects.classes) > MANY:
         drawn["ranked"] = charts.ranked(data("rows", "average"), page)
     return {name: chart.to_dict() for name, chart in drawn.items()}

@@ -17,8 +17,8 @@ function unpack(text, scale) {
 
 class Study {
   constructor(raw) {
-    const { id, name, classes, short, n, baseline, arms, best, level, worst, specs } = raw;
-    Object.assign(this, { id, name, classes, n, baseline, arms, best, level, worst, specs });
+    const { id, name, classes, short, n, baseline, arms, best, gains, level, worst, specs } = raw;
+    Object.assign(this, { id, name, classes, n, baseline, arms, best, gains, level, worst, specs });
     this.shortNames = short;
     this.codes = raw.status;
     this.size = classes.length;

@@ -52,7 +52,8 @@ class StudyPage {
     const texts = {
       average: about.average, interval: `${about.interval} points`, harmed: count(about.harmed), helped: count(about.helped),
       unclear: count(about.unclear), tau: about.tau, "tau-interval": `tau, ${about.tau_interval} points`,
-      headline: about.headline, arm: about.title, generalizes: about.generalizes,
+      headline: about.headline, arm: about.title, generalizes: about.generalizes, lead: about.lead,
+      role: arm === this.study.best && this.study.gains ? " (best on average)" : "",
     };
     for (const [name, text] of Object.entries(texts)) {
       for (const node of this.node.querySelectorAll(`.t-${name}`)) node.textContent = text;

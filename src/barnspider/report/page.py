@@ -54,7 +54,12 @@ def write_report(
 
     Examples
     --------
-    >>> write_report("report.html", effects, story=["One class paid for all."])  # doctest: +SKIP
+    >>> import tempfile
+    >>> from barnspider import estimate, simulate
+    >>> effects = estimate(simulate(classes=3, images=20, runs=2).predictions, baseline="baseline")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_report(f"{folder}/report.html", effects, story=["One class paid for all."]).name
+    'report.html'
     """
     studies = {"": effects} if isinstance(effects, Effects) else dict(effects)
     _check(studies)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from barnspider import words
 from barnspider.effects import Effects
 from barnspider.gate import Verdict
+from barnspider.names import visible
 
 CANNOT = "cannot tell"
 
@@ -30,6 +34,52 @@ def between(low: float, high: float) -> str:
 def headline(effects: Effects, arm: str) -> str:
     """Return the sentence of every report: average, class dependence, how many are harmed and helped."""
     return effects.headline(arm).replace("unknown", CANNOT).replace("-", "−")  # it holds no names
+
+
+def lead(effects: Effects, a: int) -> str:
+    """Return what an arm does, for a reader who never heard of the question: the average, who pays, who gains."""
+    low, high = effects.overall_low[a], effects.overall_high[a]
+    change = points(abs(effects.overall[a]), sign=False)
+    if low > 0 or high < 0:
+        average = f"{'Raises' if low > 0 else 'Lowers'} accuracy by {change} points on average"
+    else:
+        average = f"Whether it changes the average, the data cannot tell ({between(low, high)} points)"
+    harmed, helped = effects.harmed[a].sum(), effects.helped[a].sum()
+    total = len(effects.classes)
+    unclear = total - harmed - helped
+    rest = f" Of {'the other ' if harmed or helped else ''}{unclear:,} the data cannot tell." if unclear else ""
+    return (
+        f"{average}. {_pay(effects, a)}, {'none' if not helped else f'{helped:,}'} of {total:,} {_gain(helped)}.{rest}"
+    )
+
+
+def _gain(helped: int) -> str:
+    return "gains" if helped == 1 else "gain" if helped else "can be shown to gain"
+
+
+def _pay(effects: Effects, a: int) -> str:
+    harmed = [int(c) for c in effects.worst_first(effects.arms[a]) if effects.harmed[a, c]]
+    if not harmed:
+        return "No class can be shown to pay"
+    named = ", ".join(f"{isolated(effects.classes[c])} ({points(effects.effect[a, c])})" for c in harmed[:3])
+    more = f" and {len(harmed) - 3:,} more" if len(harmed) > 3 else ""
+    return f"{words.counted(len(harmed), 'class')} {'pays' if len(harmed) == 1 else 'pay'}: {named}{more}"
+
+
+def most_harm(effects: Effects, best: int, titles: Sequence[str]) -> str:
+    """Return where most classes are harmed, if that is not said already of the best arm."""
+    count = effects.harmed.sum(axis=1)
+    a = int(np.argmax(count))
+    if len(titles) == 1 or (count[a] and a == best):
+        return ""
+    if not count[a]:
+        return "In no other arm can any class be shown to pay."
+    return f"Most classes pay at {titles[a]}. {_pay(effects, a)}."
+
+
+def isolated(name: str) -> str:
+    """Return a stranger's name, visible, that keeps its writing direction to itself within a sentence."""
+    return f"\u2068{visible(name)}\u2069"
 
 
 def generalizes(effects: Effects, arm: str) -> str:
