@@ -30,9 +30,9 @@ def as_answers(name: str, values: ArrayLike) -> NDArray[Any]:
     [0, 2]
     """
     array = _array(name, values)
-    if array.dtype.kind == "O":
-        array = _plain(name, array)
-    if array.dtype.kind in "SUT":
+    if array.dtype.kind in "OT":
+        array = _plain(name, array.astype(object))
+    if array.dtype.kind in "SU":
         return _texts(name, array)
     if array.dtype.kind == "b":
         raise InputError(f"{name} is boolean; expected the class of each answer, not whether it was right")
@@ -186,10 +186,10 @@ def class_names(given: Sequence[str] | None, arrays: Iterable[NDArray[Any] | Non
     Raises
     ------
     InputError
-        When arrays of names stand beside arrays of numbers, or a number is too large to be an index.
+        When a given name stands twice, arrays of names stand beside arrays of numbers, or a number is too large to be an index.
     """
     if given is not None:
-        return tuple(str(name) for name in given)
+        return _distinct(tuple(str(name) for name in given))
     present = [a for a in arrays if a is not None and a.size]
     texts = [a for a in present if a.dtype.kind == "U"]
     if texts and len(texts) < len(present):
@@ -203,6 +203,13 @@ def class_names(given: Sequence[str] | None, arrays: Iterable[NDArray[Any] | Non
     if largest >= MOST_CLASSES:
         raise InputError(f"the largest class is {largest}; expected indices from 0 up, without gaps, or class names")
     return tuple(str(i) for i in range(1 + largest))
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InputError(f"classes has names that stand more than once: {listing(map(repr, twice))}")
+    return names
 
 
 def to_index(name: str, array: NDArray[Any], index: Mapping[str, int], *, pad: bool = False) -> Ints:

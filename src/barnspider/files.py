@@ -101,7 +101,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise InputError(f"{where} is no .npz file; expected one that np.savez or Predictions.save wrote")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except DAMAGED as error:
         if "pickle" in str(error):

@@ -58,8 +58,6 @@ def _plain(path: Path, arrays: Arrays, classes: Sequence[str] | None, paired: bo
     given = classes if classes is not None else _texts(arrays, "classes", None)
     names = class_names(given, [label, guess])
     index = {name: i for i, name in enumerate(names)}
-    if len(index) < len(names):
-        raise InputError(f"classes has names that stand more than once: {listing(map(repr, names))}")
     arm = _texts(arrays, "arm", [path.stem] * len(guess)) or []
     sample = _texts(arrays, "sample", [str(i) for i in range(len(label))])
     return Predictions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,32 +16,19 @@ from barnspider.convert import smallest_int
 from barnspider.errors import InputError, listing
 from barnspider.predictions import Predictions
 from barnspider.tables.class_list import ClassError, ClassList, class_list, is_number, natural
+from barnspider.tables.columns import Piece, Place, as_text, probabilities, refuse_empty
 
-REQUIRED = ("arm", "seed", "sample", "label", "prediction")
-OPTIONAL = ("dose", "p_label", "on")
 BOOKS = {"arm": "arm", "seed": "seed", "sample": "sample", "label": "class", "prediction": "class", "dose": "dose"}
 MOST_RUNS = 1_000_000
 SEED = re.compile(r"[+-]?[0-9]+(\.0*)?")
 LONGEST_IDS = 1 << 30
-TEXTS: frozenset[Any] = frozenset({pl.String, pl.Null})
-CATEGORIES: tuple[Any, ...] = (pl.Categorical, pl.Enum)
 
 Samples = Literal["all", "common"]
 Codes = NDArray[np.unsignedinteger[Any]]
-Place = Callable[[int], str]
 
 
 class SamplesLeftOut(UserWarning):
     """Some samples were left out because not every run answered them, as `samples="common"` asks."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Some rows of a table: its known columns, the table's name, and where (in words) each row stands."""
-
-    frame: pl.DataFrame
-    where: str
-    place: Place
 
 
 @dataclass(frozen=True)
@@ -67,31 +54,6 @@ class Runs:
     seed: tuple[int, ...]
     dose: tuple[float | None, ...]
     of_row: NDArray[np.int32]
-
-
-def known_columns(where: str, names: Sequence[str]) -> list[str]:
-    """Return the columns of a table that mean something to us; others are left alone.
-
-    Raises
-    ------
-    InputError
-        When a required column is absent, a known one stands twice, or one differs only in case or spaces.
-    """
-    known = (*REQUIRED, *OPTIONAL)
-    twice = [name for name in known if names.count(name) > 1]
-    if twice:
-        raise InputError(f"{where} has the column {twice[0]!r} more than once; rename or remove one")
-    for name in names:
-        meant = name.strip().lower().replace(" ", "_").replace("-", "_")
-        if meant in known and meant not in names:
-            raise InputError(f"{where} has a column {name!r}; did you mean {meant!r}? Rename it exactly so")
-    absent = [name for name in REQUIRED if name not in names]
-    if absent:
-        raise InputError(
-            f"{where} has no column {' and no column '.join(map(repr, absent))}; it has {listing(map(repr, names))};"
-            f" expected {', '.join(REQUIRED)}, and optionally {', '.join(OPTIONAL)}"
-        )
-    return [name for name in known if name in names]
 
 
 def to_predictions(
@@ -173,7 +135,7 @@ def _chosen(piece: Piece, on: str | None, seen: set[str]) -> Piece:
     """Return the rows that are about the wanted images, and note which images there are."""
     if "on" not in piece.frame.columns:
         return piece
-    column = _text(piece, "on").fill_null("")
+    column = as_text(piece, "on").fill_null("")
     seen.update(column.unique().to_list())
     if on is None:
         return piece
@@ -196,11 +158,11 @@ def _code_piece(piece: Piece, books: dict[str, pl.Series]) -> dict[str, NDArray[
     part: dict[str, NDArray[Any]] = {}
     for column, book in BOOKS.items():
         if column in piece.frame.columns:
-            text = _text(piece, column)
-            _refuse_empty(piece, column, text)
+            text = as_text(piece, column)
+            refuse_empty(piece, column, text)
             books[book], part[column] = _encode(books.get(book, pl.Series([], dtype=pl.String)), text.fill_null(""))
     if "p_label" in piece.frame.columns:
-        part["p_label"] = _probabilities(piece)
+        part["p_label"] = probabilities(piece)
     return part
 
 
@@ -212,59 +174,6 @@ def _encode(book: pl.Series, text: pl.Series) -> tuple[pl.Series, Codes]:
         codes = text.cast(pl.Enum(book))
     numbers = codes.to_physical().to_numpy()
     return book, numbers.astype(np.min_scalar_type(max(len(book) - 1, 0)))
-
-
-def _refuse_empty(piece: Piece, column: str, text: pl.Series) -> None:
-    if column == "dose":  # an empty dose is an unknown one
-        return
-    empty = text.is_null() | (text == "")
-    if empty.any():
-        place = piece.place(int(empty.arg_max() or 0))
-        raise InputError(f"{place}: {column} is empty; expected a value in every row")
-
-
-def _text(piece: Piece, column: str) -> pl.Series:
-    """Return a column as text, whole numbers without a point; `InputError` for what is neither."""
-    values = piece.frame[column]
-    if values.dtype in TEXTS:
-        return values.cast(pl.String)
-    if values.dtype.is_float() and column not in ("dose", "arm"):
-        return _whole_text(piece, column, values)
-    if values.dtype.is_numeric() or values.dtype in CATEGORIES:
-        return values.cast(pl.String)
-    hint = ", not whether it was right" if values.dtype == pl.Boolean and column == "prediction" else ""
-    raise InputError(
-        f"{piece.where}: the column {column!r} has type {values.dtype}; expected names or whole numbers{hint}"
-    )
-
-
-def _whole_text(piece: Piece, column: str, values: pl.Series) -> pl.Series:
-    whole = values.cast(pl.Int64, strict=False)
-    bad = values.is_not_null() & (whole.is_null() | (whole.cast(pl.Float64) != values.cast(pl.Float64)))
-    if bad.any():
-        row = int(bad.arg_max() or 0)
-        raise InputError(
-            f"{piece.place(row)}: {column}={values[row]} is not whole; expected names or whole numbers"
-            " (of logits or probabilities, give the argmax)"
-        )
-    return whole.cast(pl.String)
-
-
-def _probabilities(piece: Piece) -> NDArray[np.float32]:
-    column = piece.frame["p_label"]
-    usable = column.dtype.is_numeric() or column.dtype in TEXTS
-    if not usable:
-        raise InputError(f"{piece.where}: the column 'p_label' has type {column.dtype}; expected numbers from 0 to 1")
-    values = column.cast(pl.Float32, strict=False)
-    bad = ~values.is_between(0, 1).fill_null(False)  # NaN is not between
-    if bad.any():
-        row = int(bad.arg_max() or 0)
-        hint = "; write a decimal point, not a comma" if "," in str(column[row]) else ""
-        raise InputError(
-            f"{piece.place(row)}: p_label={column[row]!r} is no probability; expected a number from 0 to 1 in every"
-            f" row, or no such column{hint}"
-        )
-    return values.to_numpy()
 
 
 # What the numbers say

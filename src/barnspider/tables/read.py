@@ -16,9 +16,10 @@ from barnspider.errors import InputError, listing, pick
 from barnspider.predictions import LeftOut, Predictions, concat, with_classes
 from barnspider.tables.arrays import from_npz
 from barnspider.tables.class_list import natural
+from barnspider.tables.columns import Piece, known_columns
 from barnspider.tables.csv_rows import line_of, read_header, read_rows
 from barnspider.tables.formats import TABLE_SCHEMA, kind_of
-from barnspider.tables.long_table import Piece, Samples, SamplesLeftOut, known_columns, to_predictions
+from barnspider.tables.long_table import Samples, SamplesLeftOut, to_predictions
 
 ROWS = 1 << 20
 PANIC: Any = pl.exceptions.PanicException  # a damaged Parquet file can make polars panic

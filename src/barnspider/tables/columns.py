@@ -1,0 +1,109 @@
+"""The columns of a table that mean something to us, each as text or as numbers, whatever type it came in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from barnspider.errors import InputError, listing
+
+REQUIRED = ("arm", "seed", "sample", "label", "prediction")
+OPTIONAL = ("dose", "p_label", "on")
+TEXTS: frozenset[Any] = frozenset({pl.String, pl.Null})
+CATEGORIES: tuple[Any, ...] = (pl.Categorical, pl.Enum)
+
+Place = Callable[[int], str]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a table: its known columns, the table's name, and where (in words) each row stands."""
+
+    frame: pl.DataFrame
+    where: str
+    place: Place
+
+
+def known_columns(where: str, names: Sequence[str]) -> list[str]:
+    """Return the columns of a table that mean something to us; others are left alone.
+
+    Raises
+    ------
+    InputError
+        When a required column is absent, a known one stands twice, or one differs only in case or spaces.
+    """
+    known = (*REQUIRED, *OPTIONAL)
+    twice = [name for name in known if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{where} has the column {twice[0]!r} more than once; rename or remove one")
+    for name in names:
+        meant = name.strip().lower().replace(" ", "_").replace("-", "_")
+        if meant in known and meant not in names:
+            raise InputError(f"{where} has a column {name!r}; did you mean {meant!r}? Rename it exactly so")
+    absent = [name for name in REQUIRED if name not in names]
+    if absent:
+        raise InputError(
+            f"{where} has no column {' and no column '.join(map(repr, absent))}; it has {listing(map(repr, names))};"
+            f" expected {', '.join(REQUIRED)}, and optionally {', '.join(OPTIONAL)}"
+        )
+    return [name for name in known if name in names]
+
+
+def refuse_empty(piece: Piece, column: str, text: pl.Series) -> None:
+    """Raise `InputError` where a column that must say something says nothing; an empty dose is an unknown one."""
+    if column == "dose":
+        return
+    empty = text.is_null() | (text == "")
+    if empty.any():
+        place = piece.place(int(empty.arg_max() or 0))
+        raise InputError(f"{place}: {column} is empty; expected a value in every row")
+
+
+def as_text(piece: Piece, column: str) -> pl.Series:
+    """Return a column as text, whole numbers without a point; `InputError` for what is neither."""
+    values = piece.frame[column]
+    if values.dtype in TEXTS:
+        return values.cast(pl.String)
+    if values.dtype.is_float() and column not in ("dose", "arm"):
+        return _whole_text(piece, column, values)
+    if values.dtype.is_numeric() or values.dtype in CATEGORIES:
+        return values.cast(pl.String)
+    hint = ", not whether it was right" if values.dtype == pl.Boolean and column == "prediction" else ""
+    raise InputError(
+        f"{piece.where}: the column {column!r} has type {values.dtype}; expected names or whole numbers{hint}"
+    )
+
+
+def _whole_text(piece: Piece, column: str, values: pl.Series) -> pl.Series:
+    whole = values.cast(pl.Int64, strict=False)
+    bad = values.is_not_null() & (whole.is_null() | (whole.cast(pl.Float64) != values.cast(pl.Float64)))
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        raise InputError(
+            f"{piece.place(row)}: {column}={values[row]} is not whole; expected names or whole numbers"
+            " (of logits or probabilities, give the argmax)"
+        )
+    return whole.cast(pl.String)
+
+
+def probabilities(piece: Piece) -> NDArray[np.float32]:
+    """Return `p_label` as Float32[rows]; `InputError` for what is missing or not from 0 to 1."""
+    column = piece.frame["p_label"]
+    usable = column.dtype.is_numeric() or column.dtype in TEXTS
+    if not usable:
+        raise InputError(f"{piece.where}: the column 'p_label' has type {column.dtype}; expected numbers from 0 to 1")
+    values = column.cast(pl.Float32, strict=False)
+    bad = ~values.is_between(0, 1).fill_null(False)  # NaN is not between
+    if bad.any():
+        row = int(bad.arg_max() or 0)
+        hint = "; write a decimal point, not a comma" if "," in str(column[row]) else ""
+        raise InputError(
+            f"{piece.place(row)}: p_label={column[row]!r} is no probability; expected a number from 0 to 1 in every"
+            f" row, or no such column{hint}"
+        )
+    return values.to_numpy()
