@@ -181,6 +181,11 @@ def _assemble(
         on=preds.on,
         method=_method(preds, base, names, over, level),
         over=over if len(set(over)) > 1 else (),
+        relative=stack([x.relative for x in compared]),
+        relative_low=stack([x.relative_interval.low for x in compared]),
+        relative_high=stack([x.relative_interval.high for x in compared]),
+        relative_p=stack([x.relative_interval.p for x in compared]),
+        relative_q=stack(list(benjamini_hochberg(np.stack([x.relative_interval.p for x in compared]), known))),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,12 +13,18 @@ from numpy.typing import NDArray
 from barnspider import words
 from barnspider.errors import listing, pick
 from barnspider.predictions import LeftOut
+from barnspider.stats.multiplicity import benjamini_hochberg, equivalence, holm, quantile, simultaneous_level
+from barnspider.stats.power import smallest_effect
 
 if TYPE_CHECKING:
     import polars
 
 Floats = NDArray[np.float64]
 Generalizes = Literal["images and runs", "images", "runs"]
+
+
+def _none() -> Floats:
+    return np.empty((0, 0))
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,8 @@ class Effects:
     on : which images
     method : how all this was computed
     over : what each arm's intervals generalize to, where arms differ; empty where all are as `method` says
+    relative, relative_low, relative_high, relative_p, relative_q : Float[A, C]
+        Each class's change minus the change over all images (Hooker et al. 2019), and its test.
     """
 
     classes: tuple[str, ...]
@@ -113,6 +121,11 @@ class Effects:
     on: str
     method: Method
     over: tuple[Generalizes, ...] = ()
+    relative: Floats = field(default_factory=_none)
+    relative_low: Floats = field(default_factory=_none)
+    relative_high: Floats = field(default_factory=_none)
+    relative_p: Floats = field(default_factory=_none)
+    relative_q: Floats = field(default_factory=_none)
 
     @property
     def harmed(self) -> NDArray[np.bool_]:
@@ -123,6 +136,26 @@ class Effects:
     def helped(self) -> NDArray[np.bool_]:
         """Bool[A, C]: above zero, and not by chance (q < 1 - level)."""
         return self.known & (self.q < 1 - self.method.level) & (self.effect > 0)
+
+    def bands(self) -> tuple[Floats, Floats]:
+        """Return low and high, Float[A, C] each, that hold for all classes and arms at once (Sidak 1967)."""
+        half = self.se * quantile(self.df, simultaneous_level(self.method.level, int(self.known.sum())))
+        return np.maximum(self.effect - half, -1), np.minimum(self.effect + half, 1)
+
+    def detectable(self, power: float = 0.8) -> Floats:
+        """Return the smallest effect that this design finds with this power, one class by itself: Float[A, C]."""
+        return smallest_effect(self.se, self.df, self.method.level, power)
+
+    def unchanged(self, margin: float) -> NDArray[np.bool_]:
+        """Bool[A, C]: certainly changed by less than `margin` (a proportion), q < 1 - level (two one-sided tests)."""
+        q = benjamini_hochberg(
+            np.where(self.known, equivalence(self.effect, self.se, self.df, margin), 1.0), self.known
+        )
+        return self.known & (q < 1 - self.method.level)
+
+    def holm(self) -> Floats:
+        """Return p-values adjusted so that any false finding is rare (Holm 1979), Float[A, C]; stricter than `q`."""
+        return np.where(self.known, holm(np.where(self.known, self.p, 1.0), self.known), np.nan)
 
     def generalizes_to(self, arm: str) -> Generalizes:
         """Return what the intervals of this arm generalize to."""
@@ -234,7 +267,8 @@ class Effects:
         }
         for name in ("n", "before", "before_low", "before_high"):
             columns[name] = np.broadcast_to(getattr(self, name), shape).ravel()
-        for name in ("after", "effect", "low", "high", "se", "df", "p", "q", "shrunk", "prob_harm"):
+        names = ("after", "effect", "low", "high", "se", "df", "p", "q", "shrunk", "prob_harm")
+        for name in (*names, "relative", "relative_low", "relative_high", "relative_p", "relative_q"):
             columns[name] = getattr(self, name).ravel()
         for name in ("known", "harmed", "helped"):
             columns[name] = getattr(self, name).ravel()

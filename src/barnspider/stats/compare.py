@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.stats.crossed import Arm, ByClass, contrast, pool, single
+from barnspider.stats.crossed import Arm, ByClass, contrast, pool, relative, single
 from barnspider.stats.heterogeneity import Dependence, Shrunk, class_dependence, shrink
 from barnspider.stats.intervals import Interval, Over, Spread, share_interval, spread, t_interval
 
@@ -24,6 +24,7 @@ class Comparison:
     overall : float, with `overall_interval` (arrays of one)
     dependence : tau
     shrunk : empirical-Bayes effects
+    relative : Float[C], each class's change minus that of all images, with `relative_interval`
     """
 
     effect: Floats
@@ -33,21 +34,27 @@ class Comparison:
     overall_interval: Interval
     dependence: Dependence
     shrunk: Shrunk
+    relative: Floats
+    relative_interval: Interval
 
 
 def compare(base: Arm, arm: Arm, layout: ByClass, *, over: Over, paired: bool, level: float) -> Comparison:
     """Compare an arm with the baseline; `over` says what varies, `paired` whether row r is one seed in both."""
     c = contrast(base, arm, layout, paired=paired)
     s, whole = spread(c, over, level), pool(c)
-    dependence = class_dependence(c, over, level)
+    whole_spread = spread(whole, over, level)
+    own = relative(c, whole)
+    own_spread = spread(own, over, level)
     return Comparison(
         effect=c.estimate,
         spread=s,
         interval=t_interval(c.estimate, s, level),
         overall=float(whole.estimate[0]),
-        overall_interval=t_interval(whole.estimate, spread(whole, over, level), level),
-        dependence=dependence,
-        shrunk=shrink(c.estimate, s.variance, dependence.tau),
+        overall_interval=t_interval(whole.estimate, whole_spread, level),
+        dependence=class_dependence(c, over, level),
+        shrunk=shrink(c.estimate, s.variance, float(np.nan_to_num(whole_spread.variance[0]))),
+        relative=own.estimate,
+        relative_interval=t_interval(own.estimate, own_spread, level),
     )
 
 

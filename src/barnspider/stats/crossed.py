@@ -7,6 +7,7 @@ the answers, so that the order of runs and images cannot matter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -225,3 +226,33 @@ def _pool_part(part: RunPart, weight: Floats, some: NDArray[np.bool_]) -> RunPar
     between = float(np.var(means, ddof=1)) if part.runs > 1 else 0.0
     within = float(np.sum(weight[some] ** 2 * part.within[some]))
     return RunPart(part.runs, np.array([between]), np.array([within]), means[:, None])
+
+
+def relative(c: Contrast, whole: Contrast) -> Contrast:
+    """Describe each class's estimate minus that of all images (Hooker et al. 2019), given `pool(c)`.
+
+    A class is a part of the whole: its own noise counts 1 - w, that of the others w each, w their share of images;
+    and what a run does to all classes alike cancels.
+    """
+    n = c.n.astype(np.float64)
+    w = n / max(n.sum(), 1.0)
+
+    def mix(own: Floats) -> Floats:
+        shared = np.where(c.n > 0, w**2 * np.nan_to_num(own), 0.0)
+        return (1 - w) ** 2 * own + shared.sum() - shared
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Contrast(
+            n=c.n,
+            estimate=c.estimate - whole.estimate[0],
+            image_var=mix(c.image_var / n) * n,
+            binomial=mix(c.binomial / n) * n,
+            parts=tuple(_relative_part(p, q, mix) for p, q in zip(c.parts, whole.parts, strict=True)),
+            series=tuple(x - y for x, y in zip(c.series, whole.series, strict=True)),
+        )
+
+
+def _relative_part(part: RunPart, whole: RunPart, mix: Callable[[Floats], Floats]) -> RunPart:
+    means = part.means - whole.means
+    between = np.var(means, axis=0, ddof=1) if part.runs > 1 else np.zeros(means.shape[1])
+    return RunPart(part.runs, between, mix(part.within), means)

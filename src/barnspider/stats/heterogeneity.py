@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from barnspider.stats.borrow import effective_classes
 from barnspider.stats.crossed import Contrast, RunPart
 from barnspider.stats.intervals import Over
 
@@ -69,12 +70,13 @@ def _noise(c: Contrast, use: NDArray[np.bool_], over: Over) -> Noise:
     image = np.zeros(classes) if over == "runs" else c.image_var[use] / n
     total, square = share * float(image.sum()), float(np.sum(image**2))
     doubt = float(np.sum(2 * image**2 / (n - 1)))
+    worth = _independent(c, use) if over != "images" else 1.0
     for part in () if over == "images" else c.parts:
-        within = np.zeros(classes) if over == "runs" else part.within[use]
-        trace, cross, spread = _run_noise(part, use, within, share)
+        trace, within = _run_trace(part, use), 0.0 if over == "runs" else share * float(part.within[use].sum())
+        own = (trace - within) / part.runs
         # Image noise is independent between classes, run noise need not be: squares add with its cross terms.
-        square += cross + 2 * max(trace, 0.0) / classes * float(image.sum())
-        total, doubt = total + trace, doubt + spread
+        square += (trace / part.runs) ** 2 / worth + 2 * max(own, 0.0) / classes * float(image.sum())
+        total, doubt = total + own, doubt + 2 * (trace / part.runs) ** 2 / worth / (part.runs - 1)
     # Without a single wrong answer there is still chance: one image's worth of it, spread over the classes.
     floor = share * float(np.sum(c.binomial[use] / n**2)) / classes
     total = max(total, floor)
@@ -82,19 +84,16 @@ def _noise(c: Contrast, use: NDArray[np.bool_], over: Over) -> Noise:
     return Noise(total, max(df, 1.0), max(2 * total**2 / doubt, 1.0) if doubt > 0 else classes - 1.0)
 
 
-def _run_noise(part: RunPart, use: NDArray[np.bool_], within: Floats, share: float) -> tuple[float, float, float]:
-    """Return trace of the run covariance of centred class means, trace of its square, variance of the trace."""
-    freedom = part.runs - 1
-    centred = part.means[:, use] - part.means[:, use].mean(axis=1, keepdims=True)
-    centred = centred - centred.mean(axis=0)
-    gram = centred @ centred.T / freedom
-    trace, square = float(np.trace(gram)), float(np.sum(gram**2))
-    # Normal-theory unbiased estimate of the trace of the squared covariance (Bai & Saranadasa 1996).
-    if freedom > 1:
-        square = max(freedom**2 / ((freedom - 1) * (freedom + 2)) * (square - trace**2 / freedom), 0.0)
-    square = max(square, trace**2 / centred.shape[1])
-    own = trace - share * float(within.sum())
-    return own / part.runs, square / part.runs**2, 2 * square / freedom / part.runs**2
+def _run_trace(part: RunPart, use: NDArray[np.bool_]) -> float:
+    """Return the sum over classes of the variance between runs, of class means about their run's mean."""
+    means = part.means[:, use]
+    return float(np.sum(np.var(means - means.mean(axis=1, keepdims=True), axis=0, ddof=1)))
+
+
+def _independent(c: Contrast, use: NDArray[np.bool_]) -> float:
+    """Return how many independent classes the scatter of runs is worth, about each run's own mean."""
+    rows = [x[:, use] for x in c.series]
+    return effective_classes([x - x.mean(axis=1, keepdims=True) for x in rows], np.ones(int(use.sum())))
 
 
 def _invert(observed: float, noise: Noise, classes: int, level: float) -> Dependence:
@@ -139,11 +138,14 @@ class Shrunk:
     prob_harm: Floats
 
 
-def shrink(effect: Floats, variance: Floats, tau: float) -> Shrunk:
-    """Draw effects towards their mean as far as their noise makes them untrustworthy (Efron & Morris 1975).
+def shrink(effect: Floats, variance: Floats, common: float = 0.0) -> Shrunk:
+    """Draw effects towards their mean as far as their noise makes them untrustworthy.
 
-    True effects are taken as normal with standard deviation `tau` about a mean that is estimated with weights
-    1 / (tau**2 + variance); its own uncertainty is part of `sd`. A class without evidence (NaN) gets the mean.
+    True effects are taken as normal about a common mean, with a flat prior on the mean and on tau (Rubin 1981, eight
+    schools; Gelman 2006), integrated over a grid of tau: so neither the mean nor tau is taken as known, and the
+    probability of harm is calibrated even where tau cannot be told from 0. Efron & Morris (1975) is the case of a
+    known tau. A class without evidence (NaN) gets what the other classes say. `common` is the variance of the mean of
+    all effects, where classes err together: it widens what is believed of the mean.
     """
     from scipy.special import ndtr
 
@@ -151,11 +153,19 @@ def shrink(effect: Floats, variance: Floats, tau: float) -> Shrunk:
     if not known.any():
         nothing = np.full(effect.shape, np.nan)
         return Shrunk(nothing, nothing, nothing)
-    noise = np.where(known, variance, np.inf)
-    weight = np.where(known, 1 / (tau**2 + np.where(known, variance, 1.0)), 0.0)
-    centre = float(np.sum(weight * np.where(known, effect, 0.0)) / weight.sum())
-    trust = tau**2 * weight
-    mean = centre + trust * (np.where(known, effect, centre) - centre)
-    own = np.where(known, trust * np.where(known, noise, 0.0), tau**2)
-    sd = np.sqrt(own + (1 - trust) ** 2 / weight.sum())
-    return Shrunk(mean, sd, ndtr(-mean / sd))
+    y, v = np.where(known, effect, 0.0), np.where(known, variance, np.inf)
+    tau2 = np.linspace(0, 3 * np.sqrt(np.var(y[known]) + np.min(v)), 33)[:, None] ** 2 + 1e-12
+    weight = 1 / (tau2 + v)
+    precision = weight.sum(axis=1, keepdims=True)
+    centre = (weight * y).sum(axis=1, keepdims=True) / precision
+    # log p(tau | effects), the mean integrated out.
+    fit = np.log(weight[:, known]) - weight[:, known] * (y[known] - centre) ** 2
+    belief = 0.5 * (fit.sum(axis=1) - np.log(precision[:, 0]))
+    belief = np.exp(belief - belief.max())
+    belief /= belief.sum()
+    trust = tau2 * weight
+    mean = centre + trust * (y - centre)
+    var = np.where(known, tau2 * (1 - trust), tau2) + (1 - trust) ** 2 * np.maximum(1 / precision, common)
+    blended = belief @ mean
+    sd = np.sqrt(belief @ (var + (mean - blended) ** 2))
+    return Shrunk(blended, sd, belief @ ndtr(-mean / np.sqrt(var)))
