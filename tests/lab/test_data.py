@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -478,6 +479,23 @@ def test_folders_that_do_not_fit_are_named(tmp_path):
     a_folder(tmp_path / "more" / "test", classes=("eel",))
     with pytest.raises(DataError, match="test and train differ in classes: eel"):
         load(str(tmp_path / "more"))
+
+
+TINY = SHARED / "tinyimagenet64_40.zip"
+
+
+@pytest.mark.skipif(not TINY.exists(), reason="../shared/data is absent")
+def test_some_of_tiny_imagenet(tmp_path):
+    with zipfile.ZipFile(TINY) as archive:
+        for part, count in (("train", 20), ("val", 5)):
+            names = sorted(n for n in archive.namelist() if n.startswith(part) and n.endswith(".jpg"))
+            classes = sorted({n.split("/")[1] for n in names})[:3]
+            for wnid in classes:
+                archive.extractall(tmp_path, [n for n in names if n.split("/")[1] == wnid][:count])
+    found = load(str(tmp_path), size=64)
+    assert found.shape == (3, 64, 64)
+    assert [len(s) for s in (found.train, found.validation, found.test)] == [54, 6, 15]
+    assert np.bincount(found.validation.labels).tolist() == [2, 2, 2]
 
 
 def test_too_few_images_to_split_are_refused(tmp_path):

@@ -8,6 +8,7 @@ bits always.
 from __future__ import annotations
 
 import math
+import os
 import platform
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -34,7 +35,7 @@ Progress = Callable[[int, int], None]
 WARM_UP = 0.2
 """Share of the steps in which the learning rate rises to its peak; then it falls to 0."""
 
-_EVALUATION_PIXELS = 1 << 21
+_EVALUATION_PIXELS = 1 << 18
 _AUGMENTED_PIXELS = 1 << 18
 
 
@@ -280,6 +281,8 @@ def environment(device: str = "cpu") -> dict[str, str]:
 def _reproducible() -> Generator[None]:
     """One thread and deterministic kernels; what the caller had set is put back."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    # Read when cuBLAS is first used: without it, it refuses to be deterministic.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     memory: Any = deterministic  # torch's stubs do not know its one field
     fill = memory.fill_uninitialized_memory
     torch.set_num_threads(1)
