@@ -186,7 +186,8 @@ def class_names(given: Sequence[str] | None, arrays: Iterable[NDArray[Any] | Non
     Raises
     ------
     InputError
-        When a given name stands twice, arrays of names stand beside arrays of numbers, or a number is too large to be an index.
+        When a given name stands twice, arrays of names stand beside arrays of numbers, or a number is too large
+        to be an index.
     """
     if given is not None:
         return _distinct(tuple(str(name) for name in given))

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from barnspider.errors import listing
 
-PLAIN = re.compile(r"0|[1-9][0-9]*")
-WHOLE = re.compile(r"(0|[1-9][0-9]*)\.0*")
+PLAIN = re.compile(r"0|[1-9][0-9]{0,99}")
+WHOLE = re.compile(r"(0|[1-9][0-9]{0,99})\.0*")
 NUMBER = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 MISSING = frozenset({"na", "n/a", "nan", "null", "none", "<na>"})
 

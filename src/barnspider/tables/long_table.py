@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,8 +19,9 @@ from barnspider.tables.class_list import ClassError, ClassList, class_list, is_n
 from barnspider.tables.columns import Piece, Place, as_text, probabilities, refuse_empty
 
 BOOKS = {"arm": "arm", "seed": "seed", "sample": "sample", "label": "class", "prediction": "class", "dose": "dose"}
+ROWS = 1 << 20
 MOST_RUNS = 1_000_000
-SEED = re.compile(r"[+-]?[0-9]+(\.0*)?")
+SEED = re.compile(r"[+-]?[0-9]{1,99}(\.0*)?")
 LONGEST_IDS = 1 << 30
 
 Samples = Literal["all", "common"]
@@ -53,7 +54,7 @@ class Runs:
     arm: tuple[str, ...]
     seed: tuple[int, ...]
     dose: tuple[float | None, ...]
-    of_row: NDArray[np.int32]
+    of_row: NDArray[np.signedinteger[Any]]
 
 
 def to_predictions(
@@ -77,12 +78,18 @@ def to_predictions(
     runs = _runs(coded)
     ids, sample = _samples(coded)
     label = _labels(coded, sample, len(ids))
-    keep, kept = _complete(coded, runs, sample, ids, samples)
+    kept = _complete(coded, runs, sample, ids, samples)
     index = np.array(found.index, dtype=smallest_int(len(found.classes)))
-    cells = (runs.of_row[keep].astype(np.int64), kept[sample[keep]])
-    shape = (len(runs.arm), int(kept.max()) + 1)
+    guess = np.zeros((len(runs.arm), int(kept.max()) + 1), dtype=index.dtype)
+    p_label = None if coded.p_label is None else np.zeros(guess.shape, dtype=np.float32)
+    for rows in _parts(len(sample)):
+        place = kept[sample[rows]]
+        cells = (runs.of_row[rows][place >= 0], place[place >= 0])
+        guess[cells] = index[coded.codes["prediction"][rows][place >= 0]]
+        if p_label is not None and coded.p_label is not None:
+            p_label[cells] = coded.p_label[rows][place >= 0]
     return Predictions(
-        guess=_scattered(shape, cells, index[coded.codes["prediction"][keep]]),
+        guess=guess,
         label=index[label[kept >= 0]],
         arm=runs.arm,
         seed=runs.seed,
@@ -90,12 +97,16 @@ def to_predictions(
         classes=found.classes,
         sample=_id_array(where, [name for name, k in zip(ids, kept, strict=True) if k >= 0]),
         on=coded.on,
-        p_label=None if coded.p_label is None else _scattered(shape, cells, coded.p_label[keep]),
+        p_label=p_label,
         paired=paired,
     )
 
 
-# Rows to numbers
+# Rows to numbers, some rows at a time: what stands beside 10^8 rows must not grow with them
+
+
+def _parts(count: int) -> Iterator[slice]:
+    return (slice(start, start + ROWS) for start in range(0, count, ROWS))
 
 
 def _coded(pieces: Iterable[Piece], where: str, on: str | None) -> Coded:
@@ -111,8 +122,8 @@ def _coded(pieces: Iterable[Piece], where: str, on: str | None) -> Coded:
     _check_on(where, on, seen_on)
     if not parts:
         raise InputError(f"{where} has a header but no rows; expected one row for each answer")
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     sizes = np.array([len(part["arm"]) for part in parts])
+    columns = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
     return Coded(
         codes={name: column for name, column in columns.items() if name != "p_label"},
         books={name: book.to_list() for name, book in books.items()},
@@ -224,14 +235,18 @@ def _runs(coded: Coded) -> Runs:
     arm_rank = np.argsort(np.array(arm_order)).astype(kind)
     places = {value: i for i, value in enumerate(values)}
     seed_rank = np.array([places[s] for s in seeds], dtype=kind)
-    pair = arm_rank[coded.codes["arm"]] * kind(len(values)) + seed_rank[coded.codes["seed"]]
+    pair = np.empty(len(coded.codes["arm"]), dtype=kind)
+    for rows in _parts(len(pair)):
+        pair[rows] = arm_rank[coded.codes["arm"][rows]] * kind(len(values)) + seed_rank[coded.codes["seed"][rows]]
     pairs = pl.Series(pair).unique().sort().to_numpy()
+    for rows in _parts(len(pair)):
+        pair[rows] = np.searchsorted(pairs, pair[rows])
     arm_of = [arm_order[int(p) // len(values)] for p in pairs]
     return Runs(
         arm=tuple(arms[a] for a in arm_of),
         seed=tuple(values[int(p) % len(values)] for p in pairs),
         dose=tuple(dose[a] for a in arm_of),
-        of_row=np.searchsorted(pairs, pair).astype(np.int32),
+        of_row=pair,
     )
 
 
@@ -259,7 +274,8 @@ def _doses(coded: Coded) -> list[float | None]:
         return [None] * size
     values = [_dose(coded, code, text) for code, text in enumerate(coded.books["dose"])]
     distinct = list(dict.fromkeys(values))
-    same = np.array([distinct.index(value) for value in values])
+    places = {value: i for i, value in enumerate(distinct)}
+    same = np.array([places[value] for value in values])
     arm, dose = coded.codes["arm"], same[coded.codes["dose"]]
     of_arm = np.zeros(size, dtype=np.int64)
     of_arm[arm] = dose
@@ -289,19 +305,23 @@ def _dose(coded: Coded, code: int, text: str) -> float | None:
     return value
 
 
-def _samples(coded: Coded) -> tuple[list[str], NDArray[np.int64]]:
+def _samples(coded: Coded) -> tuple[list[str], NDArray[np.int32]]:
     """Return the ids in canonical order, and for each row the number of its sample."""
     texts = coded.books["sample"]
     order = sorted(range(len(texts)), key=lambda s: natural(texts[s]))
-    rank = np.argsort(np.array(order))
+    rank = np.argsort(np.array(order)).astype(np.int32)
     return [texts[s] for s in order], rank[coded.codes["sample"]]
 
 
-def _labels(coded: Coded, sample: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def _labels(coded: Coded, sample: NDArray[np.int32], count: int) -> NDArray[np.int64]:
     label = coded.codes["label"]
     of_sample = np.zeros(count, dtype=np.int64)
-    of_sample[sample] = label
-    differ = np.flatnonzero(of_sample[sample] != label)
+    wrong = np.zeros(len(label), dtype=np.bool_)
+    for rows in _parts(len(label)):
+        of_sample[sample[rows]] = label[rows]
+    for rows in _parts(len(label)):
+        wrong[rows] = of_sample[sample[rows]] != label[rows]
+    differ = np.flatnonzero(wrong)
     if not len(differ):
         return of_sample
     row = int(differ[0])
@@ -319,18 +339,16 @@ def _labels(coded: Coded, sample: NDArray[np.int64], count: int) -> NDArray[np.i
 
 
 def _complete(
-    coded: Coded, runs: Runs, sample: NDArray[np.int64], ids: list[str], samples: Samples
-) -> tuple[Any, NDArray[np.int64]]:
-    """Return which rows to keep, and for each sample its new number (-1: left out)."""
+    coded: Coded, runs: Runs, sample: NDArray[np.int32], ids: list[str], samples: Samples
+) -> NDArray[np.int64]:
+    """Return for each sample its new number (-1: left out)."""
     n_runs, n_samples = len(runs.arm), len(ids)
-    of_sample = np.bincount(sample, minlength=n_samples)
-    everything = np.arange(n_samples)
     if len(sample) == n_runs * n_samples and _all_once(runs, sample, n_samples):
-        return slice(None), everything
+        return np.arange(n_samples)
     _refuse_duplicates(coded, runs, sample, n_samples)
     if samples == "all":
         raise InputError(_missing(coded, runs, sample, ids))
-    common = of_sample == n_runs
+    common = np.bincount(sample, minlength=n_samples) == n_runs
     if not common.any():
         raise InputError(f"{coded.where}: no sample was answered by all {n_runs} runs; {_counts(runs, sample)}")
     left = np.flatnonzero(~common)
@@ -340,16 +358,17 @@ def _complete(
         SamplesLeftOut,
         stacklevel=5,
     )
-    return common[sample], np.where(common, np.cumsum(common) - 1, -1)
+    return np.where(common, np.cumsum(common) - 1, -1)
 
 
-def _all_once(runs: Runs, sample: NDArray[np.int64], n_samples: int) -> bool:
+def _all_once(runs: Runs, sample: NDArray[np.int32], n_samples: int) -> bool:
     seen = np.zeros((len(runs.arm), n_samples), dtype=np.bool_)
-    seen[runs.of_row, sample] = True
+    for rows in _parts(len(sample)):
+        seen[runs.of_row[rows], sample[rows]] = True
     return bool(seen.all())
 
 
-def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int64], n_samples: int) -> None:
+def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int32], n_samples: int) -> None:
     cell = pl.Series(runs.of_row.astype(np.int64) * n_samples + sample)
     again = (~cell.is_first_distinct()).to_numpy()
     if not again.any():
@@ -364,7 +383,7 @@ def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int64], n_sa
     )
 
 
-def _missing(coded: Coded, runs: Runs, sample: NDArray[np.int64], ids: list[str]) -> str:
+def _missing(coded: Coded, runs: Runs, sample: NDArray[np.int32], ids: list[str]) -> str:
     of_run = np.bincount(runs.of_row)
     short = int(np.argmin(of_run))
     answered = np.zeros(len(ids), dtype=np.bool_)
@@ -378,17 +397,9 @@ def _missing(coded: Coded, runs: Runs, sample: NDArray[np.int64], ids: list[str]
     )
 
 
-def _counts(runs: Runs, sample: NDArray[np.int64]) -> str:
+def _counts(runs: Runs, sample: NDArray[np.int32]) -> str:
     of_run = np.bincount(runs.of_row)
     return f"runs have {of_run.min()} to {of_run.max()} answers; do they name the samples in the same way?"
-
-
-def _scattered(
-    shape: tuple[int, int], cells: tuple[NDArray[np.int64], NDArray[np.int64]], values: NDArray[Any]
-) -> NDArray[Any]:
-    matrix = np.zeros(shape, dtype=values.dtype)
-    matrix[cells] = values
-    return matrix
 
 
 def _id_array(where: str, ids: list[str]) -> NDArray[np.str_]:
