@@ -65,7 +65,7 @@ class Verdict:
         n, margin = sum(counts.values()), points(self.max_drop, sign=False)
         lines = [
             f"{self.status.upper()}: of {n} classes and arms, {counts['fail']} lost more than {margin} points,"
-            f" {counts['pass']} certainly did not, {counts['inconclusive']} cannot be told.",
+            f" {counts['pass']} are shown not to (each on its own), {counts['inconclusive']} cannot be told.",
             f"The chance of a false alarm in any class, and of a false pass, is at most {1 - self.level:.2g} each.",
         ]
         shown = self.findings[:10]

@@ -93,3 +93,9 @@ def test_a_store_of_other_data_is_refused(store):
     assert other.runs()[0].key not in changed, "another split is another recipe: no clash, another key"
     with pytest.raises(StoreError, match="no finished run"):
         store.load(other.runs())
+
+
+def test_training_without_torch_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_room.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(TrainingError, match=r"pip install 'barnspider\[lab\]'"):
+        run(SWEEP, Store(tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import queue
@@ -59,6 +60,7 @@ def run(sweep: Sweep, store: Store, *, workers: int | None = None, split: str = 
 
 def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None) -> int:
     """Train the runs of a sweep that are not in the store; return how many there were."""
+    _check_torch()
     data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     sweep.check_classes(data.classes)
     runs = sweep.runs()
@@ -68,6 +70,11 @@ def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None) -> 
     if missing:
         _work(store, sweep, missing, min(workers or core_count(), missing))
     return missing
+
+
+def _check_torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise TrainingError("training needs torch, which is not installed; try: pip install 'barnspider[lab]'")
 
 
 def worker_environment() -> dict[str, str]:
