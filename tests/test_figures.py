@@ -51,6 +51,17 @@ def test_curves_mark_where_the_average_is_highest(effects):
     assert rows.curve_rows(effects, "arm 1")["marks"][0]["dose"] == effects.dose[best]
 
 
+def test_highest_points_are_counted_where_they_are_drawn(effects):
+    drawn = [row["dose"] for row in rows.curve_rows(effects, "arm 1")["bests"]]
+    assert rows.peaks(effects) == [drawn.count(dose) for dose in (0.0, 0.3, 0.9)]
+    assert len(drawn) == 5
+
+
+def test_forest_draws_what_the_study_could_have_found(effects):
+    row = rows.forest_rows(effects, "arm 2", 40)["rows"][0]
+    assert row["found"] == -row["missed"] == pytest.approx(100 * effects.detectable()[1, 0], abs=0.001)
+
+
 def test_forest_lists_the_worst_first_and_cuts_in_the_middle(effects):
     drawn = rows.forest_rows(effects, "arm 2", 40)["rows"]
     assert drawn[0]["status"] == "harmed"

@@ -206,5 +206,26 @@ def test_importing_the_report_loads_no_charts():
     )
 
 
+def test_the_lead_says_who_pays_in_plain_words():
+    change = [[0.05, 0.05, 0.05], [-0.5, 0.06, 0.06]]
+    sim = barn.simulate(classes=3, images=400, runs=4, effect=change, doses=(0.0, 0.5, 1.0), paired=True)
+    effects = barn.estimate(sim.predictions, baseline=0.0)
+    assert words.lead(effects, 1).startswith("Lowers accuracy by ")
+    assert "1 class pays: \u2068class 0\u2069 (−" in words.lead(effects, 1)
+    assert "No class can be shown to pay" in words.lead(effects, 0)
+    assert words.most_harm(effects, 0, ["weak", "strong"]).startswith("Most classes pay at strong. 1 class pays")
+    assert words.most_harm(effects, 1, ["weak", "strong"]) == ""
+
+
+def test_every_number_of_the_lead_is_there(tmp_path):
+    effects = effects_of(seed=3)
+    for a in range(len(effects.arms)):
+        text = words.lead(effects, a)
+        harmed, helped = int(effects.harmed[a].sum()), int(effects.helped[a].sum())
+        assert (f"{harmed} class" in text) == (harmed > 0)
+        assert f"{helped or 'none'} of 8" in text
+        assert (f"{8 - harmed - helped} the data cannot tell" in text) == (harmed + helped < 8)
+
+
 def test_words_say_cannot_tell():
     assert words.points(float("nan")) == words.between(0.1, float("nan")) == "cannot tell"

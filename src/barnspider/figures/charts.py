@@ -81,7 +81,7 @@ def curves(data: Sources, doses: Sequence[float], palette: Palette = LIGHT, *, f
 
 
 def forest(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Return the forest plot: sources rows (name, effect, low, high, shrunk, status) and average."""
+    """Return the forest plot: sources rows (name, effect, low, high, shrunk, missed, found, status), average."""
     y = alt.Y("name:N", sort=None, title=None, axis=_name_axis())
     x = alt.X("effect:Q", title="change from the baseline, points")
     status = alt.Color("status:N", scale=_status_scale(palette), legend=None)
@@ -89,10 +89,13 @@ def forest(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
     band = average.mark_rect(color=palette.ink, opacity=0.12).encode(x="low:Q", x2="high:Q")
     mean = average.mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3]).encode(x="effect:Q")
     rows = alt.Chart(data["rows"])
+    missed = rows.mark_rule(strokeWidth=9, color=palette.grid, opacity=0.7).encode(
+        x=alt.X("missed:Q"), x2="found:Q", y=y
+    )
     span = rows.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=status)
     point = rows.mark_point(filled=True, size=64, opacity=1).encode(x=x, y=y, color=status, shape=_shape())
     shrunk = rows.mark_tick(thickness=2, size=12, color=palette.ink).encode(x="shrunk:Q", y=y)
-    return _finish([band, _zero(palette, "x"), mean, span, shrunk, point], palette, height=alt.Step(19))
+    return _finish([missed, band, _zero(palette, "x"), mean, span, shrunk, point], palette, height=alt.Step(19))
 
 
 def ranked(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:

@@ -93,9 +93,10 @@ def peaks(effects: Effects) -> list[int]:
 def forest_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
     """Return the sources of the forest plot."""
     a = effects.arms.index(arm)
-    names, status = labels(effects.classes), statuses(effects)[a]
+    names, status, found = labels(effects.classes), statuses(effects)[a], effects.detectable()[a]
     rows = [
         {"name": names[c], "status": str(status[c]), "shrunk": points(effects.shrunk[a, c])}
+        | {"found": points(found[c]), "missed": points(-found[c])}
         | interval_of(effects, a, c)
         for c in extremes(effects, arm, most)
     ]

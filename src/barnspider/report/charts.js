@@ -32,7 +32,7 @@ function heightOf(name, datasets) {
 
 async function draw(node, name, spec, datasets) {
   const height = name in STEP ? heightOf(name, datasets) : spec.height;
-  const result = await vegaEmbed(node, { ...spec, height, datasets }, OPTIONS);
+  const result = await vegaEmbed(node, { ...spec, height, datasets: { ...spec.datasets, ...datasets } }, OPTIONS);
   return result.view;
 }
 
@@ -152,6 +152,8 @@ function forestData(study, arm, which) {
       name: study.short(cls),
       status: study.status(arm, cls),
       shrunk: inPoints(study.get("shrunk", arm, cls)),
+      found: inPoints(study.found[arm * study.size + cls]),
+      missed: inPoints(-study.found[arm * study.size + cls]),
       ...interval(study, arm, cls),
     })),
   };

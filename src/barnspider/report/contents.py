@@ -18,6 +18,7 @@ from barnspider.report import words
 SHARE = 20_000  # a proportion is stored as a 16-bit number: steps of 0.005 points
 CHANCE = 30_000  # a probability likewise
 MISSING = -32_768  # NaN
+POWER = 0.8  # of the smallest effect that is called detectable
 FINDINGS = 6  # of a verdict, shown
 MANY = 40  # classes; with more, the forest plot shows some, and all are drawn by rank
 LONGEST = 300  # characters of a class name that the page keeps
@@ -39,6 +40,7 @@ def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "baseline": {"name": visible(effects.baseline), "shown": shown[0], "dose": effects.baseline_dose},
         "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
         "best": effects.arms.index(figures.best_arm(effects)),
+        "found": packed(effects.detectable(POWER), SHARE),
         "gains": _gains(effects, effects.arms.index(figures.best_arm(effects))),
         "cells": {
             column: packed(getattr(effects, column), SHARE) for column in ("effect", "low", "high", "shrunk")
@@ -122,6 +124,7 @@ def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_]) -> dict
                     (effects.overall[a], effects.overall_low[a], effects.overall_high[a])],
         "tau": words.points(effects.tau[a], sign=False),
         "tau_interval": words.between(effects.tau_low[a], effects.tau_high[a]),
+        "found": words.typical(effects, a, POWER),
         "harmed": int((status == rows.HARMED).sum()),
         "helped": int((status == rows.HELPED).sum()),
         "unclear": int((status == rows.CANNOT_TELL).sum()),

@@ -23,6 +23,7 @@ class Study {
     this.codes = raw.status;
     this.size = classes.length;
     this.before = unpack(raw.before, SHARE);
+    this.found = unpack(raw.found, SHARE); // the smallest change that this study finds, arm by arm
     this.cells = {};
     for (const [column, text] of Object.entries(raw.cells)) {
       this.cells[column] = unpack(text, column === "q" || column === "prob_harm" ? CHANCE : SHARE);

@@ -51,7 +51,7 @@ class StudyPage {
     const about = this.study.arms[arm];
     const texts = {
       average: about.average, interval: `${about.interval} points`, harmed: count(about.harmed), helped: count(about.helped),
-      unclear: count(about.unclear), tau: about.tau, "tau-interval": `tau, ${about.tau_interval} points`,
+      unclear: count(about.unclear), found: about.found, tau: about.tau, "tau-interval": `tau, ${about.tau_interval} points`,
       headline: about.headline, arm: about.title, generalizes: about.generalizes, lead: about.lead,
       role: arm === this.study.best && this.study.gains ? " (best on average)" : "",
     };
@@ -120,6 +120,10 @@ class StudyPage {
     if (!Number.isNaN(after)) {
       const text = `Accuracy ${points(study.before[chosen], false)} % at the baseline, ${points(after, false)} % here, over ${count(study.n[chosen])} images.`;
       lines.push(element("p", { textContent: text }));
+    }
+    const found = study.found[arm * study.size + chosen];
+    if (!Number.isNaN(found)) {
+      lines.push(element("p", { textContent: `A true change of ${points(found, false)} points is found 80 % of the time, if this class is tested alone.` }));
     }
     if (peak) {
       const dose = peak.arm < 0 ? study.baseline.shown : study.arms[peak.arm].shown;

@@ -77,6 +77,16 @@ def most_harm(effects: Effects, best: int, titles: Sequence[str]) -> str:
     return f"Most classes pay at {titles[a]}. {_pay(effects, a)}."
 
 
+def typical(effects: Effects, a: int, power: float) -> str:
+    """Return the smallest effect that the study finds for its median class, and how often."""
+    found = effects.detectable(power)[a][effects.known[a]]
+    if not np.isfinite(found).any():
+        return "chance could explain them"
+    return (
+        f"a change of {points(float(np.nanmedian(found)), sign=False)} points is found {100 * power:.0f} % of the time"
+    )
+
+
 def isolated(name: str) -> str:
     """Return a stranger's name, visible, that keeps its writing direction to itself within a sentence."""
     return f"\u2068{visible(name)}\u2069"
