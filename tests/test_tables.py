@@ -206,6 +206,21 @@ def test_a_seed_written_in_two_ways_is_one_seed(tmp_path):
     assert "answers sample 'a' again" in said(tmp_path, HEADER + "p,1,a,x,x\np,1.0,a,x,x\n")
 
 
+def test_columns_that_are_mixed_up_end_in_an_error_soon(tmp_path):
+    text = HEADER + "".join(f"{i},{i},{i},x,x\n" for i in range(3000))
+    assert "lacks 2999 of 3000 samples: '1', '2', '3', '4', '5' and 2994 more; 3000 of 3000 runs" in said(
+        tmp_path, text
+    )
+
+
+def test_numbers_of_thousands_of_digits_are_no_trouble(tmp_path):
+    long = "9" * 5000
+    assert read_table(put(tmp_path, HEADER + f"p,0,{long},x,x\np,0,b,{long},x\n")).classes == (long, "x")
+    assert "is no class" in said(tmp_path, HEADER + f"p,0,a,{long},{long}\n")
+    assert len(said(tmp_path, HEADER + f"p,0,a,{long},x\n")) < 1000
+    assert "is no whole number" in said(tmp_path, HEADER + f"p,{long},a,x,x\n")
+
+
 def test_a_missing_answer_is_refused(tmp_path):
     message = said(tmp_path, GOOD + "mixup,0,c,cat,dog\n")
     assert "arm 'plain', seed 0 lacks 1 of 3 samples: 'c'; 1 of 2 runs lack some" in message
@@ -224,6 +239,16 @@ def test_common_samples_are_paired_and_the_others_counted(tmp_path):
 
 def test_common_samples_are_silent_when_nothing_is_left_out(tmp_path):
     same(read_table(put(tmp_path, GOOD), samples="common"), read_table(tmp_path / "answers.csv"))
+
+
+def test_common_samples_keep_their_probabilities(tmp_path):
+    text = "arm,seed,sample,label,prediction,p_label\n"
+    text += "p,0,c,x,x,0.5\np,0,a,x,x,0.25\nq,0,b,y,x,0.125\nq,0,c,x,y,0.75\nq,0,a,x,x,1\n"
+    with pytest.warns(SamplesLeftOut, match="1 of 3 samples"):
+        preds = read_table(put(tmp_path, text), samples="common")
+    assert preds.sample.tolist() == ["a", "c"]
+    assert preds.p_label is not None
+    assert preds.p_label.tolist() == [[0.25, 0.5], [1, 0.75]]
 
 
 def test_no_common_sample_is_refused(tmp_path):

@@ -46,6 +46,18 @@ def natural(text: str) -> tuple[bool, int, str]:
     return not plain, len(text) if plain else 0, text
 
 
+def shown(text: object) -> str:
+    """Return a text in quotes for a message, cut where it is long.
+
+    Examples
+    --------
+    >>> shown("dog"), len(shown("x" * 10_000))
+    ("'dog'", 105)
+    """
+    words = str(text)
+    return repr(words) if len(words) <= 100 else repr(words[:100]) + "..."
+
+
 def class_list(texts: Sequence[str], given: Sequence[str] | None = None) -> ClassList:
     """Return the classes that the distinct `texts` of a table stand for.
 
@@ -86,8 +98,8 @@ def _among(texts: Sequence[str], classes: tuple[str, ...]) -> ClassList:
         return ClassList(classes, tuple(int(number) for number in numbers))
     if unknown:
         near = difflib.get_close_matches(unknown[0][:100], [name[:100] for name in classes], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        why = f"is not in `classes` ({listing(map(repr, classes), most=5)}); {len(unknown)} such names{hint}"
+        hint = f"; did you mean {shown(near[0])}?" if near else ""
+        why = f"is not in `classes` ({listing(map(shown, classes), most=5)}); {len(unknown)} such names{hint}"
         raise ClassError(unknown[0], why)
     return _ordered(list(texts), classes)
 
@@ -137,7 +149,7 @@ def _refuse_look_alikes(texts: Sequence[str]) -> None:
         number = NUMBER.fullmatch(text)
         same = Decimal(text) if number else unicodedata.normalize("NFC", text)
         if same in seen:
-            how = "are the same number" if number else f"look the same (Unicode NFC and NFD: {text!a})"
-            why = f"and {seen[same]!r} {how}; write them in one way, or give `classes` to keep them apart"
+            how = "are the same number" if number else f"look the same (Unicode NFC and NFD: {text[:100]!a})"
+            why = f"and {shown(seen[same])} {how}; write them in one way, or give `classes` to keep them apart"
             raise ClassError(text, why)
         seen[same] = text

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from barnspider.convert import smallest_int
 from barnspider.errors import InputError, listing
 from barnspider.predictions import Predictions
-from barnspider.tables.class_list import ClassError, ClassList, class_list, is_number, natural
+from barnspider.tables.class_list import ClassError, ClassList, class_list, is_number, natural, shown
 from barnspider.tables.columns import Piece, Place, as_text, probabilities, refuse_empty
 
 BOOKS = {"arm": "arm", "seed": "seed", "sample": "sample", "label": "class", "prediction": "class", "dose": "dose"}
@@ -158,10 +158,10 @@ def _chosen(piece: Piece, on: str | None, seen: set[str]) -> Piece:
 
 def _check_on(where: str, on: str | None, seen: set[str]) -> None:
     if on is None and len(seen) > 1:
-        values = listing(map(repr, sorted(seen)))
+        values = listing(map(shown, sorted(seen)))
         raise InputError(f"{where} is about several sets of images: the column 'on' holds {values}; choose one by on=")
     if on is not None and on not in seen:
-        values = f"the column 'on' holds {listing(map(repr, sorted(seen)))}" if seen else "there is no column 'on'"
+        values = f"the column 'on' holds {listing(map(shown, sorted(seen)))}" if seen else "there is no column 'on'"
         raise InputError(f"on={on!r} is not in {where}: {values}")
 
 
@@ -200,7 +200,7 @@ def _classes(coded: Coded, given: Sequence[str] | None) -> ClassList:
         for column in ("label", "prediction"):
             rows = np.flatnonzero(coded.codes[column] == code)
             if len(rows):
-                raise InputError(f"{coded.place(int(rows[0]))}: {column}={error.text!r} {error.why}") from None
+                raise InputError(f"{coded.place(int(rows[0]))}: {column}={shown(error.text)} {error.why}") from None
         raise
 
 
@@ -213,8 +213,8 @@ def _refuse_mixed_kinds(coded: Coded, given: Sequence[str] | None) -> None:
     if (labels.all() and not guesses.any()) or (guesses.all() and not labels.any()):
         label, guess = (coded.books["class"][coded.codes[column][0]] for column in ("label", "prediction"))
         raise InputError(
-            f"{coded.place(0)}: label={label!r} but prediction={guess!r}: one column holds names, the other numbers;"
-            " write both in the same way"
+            f"{coded.place(0)}: label={shown(label)} but prediction={shown(guess)}:"
+            " one column holds names, the other numbers; write both in the same way"
         )
 
 
@@ -263,7 +263,7 @@ def _seeds(coded: Coded) -> list[int]:
     for code, text in enumerate(texts):
         if not SEED.fullmatch(text):
             row = int(np.flatnonzero(coded.codes["seed"] == code)[0])
-            raise InputError(f"{coded.place(row)}: seed={text!r} is no whole number; expected 0, 1, 2, ...")
+            raise InputError(f"{coded.place(row)}: seed={shown(text)} is no whole number; expected 0, 1, 2, ...")
     return [int(text.split(".")[0]) for text in texts]
 
 
@@ -282,10 +282,10 @@ def _doses(coded: Coded) -> list[float | None]:
     differ = np.flatnonzero(of_arm[arm] != dose)
     if len(differ):
         row = int(differ[0])
-        name = coded.books["arm"][arm[row]]
+        name, other = coded.books["arm"][arm[row]], distinct[of_arm[arm[row]]]
         raise InputError(
-            f"{coded.place(row)}: arm {name!r} has dose {distinct[dose[row]]} here and {distinct[of_arm[arm[row]]]}"
-            " elsewhere; expected one dose for all runs of an arm: give each dose an arm of its own"
+            f"{coded.place(row)}: arm {shown(name)} has dose {distinct[dose[row]]} here and {other} elsewhere;"
+            " expected one dose for all runs of an arm: give each dose an arm of its own"
         )
     return [distinct[int(d)] for d in of_arm]
 
@@ -300,7 +300,7 @@ def _dose(coded: Coded, code: int, text: str) -> float | None:
     if not np.isfinite(value):
         row = int(np.flatnonzero(coded.codes["dose"] == code)[0])
         raise InputError(
-            f"{coded.place(row)}: dose={text!r} is no number; expected one, or nothing where it is unknown"
+            f"{coded.place(row)}: dose={shown(text)} is no number; expected one, or nothing where it is unknown"
         )
     return value
 
@@ -329,8 +329,8 @@ def _labels(coded: Coded, sample: NDArray[np.int32], count: int) -> NDArray[np.i
     first, second = sorted((row, other))
     names = coded.books["class"]
     raise InputError(
-        f"{coded.place(second)}: sample {coded.books['sample'][coded.codes['sample'][row]]!r} has"
-        f" label={names[label[second]]!r} here and {names[label[first]]!r} at {coded.place(first)};"
+        f"{coded.place(second)}: sample {shown(coded.books['sample'][coded.codes['sample'][row]])} has"
+        f" label={shown(names[label[second]])} here and {shown(names[label[first]])} at {coded.place(first)};"
         f" expected one label for each sample ({len(np.unique(sample[differ]))} such samples)"
     )
 
@@ -354,7 +354,7 @@ def _complete(
     left = np.flatnonzero(~common)
     warnings.warn(
         f"{len(left)} of {n_samples} samples are left out, as not all {n_runs} runs answered them:"
-        f" {listing((repr(ids[i]) for i in left), most=5)}",
+        f" {listing((shown(ids[i]) for i in left), most=5)}",
         SamplesLeftOut,
         stacklevel=5,
     )
@@ -377,8 +377,8 @@ def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int32], n_sa
     first = int(np.flatnonzero(cell.to_numpy() == cell[row])[0])
     run = int(runs.of_row[row])
     raise InputError(
-        f"{coded.place(row)}: arm {runs.arm[run]!r}, seed {runs.seed[run]} answers sample"
-        f" {coded.books['sample'][coded.codes['sample'][row]]!r} again, after {coded.place(first)};"
+        f"{coded.place(row)}: arm {shown(runs.arm[run])}, seed {runs.seed[run]} answers sample"
+        f" {shown(coded.books['sample'][coded.codes['sample'][row]])} again, after {coded.place(first)};"
         f" expected one answer ({int(again.sum())} such rows): remove them, or give repeated runs seeds of their own"
     )
 
@@ -390,8 +390,8 @@ def _missing(coded: Coded, runs: Runs, sample: NDArray[np.int32], ids: list[str]
     answered[sample[runs.of_row == short]] = True
     lacking = np.flatnonzero(~answered)
     return (
-        f"{coded.where}: arm {runs.arm[short]!r}, seed {runs.seed[short]} lacks {len(lacking)} of {len(ids)}"
-        f" samples: {listing((repr(ids[i]) for i in lacking), most=5)};"
+        f"{coded.where}: arm {shown(runs.arm[short])}, seed {runs.seed[short]} lacks {len(lacking)} of {len(ids)}"
+        f" samples: {listing((shown(ids[i]) for i in lacking), most=5)};"
         f" {int((of_run < len(ids)).sum())} of {len(of_run)} runs"
         ' lack some; add these answers, or pair on what all runs answered with samples="common"'
     )
