@@ -21,7 +21,7 @@ FLOORS = [
     {"files", "convert", "progress", "class_list"},
     {"predictions"},
     {"store", "csv_rows", "long_table", "arrays_file", "tables", "simulate", "outcome", "effects", "flows"},
-    {"sources", "gate", "prescribe", "story", "markdown", "figures"},
+    {"sources", "gate", "prescribe", "story", "markdown", "figures", "doses", "power", "inequality"},
     {"report", "lab"},
     {"demo"},
     {"cli", "__main__"},

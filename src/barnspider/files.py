@@ -71,22 +71,6 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an npz file; pickles are refused.
-
-    Raises
-    ------
-    OSError, ValueError
-        When it cannot be opened, or is damaged or no npz; the file is closed whatever happens.
-    """
-    with path.open("rb") as file:
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, AttributeError) as error:
-            raise ValueError(f"no sound npz file: {error}") from error
-
-
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an .npz file by name. Pickles are never loaded.
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from barnspider.convert import Ints
 from barnspider.errors import InputError, StoreError, listing, pick
-from barnspider.files import cannot_write, read_npz, sha256, sync_folder, write_whole
+from barnspider.files import cannot_write, read_arrays, sha256, sync_folder, write_whole
 from barnspider.predictions import LeftOut, Predictions
 
 FORMAT = 1
@@ -387,9 +387,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        return read_npz(path)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
+        return read_arrays(path)
+    except InputError as error:
+        raise StoreError(f"a file of the store is damaged: {error}") from error
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

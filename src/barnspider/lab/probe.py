@@ -1,15 +1,16 @@
-"""`python -m barnspider.lab.probe`: what one run of a recipe costs, measured by two short ones, set up like a worker."""
+"""`python -m barnspider.lab.probe`: what one run costs, measured by two short ones, set up as in a worker."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import Any
 
 from barnspider.errors import BarnspiderError, TrainingError
-from barnspider.lab.data import load
+from barnspider.lab.data import Dataset, load
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.run import worker_environment
 
@@ -40,17 +41,24 @@ def seconds_of(recipe: Recipe) -> float:
 
 def measure(recipe: Recipe) -> float:
     """Scale two trainings of one epoch, on few images and on twice as many, up to the whole recipe."""
-    from barnspider.lab.train import train
-
     data = load(recipe.dataset, split_seed=recipe.split_seed)
     total = min(recipe.train_images or len(data.train.labels), len(data.train.labels))
     few = max(len(data.classes), min(IMAGES, total // 2))
-    train(replace(recipe, epochs=1, train_images=few), 0, data)  # the first steps pay for loading code
-    once, twice = (train(replace(recipe, epochs=1, train_images=n), 0, data).seconds for n in (few, 2 * few))
+    _core_seconds(recipe, few, data)  # the first steps pay for loading code
+    once, twice = (_core_seconds(recipe, n, data) for n in (few, 2 * few))
     each_image = max(twice - once, 0.1 * once) / few
     evaluation = max(once - few * each_image, 0.0)
     share = len(data.validation.labels) / (len(data.validation.labels) + len(data.test.labels))
     return recipe.epochs * (total * each_image + share * evaluation) + (1 - share) * evaluation
+
+
+def _core_seconds(recipe: Recipe, images: int, data: Dataset) -> float:
+    """Train one epoch on some images; the processor's time, because others may be using the machine too."""
+    from barnspider.lab.train import train
+
+    began = time.process_time()
+    train(replace(recipe, epochs=1, train_images=images), 0, data)
+    return time.process_time() - began
 
 
 def main() -> None:
