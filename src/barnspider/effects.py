@@ -61,7 +61,7 @@ def estimate(
     >>> effects.harmed.tolist()
     [[True, False, False]]
     >>> print(effects.sentence("arm 1", "class 0")[:52])
-    Class 'class 0' lost 31.4 points, from 81.2 % to 49.
+    Class 'class 0' lost 33.6 points, from 79.8 % to 46.
     """
     base = _baseline(preds, baseline)
     names = tuple(arms) if arms is not None else tuple(a for a in preds.arms if a != base)

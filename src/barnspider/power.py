@@ -51,7 +51,8 @@ class PowerPlan:
         lines = [
             f"{words.counted(self.images, 'image')} of each of {words.counted(self.classes, 'class')},"
             f" {words.counted(self.runs, 'run')} in each arm ({seeds}):",
-            f"finds a change of {one} points in one class, or {any_} when all are tested, {100 * self.power:.0f} times in 100.",
+            f"finds a change of {one} points in one class, or {any_} when all are tested,"
+            f" {100 * self.power:.0f} times in 100.",
         ]
         if self.effect is not None:
             runs = "no number of runs" if self.runs_needed is None else words.counted(self.runs_needed, "run")

@@ -178,26 +178,32 @@ def _answers(
     """Draw Bool[runs, N] for each arm."""
     most, n, classes = max(counts), len(label), level.shape[1]
     difficulty = noise.image * rng.standard_normal(n)
-    shared = _Draws.draw(rng, most, n, classes)
+    shared = _Draws.draw(rng, most, n, classes) if paired else None
     out: list[NDArray[np.bool_]] = []
     for row, count in zip(level, counts, strict=True):
-        own = _Draws.draw(rng, count, n, classes)
-        draws = own.mixed(shared, noise.pairing) if paired else own
+        own = _Draws.draw(rng, count, n if paired else 0, classes)
+        draws = own if shared is None else own.mixed(shared, noise.pairing)
         response = noise.response * rng.standard_normal(n)
         by_class = row + noise.run * draws.run + np.asarray(noise.run_class) * draws.run_class
-        chance = by_class[:, label] + difficulty + response
-        # The answer is right when a standard logistic draw, made from a normal one, stays below the logit.
-        out.append(draws.cell < chance)
+        chance = _logistic(by_class[:, label] + difficulty + response)
+        # A uniform draw below the chance is a right answer; paired runs share a part of the normal behind it.
+        out.append((rng.random((count, n)) if shared is None else _uniform(draws.cell)) < chance)
     return out
+
+
+def _uniform(normal: Floats) -> Floats:
+    from scipy.special import ndtr  # scipy is loaded when numbers are wanted, never on import
+
+    return ndtr(normal)
 
 
 @dataclass(frozen=True, eq=False)
 class _Draws:
-    """Standard normals for runs, and standard logistic ones for cells."""
+    """Standard normals for runs, for runs and classes, and for single answers."""
 
     run: Floats
     run_class: Floats
-    normal: Floats
+    cell: Floats
 
     @classmethod
     def draw(cls, rng: np.random.Generator, runs: int, n: int, classes: int) -> _Draws:
@@ -205,16 +211,9 @@ class _Draws:
 
     def mixed(self, shared: _Draws, correlation: float) -> _Draws:
         """Return draws that correlate with the shared ones, run by run."""
-        a, b = np.sqrt(correlation), np.sqrt(1 - correlation)
+        a, b, runs = np.sqrt(correlation), np.sqrt(1 - correlation), len(self.run)
         return _Draws(
-            a * shared.run[: len(self.run)] + b * self.run,
-            a * shared.run_class[: len(self.run)] + b * self.run_class,
-            a * shared.normal[: len(self.run)] + b * self.normal,
+            a * shared.run[:runs] + b * self.run,
+            a * shared.run_class[:runs] + b * self.run_class,
+            a * shared.cell[:runs] + b * self.cell,
         )
-
-    @property
-    def cell(self) -> Floats:
-        from scipy.special import ndtr  # scipy is loaded when numbers are wanted, never on import
-
-        chance = np.clip(ndtr(self.normal), 1e-15, 1 - 1e-15)
-        return np.log(chance / (1 - chance))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,9 +90,15 @@ def expected_components(accuracy: float, *, likeness: float, run_sd: float, pair
 
 def detectable(parts: Components, images: int, runs: int, *, level: float, power: float, tests: int = 1) -> float:
     """Return the smallest effect that a planned design finds, each of `tests` classes at Bonferroni's level."""
-    se = np.array([np.sqrt(parts.variance(images, runs))])
-    df = np.array([float(max(2 * (runs - 1), 1) if parts.run / runs > parts.image / images else max(images - 1, 1))])
-    return float(smallest_effect(se, df, 1 - (1 - level) / tests, power)[0])
+    return float(_detectable(parts, np.array([images]), np.array([runs]), level, power, tests)[0])
+
+
+def _detectable(
+    parts: Components, images: NDArray[np.int64], runs: NDArray[np.int64], level: float, power: float, tests: int
+) -> Floats:
+    image, run = parts.image / images + parts.residual / (images * runs), parts.run / runs
+    freedom = np.where(run > image, 2 * (runs - 1), images - 1)
+    return smallest_effect(np.sqrt(image + run), np.maximum(freedom, 1.0), 1 - (1 - level) / tests, power)
 
 
 def needed(
@@ -108,16 +115,17 @@ def needed(
 
     Exactly one of `images` and `runs` is None: the one that is wanted.
     """
-    for size in _sizes():
-        found = detectable(parts, images or size, runs or size, level=level, power=power, tests=tests)
-        if found <= effect:
-            return size
-    return None
+    sizes = np.array(_sizes())
+    fixed = np.full(len(sizes), images or runs)
+    design = (fixed, sizes) if runs is None else (sizes, fixed)
+    enough = np.flatnonzero(_detectable(parts, *design, level, power, tests) <= effect)
+    return int(sizes[enough[0]]) if len(enough) else None
 
 
-def _sizes() -> list[int]:
+@cache
+def _sizes() -> tuple[int, ...]:
     """Return 2 to about a million, every number at first, then in steps of two per cent."""
     sizes = [2]
     while sizes[-1] < 1_000_000:
         sizes.append(max(sizes[-1] + 1, int(sizes[-1] * 1.02)))
-    return sizes
+    return tuple(sizes)
