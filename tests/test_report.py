@@ -133,7 +133,7 @@ def test_numbers_survive_the_packing():
 def test_the_headline_and_every_arm_are_there_without_scripts(tmp_path):
     effects = effects_of()
     text = " ".join(read(barn.write_report(tmp_path / "r.html", effects)).text.split())
-    best = effects.arms[int(np.argmax(effects.overall))]
+    best = effects.arms[words.focus(effects)]
     assert effects.headline(best).replace("-", "−") in text
     assert "new images and new runs of the same recipe" in text
     for arm in effects.arms:
@@ -212,19 +212,26 @@ def test_the_lead_says_who_pays_in_plain_words():
     effects = barn.estimate(sim.predictions, baseline=0.0)
     assert words.lead(effects, 1).startswith("Lowers accuracy by ")
     assert "1 class pays: \u2068class 0\u2069 (−" in words.lead(effects, 1)
-    assert "No class can be shown to pay" in words.lead(effects, 0)
-    assert words.most_harm(effects, 0, ["weak", "strong"]).startswith("Most classes pay at strong. 1 class pays")
-    assert words.most_harm(effects, 1, ["weak", "strong"]) == ""
+    assert "none can be shown to pay" in words.lead(effects, 0).lower().replace("no class", "none")
+    assert words.elsewhere(effects, 0, ["weak", "strong"]).startswith("Most classes pay at strong. 1 class pays")
+    assert words.elsewhere(effects, 1, ["weak", "strong"]) == ""
 
 
-def test_every_number_of_the_lead_is_there(tmp_path):
+def test_where_no_arm_beats_the_baseline_the_most_harmful_is_shown():
+    sim = barn.simulate(classes=3, images=400, runs=4, effect=[[-0.1, -0.02, -0.02], [-0.5, -0.4, -0.1]], paired=True)
+    effects = barn.estimate(sim.predictions, baseline="baseline")
+    assert words.focus(effects) == 1
+    assert words.elsewhere(effects, 1, ["a", "b"]) == "On average no arm is better here than the baseline."
+
+
+def test_every_number_of_the_lead_is_there():
     effects = effects_of(seed=3)
     for a in range(len(effects.arms)):
         text = words.lead(effects, a)
         harmed, helped = int(effects.harmed[a].sum()), int(effects.helped[a].sum())
         assert (f"{harmed} class" in text) == (harmed > 0)
-        assert f"{helped or 'none'} of 8" in text
-        assert (f"{8 - harmed - helped} the data cannot tell" in text) == (harmed + helped < 8)
+        assert (f"{helped} of 8 classes" in text) == (helped > 0)
+        assert (f"other {8 - harmed - helped} the data" in text) == (0 < harmed + helped < 8)
 
 
 def test_words_say_cannot_tell():

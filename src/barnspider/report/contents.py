@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider import figures
 from barnspider.effects import Effects
 from barnspider.figures import charts, rows
 from barnspider.gate import Verdict
@@ -39,9 +38,9 @@ def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "before": packed(effects.before, SHARE),
         "baseline": {"name": visible(effects.baseline), "shown": shown[0], "dose": effects.baseline_dose},
         "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
-        "best": effects.arms.index(figures.best_arm(effects)),
+        "best": words.focus(effects),
         "found": packed(effects.detectable(POWER), SHARE),
-        "gains": _gains(effects, effects.arms.index(figures.best_arm(effects))),
+        "gains": _gains(effects, words.focus(effects)),
         "cells": {
             column: packed(getattr(effects, column), SHARE) for column in ("effect", "low", "high", "shrunk")
         } | {column: packed(getattr(effects, column), CHANCE) for column in ("prob_harm", "q")},
@@ -70,7 +69,7 @@ def packed(values: NDArray[np.float64], scale: int) -> str:
 
 def summary(name: str, effects: Effects, place: int) -> dict[str, Any]:
     """Return what the page says about one study without any script."""
-    best = effects.arms.index(figures.best_arm(effects))
+    best = words.focus(effects)
     status, shown = rows.statuses(effects), rows.arm_labels(effects)
     return {
         "id": f"study-{place}",
@@ -82,7 +81,7 @@ def summary(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "baseline_runs": effects.baseline_runs,
         "accuracy": words.points(effects.overall_before, sign=False),
         "best": best,
-        "most_harm": words.most_harm(
+        "elsewhere": words.elsewhere(
             effects, best, [_title(effects, a, shown[a + 1]) for a in range(len(effects.arms))]
         ),
         "peaks": rows.peaks(effects) if len(rows.known_doses(effects)) > 1 else [],

@@ -44,17 +44,15 @@ def lead(effects: Effects, a: int) -> str:
         average = f"{'Raises' if low > 0 else 'Lowers'} accuracy by {change} points on average"
     else:
         average = f"Whether it changes the average, the data cannot tell ({between(low, high)} points)"
-    harmed, helped = effects.harmed[a].sum(), effects.helped[a].sum()
-    total = len(effects.classes)
+    harmed, helped, total = int(effects.harmed[a].sum()), int(effects.helped[a].sum()), len(effects.classes)
+    if not harmed and not helped:
+        return f"{average}. Of none of the {words.counted(total, 'class')} can it be shown that it pays or gains."
+    gain = f"{helped:,} of {words.counted(total, 'class')} {'gains' if helped == 1 else 'gain'}"
+    if not helped:
+        gain = "none can be shown to gain"
     unclear = total - harmed - helped
-    rest = f" Of {'the other ' if harmed or helped else ''}{unclear:,} the data cannot tell." if unclear else ""
-    return (
-        f"{average}. {_pay(effects, a)}, {'none' if not helped else f'{helped:,}'} of {total:,} {_gain(helped)}.{rest}"
-    )
-
-
-def _gain(helped: int) -> str:
-    return "gains" if helped == 1 else "gain" if helped else "can be shown to gain"
+    rest = f" Of the other {unclear:,} the data cannot tell." if unclear else ""
+    return f"{average}. {_pay(effects, a)}; {gain}.{rest}"
 
 
 def _pay(effects: Effects, a: int) -> str:
@@ -66,15 +64,25 @@ def _pay(effects: Effects, a: int) -> str:
     return f"{words.counted(len(harmed), 'class')} {'pays' if len(harmed) == 1 else 'pay'}: {named}{more}"
 
 
-def most_harm(effects: Effects, best: int, titles: Sequence[str]) -> str:
-    """Return where most classes are harmed, if that is not said already of the best arm."""
-    count = effects.harmed.sum(axis=1)
-    a = int(np.argmax(count))
-    if len(titles) == 1 or (count[a] and a == best):
+def focus(effects: Effects) -> int:
+    """Return the arm to show first: the best on average or, where none beats the baseline, where most classes pay."""
+    harmed = effects.harmed.sum(axis=1)
+    if np.nanmax(effects.overall, initial=-np.inf) > 0 or not harmed.any():
+        return int(np.argmax(np.nan_to_num(effects.overall, nan=-np.inf)))
+    return int(np.argmax(harmed))
+
+
+def elsewhere(effects: Effects, shown: int, titles: Sequence[str]) -> str:
+    """Return what the arm shown first does not tell: is the baseline the best, and where do most classes pay?"""
+    if len(titles) == 1:
         return ""
-    if not count[a]:
-        return "In no other arm can any class be shown to pay."
-    return f"Most classes pay at {titles[a]}. {_pay(effects, a)}."
+    above = np.nanmax(effects.overall, initial=-np.inf) > 0
+    first = "" if above else "On average no arm is better here than the baseline. "
+    harmed = effects.harmed.sum(axis=1)
+    most = int(np.argmax(harmed))
+    if not harmed.any():
+        return f"{first}In no other arm can any class be shown to pay."
+    return (first if most == shown else f"{first}Most classes pay at {titles[most]}. {_pay(effects, most)}.").strip()
 
 
 def typical(effects: Effects, a: int, power: float) -> str:
