@@ -211,7 +211,7 @@ def test_the_lead_says_who_pays_in_plain_words():
     sim = barn.simulate(classes=3, images=400, runs=4, effect=change, doses=(0.0, 0.5, 1.0), paired=True)
     effects = barn.estimate(sim.predictions, baseline=0.0)
     assert words.lead(effects, 1).startswith("Lowers accuracy by ")
-    assert "1 class pays: \u2068class 0\u2069 (−" in words.lead(effects, 1)
+    assert "1 class pays: '\u2068class 0\u2069' (−" in words.lead(effects, 1)
     assert "none can be shown to pay" in words.lead(effects, 0).lower().replace("no class", "none")
     assert words.elsewhere(effects, 0, ["weak", "strong"]).startswith("Most classes pay at strong. 1 class pays")
     assert words.elsewhere(effects, 1, ["weak", "strong"]) == ""

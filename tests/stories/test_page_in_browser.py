@@ -204,12 +204,29 @@ def test_ten_thousand_classes_stay_usable(browser, tmp_path):
     assert path.stat().st_size < 5e6
     page = browser.open(path)
     assert page.run("document.querySelectorAll('*').length") < 20_000
+    assert "600 lowest and the 600 highest" in page.run("document.querySelector('.drawn').textContent")
+    assert page.run("document.querySelector('.thinned').textContent") == " (of 10,000, every 10th)"
     assert "10,000 classes" in page.run("document.querySelector('.table [role=status]').textContent")
     page.run("document.querySelector('.table input[type=search]').focus()")
     page.call("Input.insertText", text="class 9876")
     assert page.run("document.querySelectorAll('.table tbody tr').length") == 1
     page.run("document.querySelector('.table tbody button').click()")
     page.wait("[...document.querySelectorAll('.curves svg text')].some(t => t.textContent === 'class 9876')")
+    calm(page)
+
+
+def test_arms_without_doses_and_a_class_without_images(browser, tmp_path):
+    rng = np.random.default_rng(0)
+    label = np.arange(3).repeat(80)
+    right = rng.random((2, 3, 240)) < np.where(label == 0, 0.5, 0.9)
+    guess = {arm: np.where(rows, label, (label + 1) % 3) for arm, rows in zip(("plain", "mixup"), right, strict=True)}
+    preds = barn.Predictions.from_arrays(label, guess, classes=["a", "b", "c", "never seen"])
+    page = browser.open(barn.write_report(tmp_path / "r.html", barn.estimate(preds, baseline="plain")))
+    assert page.run("document.querySelectorAll('.chart svg').length") == 1
+    page.run("document.querySelector('.pick-class').value = 'never'")
+    page.run("document.querySelector('.pick-class').dispatchEvent(new Event('change'))")
+    assert "Cannot tell: there is no image of this class." in page.run("document.querySelector('.detail').textContent")
+    assert "NaN" not in page.run("document.querySelector('main').innerText")
     calm(page)
 
 

@@ -88,6 +88,7 @@ def summary(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "gains": _gains(effects, best),
         "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
         "many": len(effects.classes) > MANY,
+        "undosed": [visible(arm) for arm, dose in zip(effects.arms, effects.dose, strict=True) if dose is None],
         "has_doses": len(rows.known_doses(effects)) > 1,
         "level": f"{100 * effects.method.level:g} %",
         "method": words.assumptions(effects),

@@ -79,11 +79,14 @@ class StudyPage {
   who() {
     const { study, arm } = this;
     const order = study.order(arm).filter((cls) => !Number.isNaN(study.get("effect", arm, cls)));
-    const few = Math.min(5, Math.floor(order.length / 2));
+    const half = Math.ceil(order.length / 2), few = 5;
+    const parts = [["Lowest", order.slice(0, half).slice(0, few)], ["Highest", order.slice(half).slice(-few).reverse()]];
     this.find(".who").replaceChildren(
       element("h3", {}, "Who pays, who gains at ", named(study.arms[arm].title)),
-      element("h4", { textContent: "Lowest" }), this.ranking(order.slice(0, few)),
-      element("h4", { textContent: "Highest" }), this.ranking(order.slice(order.length - few).reverse()),
+      ...parts.filter(([, classes]) => classes.length).flatMap(([textContent, classes]) => [
+        element("h4", { textContent }),
+        this.ranking(classes),
+      ]),
     );
   }
 
@@ -101,10 +104,12 @@ class StudyPage {
     return element("ol", {}, ...items);
   }
 
+  // Where not every class is drawn, the page says so.
   note() {
-    const node = this.find(".drawn");
-    if (!node || this.study.size <= MANY) return;
-    node.textContent = ` Of ${count(this.study.size)} classes the ${count(MANY / 2)} lowest and the ${count(MANY / 2)} highest at that dose are drawn.`;
+    const { size } = this.study, drawn = this.find(".drawn"), thinned = this.find(".thinned");
+    const half = count(MANY / 2);
+    if (drawn && size > MANY) drawn.textContent = ` Of ${count(size)} classes the ${half} lowest and the ${half} highest at that dose are drawn.`;
+    if (thinned && size > BARS) thinned.textContent = ` (of ${count(size)}, every ${Math.ceil(size / BARS)}th)`;
   }
 
   describe() {

@@ -97,7 +97,7 @@ def typical(effects: Effects, a: int, power: float) -> str:
 
 def isolated(name: str) -> str:
     """Return a stranger's name, visible, that keeps its writing direction to itself within a sentence."""
-    return f"\u2068{visible(name)}\u2069"
+    return f"'\u2068{visible(name)}\u2069'"
 
 
 def generalizes(effects: Effects, arm: str) -> str:
