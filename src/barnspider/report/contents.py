@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.effects import Effects
+from barnspider.effects import Effects, Floats
 from barnspider.figures import charts, rows
 from barnspider.gate import Verdict
 from barnspider.names import visible
@@ -27,8 +27,8 @@ def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
     """Return what a page's scripts need about one study, ready for JSON."""
     names = [visible(c, LONGEST) for c in effects.classes]
     short = rows.labels(effects.classes)
-    status = rows.statuses(effects)
-    shown = rows.arm_labels(effects)
+    status, shown = rows.statuses(effects), rows.arm_labels(effects)
+    found = effects.detectable(POWER)
     return {
         "id": f"study-{place}",
         "name": name,
@@ -37,9 +37,9 @@ def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
         "n": effects.n.tolist(),
         "before": packed(effects.before, SHARE),
         "baseline": {"name": visible(effects.baseline), "shown": shown[0], "dose": effects.baseline_dose},
-        "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
+        "arms": [_arm(effects, a, shown[a + 1], status[a], found[a]) for a in range(len(effects.arms))],
         "best": words.focus(effects),
-        "found": packed(effects.detectable(POWER), SHARE),
+        "found": packed(found, SHARE),
         "gains": _gains(effects, words.focus(effects)),
         "cells": {
             column: packed(getattr(effects, column), SHARE) for column in ("effect", "low", "high", "shrunk")
@@ -67,29 +67,21 @@ def packed(values: NDArray[np.float64], scale: int) -> str:
     return base64.b64encode(numbers.tobytes()).decode()
 
 
-def summary(name: str, effects: Effects, place: int) -> dict[str, Any]:
+def summary(effects: Effects, study: dict[str, Any]) -> dict[str, Any]:
     """Return what the page says about one study without any script."""
-    best = words.focus(effects)
-    status, shown = rows.statuses(effects), rows.arm_labels(effects)
-    return {
-        "id": f"study-{place}",
-        "name": name,
+    dosed = len(rows.known_doses(effects)) > 1
+    return {name: study[name] for name in ("id", "name", "arms", "best", "gains")} | {
         "on": effects.on,
         "classes": len(effects.classes),
         "images": int(effects.n.sum()),
         "baseline": visible(effects.baseline),
         "baseline_runs": effects.baseline_runs,
         "accuracy": words.points(effects.overall_before, sign=False),
-        "best": best,
-        "elsewhere": words.elsewhere(
-            effects, best, [_title(effects, a, shown[a + 1]) for a in range(len(effects.arms))]
-        ),
-        "peaks": rows.peaks(effects) if len(rows.known_doses(effects)) > 1 else [],
-        "gains": _gains(effects, best),
-        "arms": [_arm(effects, a, shown[a + 1], status[a]) for a in range(len(effects.arms))],
+        "elsewhere": words.elsewhere(effects, study["best"], [arm["title"] for arm in study["arms"]]),
+        "peaks": rows.peaks(effects) if dosed else [],
         "many": len(effects.classes) > MANY,
         "undosed": [visible(arm) for arm, dose in zip(effects.arms, effects.dose, strict=True) if dose is None],
-        "has_doses": len(rows.known_doses(effects)) > 1,
+        "has_doses": dosed,
         "level": f"{100 * effects.method.level:g} %",
         "method": words.assumptions(effects),
         "left_out": effects.left_out,
@@ -107,7 +99,7 @@ def judged(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_]) -> dict[str, Any]:
+def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_], found: Floats) -> dict[str, Any]:
     interval = words.between(effects.overall_low[a], effects.overall_high[a])
     return {
         "name": visible(effects.arms[a]),
@@ -124,7 +116,7 @@ def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_]) -> dict
                     (effects.overall[a], effects.overall_low[a], effects.overall_high[a])],
         "tau": words.points(effects.tau[a], sign=False),
         "tau_interval": words.between(effects.tau_low[a], effects.tau_high[a]),
-        "found": words.typical(effects, a, POWER),
+        "found": words.typical(found, POWER),
         "harmed": int((status == rows.HARMED).sum()),
         "helped": int((status == rows.HELPED).sum()),
         "unclear": int((status == rows.CANNOT_TELL).sum()),

@@ -82,7 +82,7 @@ def render(
     from barnspider.report import contents  # loads Altair, which `import barnspider` must not
 
     style, app, bundle = asset("style.css"), _app(), _bundle()
-    data = {"studies": [contents.study(name, e, i) for i, (name, e) in enumerate(studies.items())]}
+    data = [contents.study(name, effects, place) for place, (name, effects) in enumerate(studies.items())]
     return _template().render(
         title=title,
         policy=_policy(scripts=(bundle, app), styles=(style,)),
@@ -90,8 +90,8 @@ def render(
         bundle=_trusted(bundle),
         app=_trusted(app),
         notice=_trusted(asset("vega-license.txt")),
-        data=_trusted(for_script(data)),
-        studies=[contents.summary(name, e, i) for i, (name, e) in enumerate(studies.items())],
+        data=_trusted(for_script({"studies": data})),
+        studies=[contents.summary(e, study) for e, study in zip(studies.values(), data, strict=True)],
         verdict=None if verdict is None else contents.judged(verdict),
         story=list(story),
         provenance=[(str(name), str(value)) for name, value in provenance.items()],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from barnspider import words
-from barnspider.effects import Effects
+from barnspider.effects import Effects, Floats
 from barnspider.gate import Verdict
 from barnspider.names import visible
 
@@ -56,8 +56,9 @@ def lead(effects: Effects, a: int) -> str:
 
 
 def _pay(effects: Effects, a: int) -> str:
-    harmed = [int(c) for c in effects.worst_first(effects.arms[a]) if effects.harmed[a, c]]
-    if not harmed:
+    order = effects.worst_first(effects.arms[a])
+    harmed = order[effects.harmed[a][order]]
+    if not len(harmed):
         return "No class can be shown to pay"
     named = ", ".join(f"{isolated(effects.classes[c])} ({points(effects.effect[a, c])})" for c in harmed[:3])
     more = f" and {len(harmed) - 3:,} more" if len(harmed) > 3 else ""
@@ -85,9 +86,8 @@ def elsewhere(effects: Effects, shown: int, titles: Sequence[str]) -> str:
     return (first if most == shown else f"{first}Most classes pay at {titles[most]}. {_pay(effects, most)}.").strip()
 
 
-def typical(effects: Effects, a: int, power: float) -> str:
+def typical(found: Floats, power: float) -> str:
     """Return the smallest effect that the study finds for its median class, and how often."""
-    found = effects.detectable(power)[a][effects.known[a]]
     if not np.isfinite(found).any():
         return "chance could explain them"
     return (
