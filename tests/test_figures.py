@@ -57,6 +57,11 @@ def test_highest_points_are_counted_where_they_are_drawn(effects):
     assert len(drawn) == 5
 
 
+def test_the_axis_holds_every_point(effects):
+    low, high = rows.span(effects)
+    assert low < 100 * np.nanmin(effects.effect) < 100 * np.nanmax(effects.effect) < high
+
+
 def test_forest_draws_what_the_study_could_have_found(effects):
     row = rows.forest_rows(effects, "arm 2", 40)["rows"][0]
     assert row["found"] == -row["missed"] == pytest.approx(100 * effects.detectable()[1, 0], abs=0.001)
@@ -122,8 +127,8 @@ def test_unknown_arm_and_unknown_doses_are_refused(effects):
 
 def test_doses_over_orders_of_magnitude_get_a_symlog_axis():
     empty = charts.inline({name: [] for name in SOURCES})
-    assert "symlog" in json.dumps(charts.curves(empty, [0, 1e-5, 1e-4, 1e-2]).to_dict())
-    assert "symlog" not in json.dumps(charts.curves(empty, [0, 0.3, 0.9]).to_dict())
+    assert "symlog" in json.dumps(charts.curves(empty, [0, 1e-5, 1e-4, 1e-2], (-1, 1)).to_dict())
+    assert "symlog" not in json.dumps(charts.curves(empty, [0, 0.3, 0.9], (-1, 1)).to_dict())
 
 
 SOURCES = (*rows.STATUSES, "harms", "average", "here", "bests", "chosen", "marks", "labels")

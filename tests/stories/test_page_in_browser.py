@@ -147,6 +147,27 @@ def test_a_click_on_a_curve_picks_its_class(browser, small):
     calm(page)
 
 
+def test_pointing_at_a_curve_names_its_class_and_leaving_forgets_it(browser, small):
+    page = browser.open(small)
+    page.run("scrollTo(0, document.querySelector('.curves').getBoundingClientRect().top - 120)")
+    x, y, width, height = page.run(
+        "Object.values(document.querySelector('.curves svg').getBoundingClientRect().toJSON())"
+    )[:4]
+    ticks = "[...document.querySelectorAll('.curves .role-axis-label text')].map(t => t.textContent).join()"
+    axis = page.run(ticks)
+    names = set()
+    for share in np.linspace(0.1, 0.8, 8):
+        page.mouse("move", x + width - 95, y + share * height)
+        page.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        if not page.run("document.querySelector('.tip').hidden"):
+            names.add(page.run("document.querySelector('.tip bdi').textContent"))
+            assert page.run(ticks) == axis
+    assert len(names) >= 3
+    page.mouse("move", 5, 5)
+    page.wait("document.querySelector('.tip').hidden === true")
+    calm(page)
+
+
 def test_the_table_sorts_searches_and_filters(browser, thousand):
     page = browser.open(thousand)
     assert page.run("document.querySelectorAll('.table tbody tr').length") == 50

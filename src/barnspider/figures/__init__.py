@@ -58,7 +58,7 @@ def dose_curves(effects: Effects, *, arm: str | None = None, palette: Palette = 
     if len(doses) < 2:
         raise InputError(f"effects has {len(doses)} known doses; expected two or more: give `dose`, or draw a forest")
     few = len(effects.classes) <= rows.MARKED
-    return charts.curves(charts.inline(rows.curve_rows(effects, chosen)), doses, palette, few=few)
+    return charts.curves(charts.inline(rows.curve_rows(effects, chosen)), doses, rows.span(effects), palette, few=few)
 
 
 def forest(effects: Effects, *, arm: str | None = None, most: int = 40, palette: Palette = LIGHT) -> alt.LayerChart:

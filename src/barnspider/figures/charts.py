@@ -52,10 +52,13 @@ def named(*names: str) -> dict[str, alt.NamedData]:
     return {name: alt.NamedData(name=name) for name in names}
 
 
-def curves(data: Sources, doses: Sequence[float], palette: Palette = LIGHT, *, few: bool = True) -> alt.LayerChart:
+def curves(
+    data: Sources, doses: Sequence[float], span: tuple[float, float], palette: Palette = LIGHT, *, few: bool = True
+) -> alt.LayerChart:
     """Return the dose curves: a source for each status, and harms, average, here, bests, chosen, marks, labels."""
     x = alt.X("dose:Q", title="dose", scale=_dose_scale(doses), axis=_dose_axis(doses))
-    y = alt.Y("effect:Q", title="change from the baseline, points")
+    height = alt.Scale(domain=list(span), nice=False)
+    y = alt.Y("effect:Q", title="change from the baseline, points", scale=height)
     band: dict[str, Any] = {"x": x, "y": alt.Y("low:Q"), "y2": "high:Q"}
     here = alt.Chart(data["here"]).mark_rule(color=palette.soft, strokeDash=[2, 3]).encode(x=x)
     lines = [
@@ -67,11 +70,11 @@ def curves(data: Sources, doses: Sequence[float], palette: Palette = LIGHT, *, f
     harms = alt.Chart(data["harms"]).mark_point(filled=True, shape="triangle-down", size=75 if few else 24, opacity=0.9)
     harms = harms.encode(x=x, y=y, color=alt.value(palette.harm))
     average = alt.Chart(data["average"])
-    around_average = average.mark_area(color=palette.ink, opacity=0.16).encode(**band)
+    around_average = average.mark_area(color=palette.ink, opacity=0.16, clip=True).encode(**band)
     mean = average.mark_line(color=palette.ink, strokeWidth=3.5).encode(x=x, y=y)
     own = alt.Chart(data["bests"]).mark_point(size=40, shape="diamond", strokeWidth=1.2, color=palette.soft)
     chosen = alt.Chart(data["chosen"])
-    around = chosen.mark_area(opacity=0.16, color=palette.chosen).encode(**band)
+    around = chosen.mark_area(opacity=0.16, color=palette.chosen, clip=True).encode(**band)
     line = chosen.mark_line(strokeWidth=3, color=palette.chosen).encode(x=x, y=y)
     best = alt.Chart(data["marks"]).mark_point(size=120, shape="diamond", filled=True, opacity=1, color=palette.ink)
     text = alt.Chart(data["labels"]).mark_text(align="left", dx=8, fontWeight="bold", limit=MARGIN - 10)

@@ -81,6 +81,15 @@ def _peak(effects: Effects, c: int | None) -> dict[str, Any] | None:
     return max(places, key=lambda row: row["effect"], default=None)
 
 
+def span(effects: Effects) -> tuple[float, float]:
+    """Return the lowest and the highest point of all curves with some room: an axis that stays whoever is chosen."""
+    dosed = np.array([dose is not None for dose in effects.dose])
+    drawn = (effects.effect[dosed], effects.overall_low[dosed], effects.overall_high[dosed])
+    values = np.concatenate([[-0.005, 0.005], *(part[~np.isnan(part)] for part in drawn)])
+    room = 0.12 * (values.max() - values.min())
+    return round(float(100 * (values.min() - room)), 3), round(float(100 * (values.max() + room)), 3)
+
+
 def peaks(effects: Effects) -> list[int]:
     """Return how many classes have their highest point at the baseline, and at each arm with a dose."""
     dosed = np.array([dose is not None for dose in effects.dose])[:, None]

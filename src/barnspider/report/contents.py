@@ -144,7 +144,7 @@ def _specs(effects: Effects) -> dict[str, Any]:
     }
     if len(doses) > 1:
         sources = data(*rows.STATUSES, "harms", "average", "here", "bests", "chosen", "marks", "labels")
-        drawn["curves"] = charts.curves(sources, doses, page, few=len(effects.classes) <= MANY)
+        drawn["curves"] = charts.curves(sources, doses, rows.span(effects), page, few=len(effects.classes) <= MANY)
     if len(effects.classes) > MANY:
         drawn["ranked"] = charts.ranked(data("rows", "average"), page)
     return {name: chart.to_dict() for name, chart in drawn.items()}
