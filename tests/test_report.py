@@ -159,6 +159,15 @@ def test_what_is_not_known_is_cannot_tell_and_never_nan(tmp_path):
     assert "cannot tell" in text
 
 
+def test_an_arm_is_called_by_its_dose_where_its_name_does_not_tell_it():
+    arms = contents.study("", effects_of(doses=(0.0, 0.5, 1.0)), 0)["arms"]
+    assert [arm["title"] for arm in arms] == ["arm 1 (dose 0.5)", "arm 2 (dose 1)"]
+    label = np.arange(3).repeat(4)
+    guess = {arm: [label, label] for arm in ("crop=0", "crop=0.25")}
+    preds = barn.Predictions.from_arrays(label, guess, dose={"crop=0": 0, "crop=0.25": 0.25})
+    assert contents.study("", barn.estimate(preds, baseline=0), 0)["arms"][0]["title"] == "crop=0.25"
+
+
 def test_left_out_runs_are_named(tmp_path):
     effects = effects_of()
     from dataclasses import replace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_], found: 
         "name": visible(effects.arms[a]),
         "shown": shown,
         "dose": effects.dose[a],
-        "title": _title(effects, a, shown),
+        "title": _title(effects, a),
         "runs": effects.runs[a],
         "lead": words.lead(effects, a),
         "generalizes": words.generalizes(effects, effects.arms[a]),
@@ -128,10 +129,11 @@ def _gains(effects: Effects, best: int) -> bool:
     return len(effects.arms) > 1 and bool(effects.overall[best] > 0)
 
 
-def _title(effects: Effects, a: int, shown: str) -> str:
+def _title(effects: Effects, a: int) -> str:
     """Return the arm's name, and its dose where the name does not tell it."""
     name, dose = visible(effects.arms[a]), effects.dose[a]
-    return name if dose is None or shown in name else f"{name} (dose {dose:.3g})"
+    told = dose is None or re.search(rf"(?<![\d.]){re.escape(f'{dose:.3g}')}(?![\d.])", name)
+    return name if told else f"{name} (dose {dose:.3g})"
 
 
 def _specs(effects: Effects) -> dict[str, Any]:

@@ -83,6 +83,7 @@ class StudyPage {
     const parts = [["Lowest", order.slice(0, half).slice(0, few)], ["Highest", order.slice(half).slice(-few).reverse()]];
     this.find(".who").replaceChildren(
       element("h3", {}, "Who pays, who gains at ", named(study.arms[arm].title)),
+      element("p", { textContent: "In the order of the shrunken effects, which do not chase noise; the effect and its interval are shown." }),
       ...parts.filter(([, classes]) => classes.length).flatMap(([textContent, classes]) => [
         element("h4", { textContent }),
         this.ranking(classes),
