@@ -28,7 +28,7 @@ class Progress:
     total: int
     _bar: Bar | None = None
     _spoke: float = 0.0
-    _first: tuple[int, float] | None = None
+    _began: float | None = None
 
     def __enter__(self) -> Progress:
         console = Console(stderr=True)
@@ -58,13 +58,15 @@ class Progress:
             self._spoke = now
             sys.stderr.write(f"{self.what}: {done} of {self.total}, {left}\n")
 
+    def begin(self) -> None:
+        """Start the clock by which the time left is judged: what was before was preparation."""
+        if self._began is None:
+            self._began = time.monotonic()
+
     def _left(self, done: int, now: float) -> str:
-        """Say how long the rest takes, judged from the first thing done on: what was before it is preparation."""
-        if not done:
+        if self._began is None:
             return "starting"
-        if self._first is None:
-            self._first = (done, now)
-        seconds = seconds_left(done - self._first[0], self.total - done, now - self._first[1])
+        seconds = seconds_left(done, self.total - done, now - self._began)
         return "..." if seconds is None else f"{clock(seconds)} left"
 
 

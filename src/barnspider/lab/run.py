@@ -110,7 +110,9 @@ def _work(store: Store, sweep: Sweep, missing: int, count: int) -> None:
     with _workers(store.root, sweep.identity, count) as events, Progress("training", total=missing) as progress:
         progress.show(done := 0)
         for event in events:
-            if event["event"] == "sealed":
+            if event["event"] == "ready":
+                progress.begin()
+            elif event["event"] == "sealed":
                 done += 1
                 progress.show(done)
             else:

@@ -30,6 +30,7 @@ def work(store: Store, study: str) -> None:
     sweep = Sweep.from_dict(store.study(study).sweep)
     data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     describe(store, data)
+    say(event="ready")
     waiting, parent = list(sweep.runs()), os.getppid()
     while waiting and os.getppid() == parent:
         held = [run for run in waiting if not _settle(store, run, data)]
