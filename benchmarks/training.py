@@ -4,8 +4,9 @@
     python benchmarks/training.py --quick    5,000 images, 1 epoch, 1 round: a minute; a check that it runs, no more
 
 The variants take turns within one run, each in processes of its own, so a busy machine hurts all of them. Ratios
-count; absolute times drift by 10 to 15 %. A time is training and evaluation (validation images after each epoch, test
-images at the end) of one model, from the first batch on: starting Python and reading the data are left out for all.
+count; absolute times drift by 10 to 15 %; on a busy machine the CPU seconds say most. A time is training and evaluation
+(validation images after each epoch, test images at the end) of one model, from the first batch on: starting Python and
+reading the data are left out for all.
 
     usual   Dataset, DataLoader with 2 workers, per-image transforms, default layout and threads; one model at a time
     one     ours: `barnspider.lab.train`, one process
@@ -31,13 +32,17 @@ import numpy as np
 import torch
 from PIL import Image
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
 
 from barnspider.lab import nets
-from barnspider.lab.data import Split, balanced, load
+from barnspider.lab.data import Dataset, Split, balanced, load
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.run import WORKER_ENVIRONMENT
 from barnspider.lab.train import channel_moments, one_cycle, train
+
+Cost = tuple[float, float, list[float]]
+"""Of one round: seconds and CPU seconds for each model, and the accuracies."""
 
 VARIANTS = {"usual": 1, "one": 1, "two": 2}
 """Each variant and how many processes it runs at once."""
@@ -98,7 +103,7 @@ class Augmented:
         return 0, 0, width, height
 
 
-class Pictures(Dataset[tuple[torch.Tensor, int]]):
+class Pictures(TorchDataset[tuple[torch.Tensor, int]]):
     """One image at a time."""
 
     def __init__(self, split: Split, transform: Callable[[Any], torch.Tensor]) -> None:
@@ -112,11 +117,10 @@ class Pictures(Dataset[tuple[torch.Tensor, int]]):
         return self.transform(Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)), int(self.labels[i])
 
 
-def usual(recipe: Recipe, seed: int) -> tuple[float, float]:
+def usual(recipe: Recipe, seed: int, data: Dataset) -> tuple[float, float]:
     """Return seconds and test accuracy of the loop that most people write."""
     torch.manual_seed(seed)
     random.seed(seed)
-    data = load(recipe.dataset)
     split = balanced(data.train, recipe.train_images, 0)
     augmented, plain = transforms(recipe, split)
     net = nets.build(recipe, data.shape, len(data.classes), seed)
@@ -145,9 +149,8 @@ def accuracy(net: torch.nn.Module, pictures: Pictures) -> float:
     return float(torch.cat(right).float().mean())
 
 
-def ours(recipe: Recipe, seed: int) -> tuple[float, float]:
+def ours(recipe: Recipe, seed: int, data: Dataset) -> tuple[float, float]:
     """Return seconds and test accuracy of `barnspider.lab.train`."""
-    data = load(recipe.dataset)
     trained = train(recipe, seed, data)
     assert trained.test is not None
     return trained.seconds, float((trained.test.guess == data.test.labels).mean())
@@ -156,8 +159,8 @@ def ours(recipe: Recipe, seed: int) -> tuple[float, float]:
 # --- taking turns ---------------------------------------------------------------------------------------------------
 
 
-def one_round(variant: str, recipe: Recipe, seed: int, models: int) -> tuple[float, list[float]]:
-    """Return the seconds that one model costs in this variant, and the accuracies of its models."""
+def one_round(variant: str, recipe: Recipe, seed: int, models: int) -> Cost:
+    """Return what one model costs in this variant."""
     at_once = VARIANTS[variant]
     environment = dict(os.environ) | (WORKER_ENVIRONMENT if variant == "two" else {})
     children = [
@@ -169,29 +172,39 @@ def one_round(variant: str, recipe: Recipe, seed: int, models: int) -> tuple[flo
     ]  # fmt: skip
     said = [json.loads(child.communicate()[0]) for child in children]
     # The slowest process counts: a sweep is done when its last run is.
-    return max(s["seconds"] for s in said) / (models * at_once), [a for s in said for a in s["accuracy"]]
+    seconds, cpu = max(s["seconds"] for s in said), sum(s["cpu"] for s in said)
+    return seconds / (models * at_once), cpu / (models * at_once), [a for s in said for a in s["accuracy"]]
 
 
 def child(variant: str, recipe: str, seed: str, models: str) -> None:
     """Train some models one after another and print what they cost."""
     function = usual if variant == "usual" else ours
-    said = [function(Recipe(**json.loads(recipe)), int(seed) + 100 * i) for i in range(int(models))]
-    sys.stdout.write(json.dumps({"seconds": sum(s for s, _ in said), "accuracy": [a for _, a in said]}))
+    fields = Recipe(**json.loads(recipe))
+    data, before = load(fields.dataset), cpu_seconds()
+    said = [function(fields, int(seed) + 100 * i, data) for i in range(int(models))]
+    cpu = cpu_seconds() - before
+    sys.stdout.write(json.dumps({"seconds": sum(s for s, _ in said), "cpu": cpu, "accuracy": [a for _, a in said]}))
 
 
-def table(results: dict[str, list[tuple[float, list[float]]]], images: int) -> str:
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
+def table(results: dict[str, list[Cost]], images: int) -> str:
     """Return the table: medians over rounds, the ratio of each variant to the usual loop."""
-    lines = [f"{'':8}{'s / model':>10}{'us / image':>12}{'ratio':>8}{'(rounds)':>18}  accuracy, mean +- sd (models)"]
-    base = [seconds for seconds, _ in results["usual"]]
+    lines = [f"{'':8}{'s / model':>10}{'CPU s':>8}{'us / image':>12}{'ratio':>8}{'(rounds)':>18}  accuracy (models)"]
+    base = [seconds for seconds, _, _ in results["usual"]]
     for variant, rounds in results.items():
-        seconds = [s for s, _ in rounds]
+        seconds = [s for s, _, _ in rounds]
         ratios = [b / s for b, s in zip(base, seconds, strict=True)]
-        found = [100 * a for _, each in rounds for a in each]
+        found = [100 * a for _, _, each in rounds for a in each]
         spread = statistics.stdev(found) if len(found) > 1 else math.nan
-        middle, between = statistics.median(seconds), f"({min(ratios):.2f} to {max(ratios):.2f})"
+        middle, cpu = statistics.median(seconds), statistics.median(c for _, c, _ in rounds)
+        between = f"({min(ratios):.2f} to {max(ratios):.2f})"
         lines.append(
-            f"{variant:8}{middle:10.1f}{1e6 * middle / images:12.0f}{statistics.median(ratios):8.2f}{between:>18}"
-            f"  {statistics.mean(found):.2f} +- {spread:.2f} % ({len(found)})"
+            f"{variant:8}{middle:10.1f}{cpu:8.1f}{1e6 * middle / images:12.0f}{statistics.median(ratios):8.2f}"
+            f"{between:>18}  {statistics.mean(found):.2f} +- {spread:.2f} % ({len(found)})"
         )
     return "\n".join(lines)
 
@@ -219,7 +232,7 @@ def main() -> None:
         source = "torchvision is absent: its transforms rewritten with Pillow (a little cheaper than torchvision's own)"
     print(f"{recipe}\nper-image transforms: {source}\ntorch {torch.__version__}, {os.cpu_count()} cores")
     print(f"load before: {load_average()}", flush=True)
-    results: dict[str, list[tuple[float, list[float]]]] = {variant: [] for variant in VARIANTS}
+    results: dict[str, list[Cost]] = {variant: [] for variant in VARIANTS}
     for number in range(1 if options.quick else options.rounds):
         for variant in VARIANTS:
             results[variant].append(one_round(variant, recipe, seed=10 * number, models=1))
