@@ -336,7 +336,11 @@ def test_an_npz_with_names_as_labels(tmp_path):
         ({"y_train": np.arange(60)}, r"y_train\[3\]=3 is no class; expected 0 to 2"),
         ({"y_train": np.full(60, 0.5)}, r"y_train\[0\]=0.5 is no class"),
         ({"x_test": np.zeros((12, 9, 9, 3), np.uint8)}, r"test images are \(9, 9, 3\), train \(8, 8, 3\)"),
-        ({"class_names": np.array(["a", "a", "b"])}, r"has classes a, a, b; expected two or more, each named once"),
+        ({"class_names": np.array(["a", "a", "b"])}, r"x.npz': classes has names that stand more than once: 'a'"),
+        (
+            {"y_train": np.zeros(60, int), "y_test": np.zeros(12, int), "class_names": None},
+            r"has one class, 0; expected",
+        ),
     ],
 )
 def test_a_bad_npz_says_what_is_wrong(tmp_path, changes, message):

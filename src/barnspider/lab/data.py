@@ -266,8 +266,8 @@ def _classes_of(path: Path, arrays: dict[str, NDArray[Any]]) -> tuple[str, ...]:
         classes = class_names(None if given is None else given.tolist(), labels)
     except InputError as error:
         raise DataError(f"{str(path)!r}: {error}") from error
-    if len(set(classes)) < max(2, len(classes)):
-        raise DataError(f"{str(path)!r} has classes {listing(classes)}; expected two or more, each named once")
+    if len(classes) < 2:
+        raise DataError(f"{str(path)!r} has one class, {listing(classes)}; expected two or more")
     return classes
 
 
