@@ -13,8 +13,8 @@ from barnspider import words
 from barnspider.effects import estimate
 from barnspider.errors import pick
 from barnspider.predictions import Predictions
-from barnspider.stats.crossed import by_class, count, single
-from barnspider.stats.dispersion import MEASURES, Measured, measure, measure_change, posterior_draws
+from barnspider.stats.crossed import Contrast, by_class, count, single
+from barnspider.stats.dispersion import MEASURES, Measured, exact_measures, measure, measure_change, posterior_draws
 from barnspider.stats.heterogeneity import Shrunk, shrink
 from barnspider.stats.intervals import Over, spread
 
@@ -91,8 +91,8 @@ def inequality(
     """
     arms = (pick("baseline", baseline, preds.arms), *(a for a in preds.arms if a != baseline))
     posteriors = [_accuracies(preds, arm, generalize_to) for arm in arms]
-    draws = [posterior_draws(p.mean, p.sd) for _, p in posteriors]
-    observed = [o for o, _ in posteriors]
+    draws = [posterior_draws(p.mean, p.sd) for _, _, p in posteriors]
+    observed = [c.estimate[c.n > 0] for c, _, _ in posteriors]
     change: list[dict[str, Measured]] = []
     if len(arms) > 1:
         effects = estimate(preds, baseline, level=level, generalize_to=generalize_to, arms=arms[1:])
@@ -103,7 +103,10 @@ def inequality(
             change.append(measure_change(draws[0], after, (observed[0], observed[a + 1]), level))
     return Inequality(
         arms=arms,
-        measures=tuple(measure(d, o, level) for d, o in zip(draws, observed, strict=True)),
+        measures=tuple(
+            measure(d, o, level) | exact_measures(c, over, level)
+            for d, o, (c, over, _) in zip(draws, observed, posteriors, strict=True)
+        ),
         change=tuple(change),
         worst_precision=tuple(_worst_precision(preds, arm) for arm in arms),
         worst_pair=tuple(_worst_pair(preds, arm) for arm in arms),
@@ -111,13 +114,13 @@ def inequality(
     )
 
 
-def _accuracies(preds: Predictions, arm: str, wanted: str) -> tuple[Floats, Shrunk]:
-    """Return observed accuracies of the classes that have images, and the posterior of the true ones."""
+def _accuracies(preds: Predictions, arm: str, wanted: str) -> tuple[Contrast, Over, Shrunk]:
+    """Return the arm's accuracies, what they generalize to, and the posterior of the true ones."""
     layout, rows = by_class(preds.label, len(preds.classes)), preds.rows(arm)
     c = single(count(preds.where(runs=rows).correct(), layout), layout)
     over: Over = "images and runs" if len(rows) > 1 and wanted == "auto" else "images"
     some = c.n > 0
-    return c.estimate[some], shrink(c.estimate[some], spread(c, over).variance[some])
+    return c, over, shrink(c.estimate[some], spread(c, over).variance[some])
 
 
 def _confusions(preds: Predictions, arm: str) -> list[NDArray[np.int64]]:

@@ -52,11 +52,12 @@ def prior_df(ratio: Floats, weight: Floats, chance: float, *, doubt: float, clas
 def effective_classes(series: Sequence[Floats], scale: Floats) -> float:
     """Return how many independent classes the scatter of runs is worth: 1 if runs are good or bad at all alike.
 
-    `series` holds run means, Float[J, C] of each arm; they are centred and divided by `scale` first. The count is
+    `series` holds run means, Float[J, C] of each independent series (see `independent_series`); they are centred,
+    divided by `scale` and brought to one size first. The count is
     (trace S)**2 / trace S**2 with the normal-theory unbiased estimate of the latter (Bai & Saranadasa 1996), or the
     count that the scatter of the runs' totals implies, whichever is smaller.
     """
-    rows = np.concatenate([(x - x.mean(axis=0)) / scale for x in series if len(x) > 1])
+    rows = np.concatenate([_one_size((x - x.mean(axis=0)) / scale) for x in series if len(x) > 1])
     classes, freedom = rows.shape[1], sum(len(x) - 1 for x in series if len(x) > 1)
     trace = float(np.sum(rows**2)) / freedom
     if trace <= 0 or classes < 2:
@@ -66,6 +67,22 @@ def effective_classes(series: Sequence[Floats], scale: Floats) -> float:
     # A single difference of two runs shows no structure but a common sign: count half.
     most = classes / 2 if freedom < 2 else classes
     return float(np.clip(min(trace**2 / max(square, trace**2 / classes), classes / alike), 1.0, max(most, 1.0)))
+
+
+def independent_series(series: Sequence[Floats], *, paired: bool) -> list[Floats]:
+    """Return series of runs that do not share seeds: both arms, or the differences of paired arms.
+
+    Two paired runs have a single difference, which shows no structure; their sum is a second, nearly independent one.
+    """
+    if not paired:
+        return list(series)
+    base, arm = series
+    return [arm - base] if len(base) > 2 else [arm - base, arm + base]
+
+
+def _one_size(rows: Floats) -> Floats:
+    size = float(np.sum(rows**2)) / max(len(rows) - 1, 1)
+    return rows / np.sqrt(size) if size > 0 else rows
 
 
 def trace_of_square(gram: Floats, freedom: int) -> float:

@@ -138,6 +138,11 @@ class Contrast:
     parts: tuple[RunPart, ...]
     series: tuple[Floats, ...]
 
+    @property
+    def paired(self) -> bool:
+        """Whether two arms are described by one series of differences."""
+        return len(self.series) > len(self.parts)
+
 
 def single(arm: Arm, layout: ByClass) -> Contrast:
     """Describe the accuracy of one arm, class by class."""
@@ -207,24 +212,30 @@ def pool(c: Contrast) -> Contrast:
     Classes count by their images. They are fixed, so that differences between them are no noise; a class with a
     single image lends its squared distance from the whole instead of a variance it cannot have.
     """
-    n = c.n.astype(np.float64)
-    weight, some = n / max(n.sum(), 1.0), c.n > 0
-    estimate = float(np.sum(weight[some] * c.estimate[some])) if some.any() else np.nan
-    own = np.where(c.n > 1, c.image_var, (c.estimate - estimate) ** 2)
+    return combine(c, c.n / max(float(c.n.sum()), 1.0))
+
+
+def combine(c: Contrast, weight: Floats) -> Contrast:
+    """Describe the sum of weight * estimate over classes that have images, as one "class" of all their images."""
+    some = c.n > 0
+    n, w, total = c.n[some].astype(np.float64), weight[some], float(c.n.sum())
+    value = c.estimate[some]
+    centre = float(np.sum(n * value) / total) if some.any() else np.nan
+    own = np.where(n > 1, c.image_var[some], (value - centre) ** 2)
     return Contrast(
         n=np.array([c.n.sum()]),
-        estimate=np.array([estimate]),
-        image_var=np.array([np.sum(weight[some] * own[some]) if c.n.sum() > 1 else np.nan]),
-        binomial=np.array([np.sum(weight[some] * c.binomial[some]) if some.any() else 0.25]),
-        parts=tuple(_pool_part(part, weight, some) for part in c.parts),
-        series=tuple((x[:, some] @ weight[some])[:, None] for x in c.series),
+        estimate=np.array([np.sum(w * value) if some.any() else np.nan]),
+        image_var=np.array([total * np.sum(w**2 * own / n) if total > 1 else np.nan]),
+        binomial=np.array([total * np.sum(w**2 * c.binomial[some] / n) if some.any() else 0.25]),
+        parts=tuple(_combine_part(part, w, some) for part in c.parts),
+        series=tuple((x[:, some] @ w)[:, None] for x in c.series),
     )
 
 
-def _pool_part(part: RunPart, weight: Floats, some: NDArray[np.bool_]) -> RunPart:
-    means = part.means[:, some] @ weight[some]
+def _combine_part(part: RunPart, weight: Floats, some: NDArray[np.bool_]) -> RunPart:
+    means = part.means[:, some] @ weight
     between = float(np.var(means, ddof=1)) if part.runs > 1 else 0.0
-    within = float(np.sum(weight[some] ** 2 * part.within[some]))
+    within = float(np.sum(weight**2 * part.within[some]))
     return RunPart(part.runs, np.array([between]), np.array([within]), means[:, None])
 
 

@@ -13,6 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from barnspider.stats.crossed import Contrast, combine
+from barnspider.stats.heterogeneity import class_dependence, shrink
+from barnspider.stats.intervals import Over, share_interval, spread
+from barnspider.stats.multiplicity import quantile, simultaneous_level
+from barnspider.stats.selection import expected_minimum
+
 Floats = NDArray[np.float64]
 
 DRAWS = 1000
@@ -97,6 +103,43 @@ def measure(draws: Floats, observed: Floats, level: float) -> dict[str, Measured
         low, high = np.quantile(values, [tail, 1 - tail])
         out[name] = Measured(float(values.mean()), float(low), float(high), float(f(observed)))
     return out
+
+
+def exact_measures(c: Contrast, over: Over, level: float) -> dict[str, Measured]:
+    """Return the measures that need no prior: their intervals hold whatever the true accuracies are.
+
+    sd: `class_dependence` of accuracies. Harmonic mean: the delta method, its bias to second order taken out; only
+    where no class has accuracy 0. Worst class: the smallest ends of simultaneous intervals (Sidak 1967), which is
+    wide, around the minimum's posterior mean.
+    """
+    some = c.n > 0
+    p, s = c.estimate[some], spread(c, over, level)
+    spread_of = class_dependence(c, over, level)
+    shorten = np.sqrt((len(p) - 1) / len(p))
+    out: dict[str, Measured] = {}
+    if int((c.n > 1).sum()) > 1:
+        tau, low, high = (shorten * x for x in (spread_of.tau, spread_of.low, spread_of.high))
+        out["sd"] = Measured(tau, low, high, float(population_sd(p)))
+    if len(p) and p.min() > 0:
+        out["harmonic mean"] = _harmonic(c, p, s.variance[some], over, level)
+    if len(p):
+        ends = share_interval(c.estimate, c, s, simultaneous_level(level, len(p)))
+        low, high = (float(x[some].min()) for x in ends)
+        known = shrink(p, s.variance[some])
+        value = expected_minimum(known.mean, known.sd, level)[0]
+        out["worst class"] = Measured(float(np.clip(value, low, high)), low, high, float(p.min()))
+    return out
+
+
+def _harmonic(c: Contrast, p: Floats, variance: Floats, over: Over, level: float) -> Measured:
+    naive = float(harmonic(p))
+    inverse = 1 / p - variance / p**3
+    value = len(p) / float(inverse.sum()) if inverse.sum() > 0 else naive
+    slope = np.zeros(len(c.n))
+    slope[c.n > 0] = naive**2 / len(p) / p**2
+    s = spread(combine(c, slope), over, level)
+    half = float(np.sqrt(s.variance[0]) * quantile(s.df, level)[0])
+    return Measured(value, max(value - half, 0.0), min(value + half, 1.0), naive)
 
 
 def measure_change(before: Floats, after: Floats, observed: tuple[Floats, Floats], level: float) -> dict[str, Measured]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.stats.borrow import effective_classes
+from barnspider.stats.borrow import effective_classes, independent_series
 from barnspider.stats.crossed import Contrast, RunPart
 from barnspider.stats.intervals import Over
 
@@ -50,9 +50,9 @@ def class_dependence(c: Contrast, over: Over, level: float) -> Dependence:
 
     Observed effects scatter about their mean by tau and by chance; what chance adds is known without bias from the
     variance components (of effects *about their mean*: what runs do to all classes alike cancels), so tau**2 is
-    the difference (Cochran 1954; Hedges & Olkin 1985). The interval inverts the noncentral F of the ratio: it
-    holds for fixed classes, not for classes drawn from a population, and reaches 0 when p > (1 - level) / 2.
-    Classes with fewer than two images are left out.
+    the difference (Cochran 1954; Hedges & Olkin 1985). The interval inverts the noncentral chi-square of the sum of
+    squares: it holds for fixed classes, not for classes drawn from a population, and reaches 0 when
+    p > (1 - level) / 2. Classes with fewer than two images are left out.
     """
     use = c.n > 1
     classes = int(use.sum())
@@ -74,8 +74,9 @@ def _noise(c: Contrast, use: NDArray[np.bool_], over: Over) -> Noise:
     for part in () if over == "images" else c.parts:
         trace, within = _run_trace(part, use), 0.0 if over == "runs" else share * float(part.within[use].sum())
         own = (trace - within) / part.runs
-        # Image noise is independent between classes, run noise need not be: squares add with its cross terms.
-        square += (trace / part.runs) ** 2 / worth + 2 * max(own, 0.0) / classes * float(image.sum())
+        # Image noise is independent between classes, run noise need not be: its cross terms, and what classes share.
+        square += max(own, 0.0) * (max(own, 0.0) + 2 * float(image.sum())) / classes
+        square += (trace / part.runs) ** 2 * (1 / worth - 1 / classes)
         total, doubt = total + own, doubt + 2 * (trace / part.runs) ** 2 / worth / (part.runs - 1)
     # Without a single wrong answer there is still chance: one image's worth of it, spread over the classes.
     floor = share * float(np.sum(c.binomial[use] / n**2)) / classes
@@ -92,20 +93,23 @@ def _run_trace(part: RunPart, use: NDArray[np.bool_]) -> float:
 
 def _independent(c: Contrast, use: NDArray[np.bool_]) -> float:
     """Return how many independent classes the scatter of runs is worth, about each run's own mean."""
-    rows = [x[:, use] for x in c.series]
+    rows = independent_series([x[:, use] for x in c.series], paired=c.paired)
     return effective_classes([x - x.mean(axis=1, keepdims=True) for x in rows], np.ones(int(use.sum())))
 
 
 def _invert(observed: float, noise: Noise, classes: int, level: float) -> Dependence:
-    from scipy.special import fdtrc  # importing scipy costs 0.1 s; only numbers need it
+    from scipy.special import chdtrc, fdtrc  # importing scipy costs 0.1 s; only numbers need it
 
     unit = noise.total / noise.df
 
     def exceed(excess: float) -> float:
-        """Return P(ratio >= observed) when the true effects' sum of squares is `excess` (Patnaik 1949)."""
-        noncentral = excess / unit
-        df = (noise.df + noncentral) ** 2 / (noise.df + 2 * noncentral)
-        return float(fdtrc(df, noise.known_df, observed / (noise.total + excess)))
+        """Return P(sum of squares >= observed) when the true effects' sum of squares is `excess`.
+
+        A noncentral chi-square by its first two moments (Patnaik 1949); that `total` is estimated adds its variance.
+        """
+        mean = noise.total + excess
+        variance = 2 * unit**2 * (noise.df + 2 * excess / unit) + 2 * noise.total**2 / noise.known_df
+        return float(chdtrc(2 * mean**2 / variance, 2 * mean * observed / variance))
 
     def to_tau(excess: float) -> float:
         return float(np.sqrt(max(excess, 0.0) / (classes - 1)))
@@ -114,8 +118,8 @@ def _invert(observed: float, noise: Noise, classes: int, level: float) -> Depend
     most = float(classes)
     low = _solve(lambda x: exceed(x) - tail, most)
     high = _solve(lambda x: exceed(x) - (1 - tail), most)
-    tau = to_tau(observed - noise.total)
-    return Dependence(tau, min(to_tau(low), tau), max(to_tau(high), tau), exceed(0.0))
+    tau, p = to_tau(observed - noise.total), float(fdtrc(noise.df, noise.known_df, observed / noise.total))
+    return Dependence(tau, 0.0 if p > tail else min(to_tau(low), tau), max(to_tau(high), tau), p)
 
 
 def _solve(rising: Callable[[float], float], most: float) -> float:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.stats.borrow import effective_classes, prior_df
+from barnspider.stats.borrow import effective_classes, independent_series, prior_df
 from barnspider.stats.crossed import Contrast, RunPart
 
 Floats = NDArray[np.float64]
@@ -101,7 +101,8 @@ def _worth(c: Contrast) -> float:
     """Return how many classes the scatter of runs is worth, beyond a class's own."""
     use = c.n > 0
     scale = np.sqrt(c.binomial[use] / c.n[use])
-    return effective_classes([x[:, use] for x in c.series], scale) - 1 if use.any() else 0.0
+    series = independent_series([x[:, use] for x in c.series], paired=c.paired)
+    return effective_classes(series, scale) - 1 if use.any() else 0.0
 
 
 def _run_piece(part: RunPart, c: Contrast, worth: float, *, new_images: bool) -> _Piece:
