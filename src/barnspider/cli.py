@@ -152,10 +152,11 @@ def report(
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
     from barnspider.report import write_report
+    from barnspider.sources import provenance
 
     effects = _effects(source, baseline, study, split, level, to, paired)
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects)
-    talk(f"{write_report(out, effects, verdict=verdict)} written")
+    talk(f"{write_report(out, effects, verdict=verdict, provenance=provenance(source, study=study))} written")
 
 
 def _effects(

@@ -12,6 +12,7 @@ from barnspider.lab.run import run
 from barnspider.lab.sweep import Sweep
 from barnspider.progress import clock
 from barnspider.report import write_report
+from barnspider.sources import provenance
 from barnspider.store import Store
 from barnspider.story import best_on_average, tell
 
@@ -48,5 +49,7 @@ def tell_demo(out: Path, workers: int | None) -> None:
         story += tell(effects, chosen, title)
         sys.stdout.write(f"\n{title}\n\n{effects}\n\n")
     sys.stdout.write("What this study found\n\n" + "\n".join(f"- {sentence}" for sentence in story) + "\n\n")
-    page = write_report(out / "report.html", studies, story=story, title="Who pays? The digits demo")
+    known = {title: provenance(store.root, study=sweep.identity) for title, sweep in SWEEPS.items()}
+    about = {f"{title}: {name}": words for title, study in known.items() for name, words in study.items()}
+    page = write_report(out / "report.html", studies, story=story, title="Who pays? The digits demo", provenance=about)
     sys.stderr.write(f"{page} written; {clock(time.monotonic() - began)} in all\n")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from barnspider.errors import InputError, listing
+from barnspider.files import sha256
 from barnspider.predictions import Predictions
+from barnspider.progress import clock
 from barnspider.store import Store
 from barnspider.tables.read import join, read_table
 
@@ -52,6 +55,38 @@ def read_two(base: str | Path, candidate: str | Path, *, paired: bool = False) -
         names = ["base", "candidate"]
     renamed = [replace(part, arm=(name,) * len(part.arm)) for part, name in zip(parts, names, strict=True)]
     return join(renamed), names[0]
+
+
+def provenance(source: str | Path, *, study: str | None = None) -> dict[str, str]:
+    """Return what is known about where predictions come from, as name -> words: a store's plan, or a file's sum.
+
+    Raises
+    ------
+    InputError, StoreError
+        As `read_predictions`.
+    """
+    path = Path(source)
+    if not path.is_dir():
+        return {"File": path.name, "SHA-256": sha256(path)}
+    store = Store.existing(path)
+    plan = store.study(study)
+    documents = store.sealed(plan.cells)
+    environments = {_words(d.get("environment", {})) for d in documents}
+    seconds = sum(d.get("seconds", 0.0) for d in documents)
+    return {
+        "Study": plan.identity,
+        **{name: _words(value) for name, value in plan.sweep.items()},
+        "Runs": f"{len(documents)} of {len(plan.cells)} finished, {clock(seconds)} of one core in all",
+        "Environment": "; or ".join(sorted(environments)) or "unknown",
+    }
+
+
+def _words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_words(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_words, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def default_baseline(predictions: Predictions) -> str:

@@ -285,6 +285,15 @@ class Store:
             raise StoreError(f"{str(self.root)!r} has no finished run of this study ({why}); see `barnspider run`")
         return self._stack(there, tuple(left_out), split)
 
+    def sealed(self, runs: Iterable[Planned]) -> list[dict[str, Any]]:
+        """Return the documents of those runs that are there and sound, diverged ones among them."""
+        documents: list[dict[str, Any]] = []
+        for run in runs:
+            with contextlib.suppress(StoreError):  # damaged: `missing` will set it aside
+                document = self.document(run.key)
+                documents += [document] if document is not None else []
+        return documents
+
     def _readable(self, run: Planned) -> tuple[dict[str, Any] | None, str]:
         try:
             document = self.document(run.key)

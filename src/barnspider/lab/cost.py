@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from barnspider.errors import StoreError
 from barnspider.lab.data import load
 from barnspider.lab.probe import seconds_of
 from barnspider.lab.run import core_count
-from barnspider.lab.sweep import Run, Sweep
+from barnspider.lab.sweep import Sweep
 from barnspider.progress import clock
 from barnspider.store import Store
 
@@ -62,7 +60,7 @@ def price(sweep: Sweep, store: Store, *, workers: int | None = None) -> Cost:
     training on a part of the images, scaled up.
     """
     runs = sweep.runs()
-    documents = [d for d in (_sealed(store, run) for run in runs) if d is not None]
+    documents = store.sealed(runs)
     data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     sweep.check_classes(data.classes)
     if documents:
@@ -75,10 +73,3 @@ def price(sweep: Sweep, store: Store, *, workers: int | None = None) -> Cost:
         measured_on=source, workers=workers or core_count(), bytes_each=2000 + 3 * answers,
         arms=tuple(dict.fromkeys(run.arm for run in runs)), seeds=len(sweep.seeds),
     )  # fmt: skip
-
-
-def _sealed(store: Store, run: Run) -> dict[str, Any] | None:
-    try:
-        return store.document(run.key)
-    except StoreError:  # damaged: will be trained anew
-        return None

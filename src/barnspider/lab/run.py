@@ -88,20 +88,11 @@ def core_count() -> int:
 
 
 def _refuse_other_data(sweep: Sweep, store: Store, fingerprint: str) -> None:
-    for planned in sweep.runs():
-        if _fingerprint(store, planned.key) not in (None, fingerprint):
-            raise StoreError(
-                f"data set {sweep.base.dataset!r} is not what it was when runs in {str(store.root)!r} were trained;"
-                " use a new store for the new data"
-            )
-
-
-def _fingerprint(store: Store, key: str) -> str | None:
-    try:
-        document = store.document(key)
-    except StoreError:  # damaged: will be set aside and trained anew
-        return None
-    return document["fingerprint"] if document else None
+    if any(document["fingerprint"] != fingerprint for document in store.sealed(sweep.runs())):
+        raise StoreError(
+            f"data set {sweep.base.dataset!r} is not what it was when runs in {str(store.root)!r} were trained;"
+            " use a new store for the new data"
+        )
 
 
 def _work(store: Store, sweep: Sweep, missing: int, count: int) -> None:
