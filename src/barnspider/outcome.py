@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from barnspider import words
 from barnspider.errors import listing, pick
+from barnspider.names import visible
 from barnspider.predictions import LeftOut
 from barnspider.stats.multiplicity import benjamini_hochberg, equivalence, holm, quantile, simultaneous_level
 from barnspider.stats.power import smallest_effect
@@ -176,20 +177,20 @@ class Effects:
     def sentence(self, arm: str, name: str) -> str:
         """Return what happened to one class, for a reader who is no statistician."""
         a, c = self._arm(arm), self.classes.index(pick("class", name, self.classes))
+        shown = repr(visible(name))
         if not self.known[a, c]:
-            return f"Class {name!r} has no images here: cannot tell."
+            return f"Class {shown} has no images here: cannot tell."
         effect, low, high = float(self.effect[a, c]), float(self.low[a, c]), float(self.high[a, c])
+        changed = words.lost_or_gained(effect)
         from_to = f"from {words.percent(self.before[c])} to {words.percent(self.after[a, c])}"
-        level = f"{100 * self.method.level:.4g} % interval"
+        level, q = f"{100 * self.method.level:.4g} % interval", _equals(self.q[a, c])
         if self.harmed[a, c] or self.helped[a, c]:
             size = words.between(*((-high, -low) if effect < 0 else (low, high)))
-            return (
-                f"Class {name!r} {words.lost_or_gained(effect)}, {from_to} ({level} {size});"
-                f" chance does not explain that (q {_equals(self.q[a, c])})."
-            )
+            return f"Class {shown} {changed}, {from_to} ({level} {size}); chance does not explain that (q {q})."
+        seen = words.points(float(self.detectable()[a, c]), sign=False)
         return (
-            f"Class {name!r}: cannot tell. It {words.lost_or_gained(effect)}, {from_to}, but anything from"
-            f" {words.between(low, high)} points fits these answers ({level}, q {_equals(self.q[a, c])})."
+            f"Class {shown}: cannot tell. It {changed}, {from_to}, but anything from {words.between(low, high)} points"
+            f" fits these answers ({level}, q {q}). This design finds changes of {seen} points or more, 4 times in 5."
         )
 
     def text(self, rows: int = 10) -> str:
@@ -222,10 +223,10 @@ class Effects:
 
     def _heading(self) -> str:
         m = self.method
-        where = f" on {self.on}" if self.on else ""
+        where = f" on {visible(self.on)}" if self.on else ""
         seeds = "runs of equal seed are paired" if m.paired else "runs are not paired"
         out = [
-            f"Change of accuracy from {self.baseline!r} ({words.counted(self.baseline_runs, 'run')}){where}:"
+            f"Change of accuracy from {visible(self.baseline)!r} ({words.counted(self.baseline_runs, 'run')}){where}:"
             f" {words.counted(len(self.classes), 'class')}, {words.counted(int(self.n.sum()), 'image')}, in points",
             f"{100 * m.level:.4g} % intervals generalize to {_explained(m.generalizes_to)}; {seeds};"
             f" q: {m.multiplicity}",
@@ -240,14 +241,14 @@ class Effects:
         dose = "" if self.dose[a] is None else f"dose {self.dose[a]:g}, "
         over = self.generalizes_to(arm)
         note = "" if over == self.method.generalizes_to else f"; intervals generalize to {_explained(over)}"
-        return f"{arm} ({dose}{words.counted(self.runs[a], 'run')}{note})"
+        return f"{visible(arm)} ({dose}{words.counted(self.runs[a], 'run')}{note})"
 
     def _rows(self, arm: str, most: int) -> list[list[str]]:
         a = self._arm(arm)
         return [self._row(a, int(c)) for c in self.worst_first(arm)[:most]]
 
     def _row(self, a: int, c: int) -> list[str]:
-        name, n = self.classes[c], f"{self.n[c]:,}"
+        name, n = visible(self.classes[c]), f"{self.n[c]:,}"
         if not self.known[a, c]:
             return [name, n, *["cannot tell"] * 2, *[""] * 4]
         mark = "harmed" if self.harmed[a, c] else "helped" if self.helped[a, c] else "cannot tell"

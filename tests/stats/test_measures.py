@@ -1,0 +1,100 @@
+"""Dispersion, selection and curves: agreement with plain formulas, and edges."""
+
+import numpy as np
+import pytest
+
+from barnspider.doses import best_doses, dose_curves, tolls
+from barnspider.errors import InputError
+from barnspider.inequality import inequality
+from barnspider.predictions import Predictions
+from barnspider.simulate import simulate
+from barnspider.stats.curves import fit
+from barnspider.stats.dispersion import gini, harmonic, worst_share
+from barnspider.stats.selection import expected_minimum, splits
+
+X = np.random.default_rng(0).random(30)
+
+
+def test_gini_is_the_mean_absolute_difference():
+    assert gini(X) == pytest.approx(np.abs(X[:, None] - X).mean() / (2 * X.mean()))
+
+
+def test_worst_share_and_harmonic_mean():
+    assert worst_share(X, 0.1) == pytest.approx(np.sort(X)[:3].mean())
+    assert harmonic(X) == pytest.approx(1 / np.mean(1 / X))
+
+
+def test_expected_minimum_is_that_of_draws():
+    mean, sd = np.linspace(0.5, 0.9, 8), np.full(8, 0.05)
+    draws = (mean + sd * np.random.default_rng(0).standard_normal((100_000, 8))).min(axis=1)
+    got, low, high = expected_minimum(mean, sd, 0.9)
+    assert got == pytest.approx(draws.mean(), abs=2e-3)
+    assert (low, high) == pytest.approx(tuple(np.quantile(draws, [0.05, 0.95])), abs=4e-3)
+
+
+@pytest.mark.parametrize(("runs", "count"), [(1, 1), (2, 2), (4, 6), (10, 20)])
+def test_splits(runs, count):
+    assert len(splits(runs)) == count
+    assert all(m.sum() in {runs // 2, runs} for m in splits(runs))
+
+
+def test_a_curve_without_noise_goes_through_its_points():
+    x = np.linspace(0, 1, 7)
+    y = np.stack([0.9 - 0.3 * x, 0.5 + 0.2 * np.sin(3 * x)], axis=1)
+    made = fit(x, y, np.full(y.shape, 1e-8), delta=0.15, level=0.95)
+    assert np.interp(x, made.dose, made.mean[:, 1]) == pytest.approx(y[:, 1], abs=5e-3)
+    assert made.lost[0] == pytest.approx(0.5, abs=0.05)
+    assert np.isinf(made.lost[1])
+    assert made.peak[0] == 0
+
+
+def test_curves_need_doses():
+    with pytest.raises(InputError, match="three different"):
+        dose_curves(simulate(doses=(0.0, 1.0)).predictions)
+
+
+def test_a_class_without_images_has_no_toll_and_no_curve():
+    sim = simulate(classes=3, images=[50, 50, 0], runs=3, effect=np.zeros((3, 1)), doses=(0, 1, 2, 3))
+    assert np.isnan(tolls(sim.predictions).toll[2])
+    assert np.isnan(dose_curves(sim.predictions).fit.peak[2])
+    assert "cannot be told from" in str(best_doses(sim.predictions))
+    assert "Toll" in str(tolls(sim.predictions))
+
+
+def test_the_order_of_runs_does_not_matter():
+    p = simulate(classes=4, images=60, runs=4, effect=[[0.0], [0.02]], paired=True).predictions
+    rng = np.random.default_rng(0)
+    shuffled = p.where(runs=rng.permutation(12), samples=rng.permutation(240)).where(arms=None)
+    arms = {a: i for i, a in enumerate(shuffled.arms)}
+    order = [r for a in p.arms for r in shuffled.rows(a)]
+    assert set(arms) == set(p.arms)
+    assert tolls(shuffled.where(runs=order)).toll == pytest.approx(tolls(p).toll, abs=1e-12)
+
+
+def test_one_arm_has_no_toll():
+    with pytest.raises(InputError, match="two or more"):
+        tolls(Predictions.from_arrays([0, 1], {"a": [[0, 1]]}))
+
+
+def test_choosing_needs_the_same_runs():
+    p = simulate(runs=4).predictions
+    with pytest.raises(InputError, match="other runs"):
+        tolls(p, choose_on=simulate(runs=3).predictions)
+
+
+def test_inequality_of_perfect_classes_is_zero_and_finite():
+    label = np.repeat([0, 1, 2], 20)
+    made = inequality(Predictions.from_arrays(label, {"a": np.tile(label, (3, 1)), "b": np.tile(label, (3, 1))}), "a")
+    assert made.measures[0]["sd"].naive == 0
+    assert all(np.isfinite([m.value, m.low, m.high]).all() for m in made.measures[0].values())
+    assert made.worst_precision[0].value == 1
+    assert "worst tenth" in str(made)
+
+
+def test_the_worst_pair_is_the_one_that_is_confused():
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1, 2], 200)
+    swapped = np.where((label < 2) & (rng.random((2, 600)) < 0.3), 1 - label, label)
+    made = inequality(Predictions.from_arrays(label, {"a": swapped}, classes=["shirt", "t-shirt", "bag"]), "a")
+    assert made.worst_pair[0].name == "shirt / t-shirt"
+    assert made.worst_pair[0].value == pytest.approx(0.3, abs=0.05)
