@@ -17,7 +17,7 @@ ROOMS = {
 
 # A room may import from its own floor and the floors below it, without cycles.
 FLOORS = [
-    {"stats", "errors", "words", "names"},
+    {"stats", "errors", "words", "names", "as_json"},
     {"files", "convert", "progress", "class_list"},
     {"predictions"},
     {"store", "csv_rows", "long_table", "arrays_file", "tables", "simulate", "outcome", "effects", "flows"},

@@ -159,6 +159,80 @@ def report(
     talk(f"{write_report(out, effects, verdict=verdict, provenance=provenance(source, study=study))} written")
 
 
+@app.command()
+def doses(
+    source: Source,
+    study: StudyName = None,
+    level: Level = 0.95,
+    to: To = "auto",
+    paired: Paired = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the best dose on average, what it costs each class, and each class's curve over the doses.
+
+    In a store, doses are chosen on validation images and measured on test images.
+    """
+    from barnspider.as_json import dumps
+    from barnspider.doses import best_doses, dose_curves, tolls
+    from barnspider.sources import read_predictions
+
+    test = read_predictions(source, study=study, paired=paired)
+    validation = read_predictions(source, study=study, split="validation") if Path(source).is_dir() else None
+    found = {
+        "best": best_doses(test if validation is None else validation, level=level, generalize_to=to),
+        "tolls": tolls(test, choose_on=validation, level=level, generalize_to=to),
+        "curves": dose_curves(test, level=level, generalize_to=to),
+    }
+    typer.echo(dumps("barnspider/doses/1", found) if as_json else "\n\n".join(map(str, found.values())))
+
+
+@app.command()
+def inequality(
+    source: Source,
+    baseline: Baseline = None,
+    study: StudyName = None,
+    split: Split = "test",
+    level: Level = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Print how unequal the classes are in every arm, and whether an arm makes them more so."""
+    from barnspider.as_json import dumps
+    from barnspider.inequality import inequality as measure
+    from barnspider.sources import default_baseline, read_predictions
+
+    predictions = read_predictions(source, study=study, split=split)
+    found = measure(predictions, baseline or default_baseline(predictions), level=level)
+    typer.echo(dumps("barnspider/inequality/1", found) if as_json else str(found))
+
+
+@app.command()
+def power(
+    images: Annotated[int, typer.Option("--images", min=1, help="Test images of each class.")],
+    runs: Annotated[int, typer.Option("--runs", min=2, help="Runs (seeds) of each arm.")],
+    classes: Annotated[int, typer.Option("--classes", min=1, help="Classes.")],
+    effect: Annotated[float | None, typer.Option("--effect", help="A change to be found; 0.02 is two points.")] = None,
+    accuracy: Annotated[float, typer.Option("--accuracy", help="Accuracy of a typical class.")] = 0.8,
+    likeness: Annotated[float, typer.Option("--likeness", help="Correlation of two runs' answers.")] = 0.7,
+    run_sd: Annotated[
+        float, typer.Option("--run-sd", help="Standard deviation of a class's accuracy over runs.")
+    ] = 0.01,
+    unpaired: Annotated[
+        bool, typer.Option("--unpaired", help="Runs of equal seed do not share random numbers.")
+    ] = False,
+    level: Level = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a study could find before it is run, and what a wanted effect needs."""
+    from barnspider.as_json import dumps
+    from barnspider.power import plan_power
+
+    plan = plan_power(
+        images=images, runs=runs, classes=classes, effect=effect, accuracy=accuracy, likeness=likeness, run_sd=run_sd,
+        paired=not unpaired, level=level,
+    )  # fmt: skip
+    typer.echo(dumps("barnspider/power/1", plan) if as_json else str(plan))
+
+
 def _effects(
     source: str, baseline: str | None, study: str | None, split: str, level: float, to: Over, paired: bool
 ) -> Effects:

@@ -223,6 +223,24 @@ class DoseCurves:
     fit: gp.Curves
     level: float
 
+    def __str__(self) -> str:
+        f = self.fit
+        order = [int(c) for c in np.lexsort((np.arange(len(self.classes)), f.lost))[:10]]
+        rows = [
+            [self.classes[c], _within(f.peak, f.peak_low, f.peak_high, c), _within(f.lost, f.lost_low, f.lost_high, c)]
+            for c in order
+        ]
+        more = len(self.classes) - len(rows)
+        title = f"Smooth curves over the doses ({100 * self.level:.4g} % intervals); who loses first stands first"
+        lost = f"loses {words.points(f.delta, sign=False)} points from dose"
+        table = words.text_table(["class", "peak at dose", lost], rows)
+        return f"{title}\n{table}" + (f"\n... and {more:,} more" if more else "")
+
+
+def _within(at: Floats, low: Floats, high: Floats, c: int) -> str:
+    """Return "0.4 (0.2 to 0.6)"; beyond the doses that were studied is "never"."""
+    return "{} ({} to {})".format(*("never" if np.isinf(x[c]) else f"{x[c]:.3g}" for x in (at, low, high)))
+
 
 def dose_curves(
     preds: Predictions, *, delta: float = 0.02, level: float = 0.95, generalize_to: Wanted = "auto"

@@ -123,3 +123,33 @@ def test_ten_lines_of_python(tmp_path):
     verdict = barn.Gate(max_drop=0.02).check(effects)
     barn.write_report(tmp_path / "report.html", effects, verdict=verdict)
     assert verdict.status in {"fail", "inconclusive"}
+
+
+def test_doses_of_a_store_are_chosen_on_validation_and_measured_on_test(barnspider, small_store):
+    said = barnspider("doses", small_store).stdout
+    assert "Best on average: rotation=" in said
+    assert "chosen on digits/validation, measured on digits/test" in said
+    assert "points from dose" in said
+    document = json.loads(barnspider("doses", small_store, "--json").stdout)
+    assert document["schema"] == "barnspider/doses/1"
+    assert len(document["tolls"]["toll"]) == len(document["curves"]["classes"]) == 10
+
+
+def test_doses_need_doses(barnspider, brought):
+    assert "expected three different ones or more" in barnspider("doses", brought, check=2).stderr
+
+
+def test_inequality_of_a_table(barnspider, brought):
+    said = barnspider("inequality", brought, "--baseline", "plain").stdout
+    assert "worst class" in said
+    assert "most confused pair" in said
+    document = json.loads(barnspider("inequality", brought, "--baseline", "plain", "--json").stdout)
+    assert document["arms"][0] == "plain"
+
+
+def test_power_before_a_study(barnspider):
+    args = ("power", "--images", "1000", "--runs", "5", "--classes", "10", "--effect", "0.02")
+    assert "A change of 2.0 points in any class needs" in barnspider(*args).stdout
+    document = json.loads(barnspider(*args, "--json").stdout)
+    assert 0 < document["detectable"] < document["detectable_any"] < 0.1
+    assert "effect=2.0; expected a proportion" in barnspider(*args[:-1], "2", check=2).stderr
