@@ -55,7 +55,7 @@ def coverage(n: int, runs: int, accuracy: float, noise: str, paired: bool, budge
     Half of the classes have no effect, half lose five points; each half is a row.
     """
     hit, half, off, naive = [], [], [], []
-    sets = max(16, min(80, budget // (2 * n * runs * CLASSES)))
+    sets = max(30, min(80, budget // (2 * n * runs * CLASSES)))
     for seed in range(sets):
         sim = simulate(
             classes=CLASSES, images=n, runs=runs, accuracy=accuracy, effect=EFFECT, noise=RUN_NOISE[noise],
@@ -286,13 +286,37 @@ practice: a t test over the runs' accuracies, as if the test images were all ima
 """
 
 
+def plot(rows: list[Row], path: Path) -> None:
+    """Draw every scenario's coverage, ours and of seeds alone, against the number of images."""
+    import altair as alt
+    import polars as pl
+
+    table = pl.DataFrame(
+        {
+            "images": [r.scenario[0] for r in rows] * 2,
+            "coverage": [r.reached for r in rows] + [r.naive for r in rows],
+            "method": ["barnspider"] * len(rows) + ["t test over seeds alone"] * len(rows),
+        }
+    )
+    points = (
+        alt.Chart(table)
+        .mark_tick(thickness=1, opacity=0.4)
+        .encode(
+            x=alt.X("coverage:Q", scale=alt.Scale(domain=[0.5, 1.0]), title="coverage of nominal 95 % intervals"),
+            y=alt.Y("images:N", sort=["10", "50", "100", "1000"], title="images of a class"),
+            row=alt.Row("method:N", title=None),
+        )
+    )
+    points.properties(width=520, height=110).save(str(path))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--sets", type=int, default=200, help="data sets for each row of the smaller tables")
     parser.add_argument("--out", type=Path, default=Path("docs/calibration.md"))
     args = parser.parse_args()
-    sets, budget = (12, 1) if args.quick else (args.sets, 1_500_000)
+    sets, budget = (12, 1) if args.quick else (args.sets, 2_000_000)
     start = time.perf_counter()
     sections = {
         "Two arms of the same recipe (A/A)": timed("A/A", lambda: alike(sets)),
@@ -304,7 +328,10 @@ def main() -> None:
     rows = list(coverage_rows(budget))
     about = ABOUT.format(minutes=(time.perf_counter() - start) / 60)
     lines = ["# Calibration: is what barnspider says true?", "", about]
+    picture = args.out.with_suffix(".svg")
+    plot(rows, picture)
     lines += ["## Summary of the grid", "", *summary(rows), ""]
+    lines += [f"![Coverage of every scenario]({picture.name})", ""]
     lines += ["### Narrowest coverage", "", *cell_table(sorted(rows, key=lambda r: r.reached)[:20]), ""]
     lines += ["### Widest intervals", "", *cell_table(sorted(rows, key=lambda r: -r.width)[:20]), ""]
     for title, shares in sections.items():

@@ -28,6 +28,7 @@ from barnspider.lab import augment, nets
 from barnspider.lab.data import Dataset, Split, balanced
 from barnspider.lab.random import order, uniforms
 from barnspider.lab.recipe import Recipe, is_off
+from barnspider.store import Answers
 
 Progress = Callable[[int, int], None]
 """Told after every epoch: epochs done, epochs in all."""
@@ -37,20 +38,6 @@ WARM_UP = 0.2
 
 _EVALUATION_PIXELS = 1 << 18
 _AUGMENTED_PIXELS = 1 << 18
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """What a network answered on N images: the class, and the probability that it gave to the true class.
-
-    Attributes
-    ----------
-    guess : Int16[N] (Int32 from 32,769 classes up)
-    p_label : Float32[N]
-    """
-
-    guess: NDArray[np.signedinteger]
-    p_label: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from barnspider.lab.claims import claimed
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.sweep import Run, Sweep
 from barnspider.lab.train import train
-from barnspider.store import Answers, Images, Result, Store
+from barnspider.store import Images, Result, Store
 
 WAIT = 0.5
 """Seconds between two looks at runs that other workers hold."""
@@ -71,7 +71,7 @@ def result_of(run: Run, data: Dataset) -> Result:
     """Train one run and return what a store keeps of it."""
     trained = train(run.recipe, run.seed, data)
     parts = {"test": trained.test, "validation": trained.validation}
-    answers = {name: Answers(part.guess, part.p_label) for name, part in parts.items() if part is not None}
+    answers = {name: part for name, part in parts.items() if part is not None}
     about: Mapping[str, Any] = {
         "recipe": run.recipe.as_dict(), "seed": run.seed, "seconds": round(trained.seconds, 3),
         "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],

@@ -80,12 +80,15 @@ def _image_piece(c: Contrast) -> _Piece:
     freedom = np.maximum(n - 1, 0)
     own = np.where(freedom > 0, freedom * c.image_var, 0.0)
     prior = _image_ratio(c, own, freedom) * c.binomial
+    # Rare errors make S2 scatter like one with 2 n p q / (1 - 4 p q) degrees of freedom (by a binary's kurtosis);
+    # means over runs are less extreme, and twice that is counted.
+    worth = np.minimum(freedom, 4 * n * c.binomial / np.maximum(1 - 4 * c.binomial, 1e-6))
     some = freedom > 0
-    chance = 2 / max(float(freedom[some].mean()), 1.0) if some.any() else 2.0
+    chance = 2 / max(float(worth[some].mean()), 1.0) if some.any() else 2.0
     counts = prior_df(c.image_var[some] / prior[some], c.binomial[some], chance, doubt=0.3, classes=5)
     counts = min(max(counts, 2.0), 12.0)
-    value = (own + counts * prior) / (freedom + counts) / n
-    df = np.maximum(freedom + counts / 2, 1)
+    value = (np.where(some, worth * c.image_var, 0.0) + counts * prior) / (worth + counts) / n
+    df = np.maximum(worth + counts / 2, 1)
     return _Piece(value, value**2 / df, df)
 
 
