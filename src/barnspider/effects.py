@@ -135,44 +135,24 @@ def _assemble(
     level: float,
 ) -> Effects:
     before_over: Generalizes = over[0] if len(set(over)) == 1 else _generalizes(preds, base, base, "auto")
-    before, before_low, before_high = accuracy(counts[base], layout, over=before_over, level=level)
-    some = layout.n > 0
-    known = np.broadcast_to(some, (len(names), len(some)))
-    p = np.stack([x.interval.p for x in compared])
+    before = accuracy(counts[base], layout, over=before_over, level=level)
+    known = np.broadcast_to(layout.n > 0, (len(names), len(layout.n)))
     with np.errstate(invalid="ignore"):
         after = np.stack([counts[a].per_run.sum(axis=0) / (layout.n * counts[a].runs) for a in names])
-
-    def stack(values: list[Any]) -> Floats:
-        return np.where(known, np.stack(values), np.nan)
-
+    columns: dict[str, Any] = {**_by_arm_and_class(compared, known), **_by_arm(compared)}
+    columns |= {
+        name: np.where(known[0], x, np.nan)
+        for name, x in zip(("before", "before_low", "before_high"), before, strict=True)
+    }
     return Effects(
+        **columns,
         classes=preds.classes,
         arms=names,
         baseline=base,
         n=layout.n,
-        before=np.where(some, before, np.nan),
-        before_low=np.where(some, before_low, np.nan),
-        before_high=np.where(some, before_high, np.nan),
         after=after,
-        effect=stack([x.effect for x in compared]),
-        low=stack([x.interval.low for x in compared]),
-        high=stack([x.interval.high for x in compared]),
-        se=stack([np.sqrt(x.spread.variance) for x in compared]),
-        df=stack([x.spread.df for x in compared]),
-        p=stack(list(p)),
-        q=stack(list(benjamini_hochberg(p, known))),
-        shrunk=stack([x.shrunk.mean for x in compared]),
-        prob_harm=stack([x.shrunk.prob_harm for x in compared]),
         known=known,
         overall_before=float(counts[base].per_run.sum() / max(layout.n.sum() * counts[base].runs, 1)),
-        overall=np.array([x.overall for x in compared]),
-        overall_low=np.array([x.overall_interval.low[0] for x in compared]),
-        overall_high=np.array([x.overall_interval.high[0] for x in compared]),
-        overall_p=np.array([x.overall_interval.p[0] for x in compared]),
-        tau=np.array([x.dependence.tau for x in compared]),
-        tau_low=np.array([x.dependence.low for x in compared]),
-        tau_high=np.array([x.dependence.high for x in compared]),
-        tau_p=np.array([x.dependence.p for x in compared]),
         dose=tuple(preds.dose_of(a) for a in names),
         baseline_dose=preds.dose_of(base),
         runs=tuple(counts[a].runs for a in names),
@@ -181,12 +161,44 @@ def _assemble(
         on=preds.on,
         method=_method(preds, base, names, over, level),
         over=over if len(set(over)) > 1 else (),
-        relative=stack([x.relative for x in compared]),
-        relative_low=stack([x.relative_interval.low for x in compared]),
-        relative_high=stack([x.relative_interval.high for x in compared]),
-        relative_p=stack([x.relative_interval.p for x in compared]),
-        relative_q=stack(list(benjamini_hochberg(np.stack([x.relative_interval.p for x in compared]), known))),
     )
+
+
+def _by_arm_and_class(compared: list[Comparison], known: NDArray[np.bool_]) -> dict[str, Floats]:
+    """Return the fields Float[A, C]; NaN where nothing is known."""
+    p, relative_p = (np.stack(x) for x in zip(*((x.interval.p, x.relative_interval.p) for x in compared), strict=True))
+    found = {
+        "effect": [x.effect for x in compared],
+        "low": [x.interval.low for x in compared],
+        "high": [x.interval.high for x in compared],
+        "se": [np.sqrt(x.spread.variance) for x in compared],
+        "df": [x.spread.df for x in compared],
+        "p": p,
+        "q": benjamini_hochberg(p, known),
+        "shrunk": [x.shrunk.mean for x in compared],
+        "prob_harm": [x.shrunk.prob_harm for x in compared],
+        "relative": [x.relative for x in compared],
+        "relative_low": [x.relative_interval.low for x in compared],
+        "relative_high": [x.relative_interval.high for x in compared],
+        "relative_p": relative_p,
+        "relative_q": benjamini_hochberg(relative_p, known),
+    }
+    return {name: np.where(known, np.asarray(values), np.nan) for name, values in found.items()}
+
+
+def _by_arm(compared: list[Comparison]) -> dict[str, Floats]:
+    """Return the fields Float[A]."""
+    found = {
+        "overall": [x.overall for x in compared],
+        "overall_low": [x.overall_interval.low[0] for x in compared],
+        "overall_high": [x.overall_interval.high[0] for x in compared],
+        "overall_p": [x.overall_interval.p[0] for x in compared],
+        "tau": [x.dependence.tau for x in compared],
+        "tau_low": [x.dependence.low for x in compared],
+        "tau_high": [x.dependence.high for x in compared],
+        "tau_p": [x.dependence.p for x in compared],
+    }
+    return {name: np.array(values) for name, values in found.items()}
 
 
 def _method(

@@ -118,7 +118,7 @@ def exact_measures(c: Contrast, over: Over, level: float) -> dict[str, Measured]
     shorten = np.sqrt((len(p) - 1) / len(p))
     out: dict[str, Measured] = {}
     if int((c.n > 1).sum()) > 1:
-        tau, low, high = (shorten * x for x in (spread_of.tau, spread_of.low, spread_of.high))
+        tau, low, high = (float(shorten * x) for x in (spread_of.tau, spread_of.low, spread_of.high))
         out["sd"] = Measured(tau, low, high, float(population_sd(p)))
     if len(p) and p.min() > 0:
         out["harmonic mean"] = _harmonic(c, p, s.variance[some], over, level)
