@@ -55,7 +55,8 @@ def spread(c: Contrast, over: Over, level: float = 0.95) -> Spread:
         variance = np.sum([x.value for x in pieces], axis=0)
         df = variance**2 / np.sum([x.square for x in pieces], axis=0)
     least = np.min([np.broadcast_to(x.df, df.shape) for x in pieces], axis=0)
-    df = np.maximum(df, least)
+    # A variance of exactly 0 is one by identity: the only class there is, less the whole.
+    df = np.where(variance > 0, np.maximum(df, least), least)
     if over == "images and runs" and sum(float(x.df) for x in pieces[1:]) < 2:
         df = _banerjee(c, pieces, variance, df, level)
     return Spread(variance, df)
@@ -153,7 +154,7 @@ def t_interval(estimate: Floats, s: Spread, level: float, *, null: float = 0.0, 
     se, df = np.sqrt(np.where(known, s.variance, 1.0)), np.where(known, s.df, 1.0)
     half = stdtrit(df, (1 + level) / 2) * se
     away = np.where(known, np.abs(estimate - null), 0.0)
-    p = np.where(known, 2 * stdtr(df, -away / se), 1.0)
+    p = np.where(known, 2 * stdtr(df, -away / np.maximum(se, 1e-300)), 1.0)
     low = np.where(known, np.maximum(estimate - half, -bound), -bound)
     high = np.where(known, np.minimum(estimate + half, bound), bound)
     return Interval(low, high, np.minimum(p, 1.0))
