@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from barnspider.stats.selection import expected_minimum
 
 Floats = NDArray[np.float64]
 
-DRAWS = 1000
+DRAWS = 500
 
 
 def gini(x: Floats) -> Floats:
@@ -87,11 +88,15 @@ class Measured:
 
 def posterior_draws(mean: Floats, sd: Floats, low: float = 0.0, high: float = 1.0) -> Floats:
     """Return Float[DRAWS, C]: normal draws within bounds, the same whatever the order of the classes."""
-    rng = np.random.default_rng(0)
     order = np.lexsort((sd, mean))
     draws = np.empty((DRAWS, len(mean)))
-    draws[:, order] = mean[order] + sd[order] * rng.standard_normal((DRAWS, len(mean)))
+    draws[:, order] = mean[order] + sd[order] * _normals(len(mean))
     return np.clip(draws, low, high)
+
+
+@lru_cache(maxsize=1)
+def _normals(classes: int) -> Floats:
+    return np.random.default_rng(0).standard_normal((DRAWS, classes))
 
 
 def measure(draws: Floats, observed: Floats, level: float) -> dict[str, Measured]:

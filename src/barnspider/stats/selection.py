@@ -122,7 +122,7 @@ def cross_fit(chosen_on: Floats, measured_on: Floats, weight: Floats) -> Floats:
 
 def toll(
     choose_cells: Sequence[Sequence[Floats]], measure_cells: Sequence[Sequence[Floats]], weight: Floats,
-    *, whole: Floats, contrast_of: Sequence[Sequence[Contrast | None]], over: Over, level: float,
+    *, chosen: Floats, whole: Floats, contrast_of: Sequence[Sequence[Contrast | None]], over: Over, level: float,
 ) -> Toll:  # fmt: skip
     """Estimate the toll from many splits.
 
@@ -130,8 +130,8 @@ def toll(
     ----------
     choose_cells, measure_cells
         For each split, for each of its folds: Float[K, C], the accuracies to choose by, and those to measure by.
-    whole
-        Float[K, C], accuracies from all the data that may be measured.
+    chosen, whole
+        Float[K, C], accuracies from all the data that may choose, and from all the data that may be measured.
     contrast_of
         For each pair of arms the contrast of all the data (None on the diagonal): its variance is the toll's, to which
         the variance between splits is added.
@@ -140,13 +140,12 @@ def toll(
 
     folds = [list(zip(x, y, strict=True)) for x, y in zip(choose_cells, measure_cells, strict=True)]
     by_split = np.array([np.mean([cross_fit(a, b, weight) for a, b in pairs], axis=0) for pairs in folds])
-    own, average = choose(whole, weight)
+    own, average = choose(chosen, weight)
     s = _variance_of(own, average, contrast_of, over, level)
     estimate = by_split.mean(axis=0)
     between = by_split.var(axis=0, ddof=1) if len(by_split) > 1 else np.zeros(len(estimate))
     half = stdtrit(s.df, (1 + level) / 2) * np.sqrt(s.variance + between)
-    classes = np.arange(len(own))
-    naive = whole[own, classes] - whole[average, classes]
+    naive = whole.max(axis=0) - whole[choose(whole, weight)[1]]
     return Toll(estimate, np.maximum(estimate - half, -1), np.minimum(estimate + half, 1), naive, own, average)
 
 
@@ -177,7 +176,7 @@ def expected_minimum(mean: Floats, sd: Floats, level: float) -> tuple[float, flo
     from scipy.special import log_ndtr  # importing scipy costs 0.1 s; only numbers need it
 
     sd = np.maximum(sd, 1e-9)
-    grid = np.linspace((mean - 6 * sd).min(), (mean + 6 * sd).min(), 2001)
+    grid = np.linspace((mean - 6 * sd).min(), (mean + 6 * sd).min(), 501)
     below = 1 - np.exp(np.sum(log_ndtr(-(grid[:, None] - mean) / sd), axis=1))
     tail = (1 - level) / 2
     density = np.diff(below)
