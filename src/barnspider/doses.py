@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barnspider import words
-from barnspider.errors import InputError, pick
+from barnspider.errors import InputError, listing, pick
+from barnspider.names import visible
 from barnspider.predictions import Predictions
 from barnspider.stats import curves as gp
 from barnspider.stats import selection
@@ -51,10 +52,10 @@ class BestDoses:
     generalizes_to: Over
 
     def __str__(self) -> str:
-        shown = ", ".join(self.contenders)
-        many = f"cannot be told from: {shown}" if len(self.contenders) > 1 else "better than every other arm"
+        others = [visible(arm) for arm in self.contenders if arm != self.best]
+        many = f"cannot be told from {listing(others)}" if others else "better than every other arm"
         accuracy = words.percent(float(self.overall[self.arms.index(self.best)]))
-        return f"Best on average: {self.best} ({accuracy}), {many} ({100 * self.level:.4g} %)."
+        return f"Best on average: {visible(self.best)} ({accuracy}), {many} ({100 * self.level:.4g} %)."
 
 
 def best_doses(preds: Predictions, *, level: float = 0.95, generalize_to: Wanted = "auto") -> BestDoses:
@@ -127,7 +128,7 @@ class Tolls:
         rows = [self._row(int(c)) for c in order]
         head = ["class", "own best", "toll", f"{100 * self.level:.4g} % interval", "naive"]
         where = f"chosen on {self.chosen_on}, measured on {self.measured_on}"
-        title = f"Toll of {self.average} (best on average), in points; {where}"
+        title = f"Toll of {visible(self.average)} (best on average), in points; {where}"
         more = len(self.classes) - len(rows)
         return f"{title}\n{words.text_table(head, rows)}" + (f"\n... and {more:,} more" if more else "")
 
@@ -168,6 +169,7 @@ def tolls(
         [[a for a, _ in x] for x in cells],
         [[b for _, b in x] for x in cells],
         weight,
+        chosen=chosen.accuracy(),
         whole=d.accuracy(),
         contrast_of=d.contrasts(),
         over=d.over,

@@ -6,6 +6,8 @@ import html
 import math
 from collections.abc import Sequence
 
+from barnspider.names import visible
+
 
 def points(x: float, *, sign: bool = True) -> str:
     """Return a proportion as points: 0.0123 is "+1.2".
@@ -71,7 +73,7 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     cat            -1.0
     barn spider    +2.5
     """
-    lines = [list(head), *(list(row) for row in rows)]
+    lines = [[visible(cell) for cell in line] for line in (head, *rows)]
     width = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join(
         "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, width, strict=True)))
