@@ -15,7 +15,7 @@ from barnspider.errors import InputError, listing, pick
 from barnspider.outcome import Effects, Floats, Generalizes, Method
 from barnspider.predictions import Predictions
 from barnspider.stats.compare import Comparison, accuracy, compare
-from barnspider.stats.crossed import Arm, ByClass, by_class, count
+from barnspider.stats.crossed import Arm, ByClass, Pairs, by_class, count
 from barnspider.stats.multiplicity import benjamini_hochberg
 
 __all__ = ["Effects", "Floats", "Generalizes", "Method", "estimate"]
@@ -72,7 +72,7 @@ def estimate(
     right = preds.correct()
     counts = {arm: count(right[_by_seed(preds, arm)], layout) for arm in dict.fromkeys((base, *names))}
     compared = [
-        compare(counts[base], counts[arm], layout, over=o, paired=_is_paired(preds, base, arm), level=level)
+        compare(counts[base], counts[arm], layout, over=o, paired=_pairs(preds, base, arm), level=level)
         for arm, o in zip(names, over, strict=True)
     ]
     return _assemble(preds, base, names, over, layout, counts, compared, level)
@@ -118,10 +118,12 @@ def _by_seed(preds: Predictions, arm: str) -> NDArray[np.intp]:
     return rows[np.argsort([preds.seed[r] for r in rows], kind="stable")]
 
 
-def _is_paired(preds: Predictions, base: str, arm: str) -> bool:
-    """Pair where the design says so and every run has its partner."""
+def _pairs(preds: Predictions, base: str, arm: str) -> Pairs:
+    """Return which runs, in order of seed, have a partner: the design says whether seeds pair at all."""
     seeds = [sorted(preds.seed[r] for r in preds.rows(name)) for name in (base, arm)]
-    return preds.paired and seeds[0] == seeds[1]
+    common = sorted(set(seeds[0]) & set(seeds[1])) if preds.paired else []
+    rows = [np.array([own.index(s) for s in common], dtype=np.intp) for own in seeds]
+    return rows[0], rows[1]
 
 
 def _assemble(
@@ -207,7 +209,7 @@ def _method(
     return Method(
         level=level,
         generalizes_to=over[0] if len(set(over)) == 1 else "images",
-        paired=all(_is_paired(preds, base, arm) for arm in names),
+        paired=all(len(_pairs(preds, base, arm)[0]) > 1 for arm in names),
         degrees_of_freedom="Satterthwaite over the mean squares used (Hillis 2007)",
         multiplicity=f"Benjamini-Hochberg over {words.counted(len(names), 'arm')} x classes with images",
         versions=_versions(),

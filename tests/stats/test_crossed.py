@@ -72,3 +72,28 @@ def test_equal_arms_are_exactly_zero(design):
     assert (c.estimate[layout.n > 0] == 0).all()
     assert (c.image_var[layout.n > 1] == 0).all()
     assert (c.parts[0].between[layout.n > 0] == 0).all()
+
+
+def test_runs_without_a_partner_count_by_themselves(design):
+    """With P of J0 and J1 runs paired: s0/J0 + s1/J1 - 2 cov P/(J0 J1), cov from the pairs."""
+    _, layout, right0, right1 = design
+    base, arm = count(right0, layout), count(right1[:4], layout)
+    rows = np.array([0, 1, 2])
+    c = contrast(base, arm, layout, paired=(rows, rows))
+    got = sum(part.share * part.between for part in c.parts)
+    s0, s1 = (x.means.var(axis=0, ddof=1) for x in single_parts(base, arm, layout))
+    d = (c.series[1][:3] - c.series[0][:3]).var(axis=0, ddof=1)
+    want = s0 / 5 + s1 / 4 - (s0 + s1 - d) * 3 / 20
+    assert got == pytest.approx(want, nan_ok=True)
+
+
+def single_parts(base, arm, layout):
+    return [single(x, layout).parts[0] for x in (base, arm)]
+
+
+def test_all_pairs_are_paired_and_no_pairs_are_not(design):
+    _, layout, right0, right1 = design
+    base, arm = count(right0, layout), count(right1, layout)
+    everyone, nobody = np.arange(5), np.arange(0)
+    assert contrast(base, arm, layout, paired=(everyone, everyone)).paired
+    assert len(contrast(base, arm, layout, paired=(nobody, nobody)).parts) == 2

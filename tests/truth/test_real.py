@@ -1,5 +1,6 @@
 """Real numbers: public answers of ImageNet models, against numbers that were computed independently."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,6 @@ def real(file) -> Predictions:
         file["label"][some], dict(zip(file["model"].tolist(), file["top1"][:, some], strict=True)),
         classes=file["wnid"].tolist(), on="imagenet/val, ReaL",
     )  # fmt: skip
-    from dataclasses import replace
-
     return replace(p, accepted=accepted)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.stats.crossed import Arm, ByClass, contrast, pool, relative, single
+from barnspider.stats.crossed import Arm, ByClass, Pairs, contrast, pool, relative, single
 from barnspider.stats.heterogeneity import Dependence, Shrunk, class_dependence, shrink
 from barnspider.stats.intervals import Interval, Over, Spread, share_interval, spread, t_interval
 
@@ -38,8 +38,8 @@ class Comparison:
     relative_interval: Interval
 
 
-def compare(base: Arm, arm: Arm, layout: ByClass, *, over: Over, paired: bool, level: float) -> Comparison:
-    """Compare an arm with the baseline; `over` says what varies, `paired` whether row r is one seed in both."""
+def compare(base: Arm, arm: Arm, layout: ByClass, *, over: Over, paired: bool | Pairs, level: float) -> Comparison:
+    """Compare an arm with the baseline; `over` says what varies, `paired` which rows share a seed."""
     c = contrast(base, arm, layout, paired=paired)
     s, whole = spread(c, over, level), pool(c)
     whole_spread = spread(whole, over, level)

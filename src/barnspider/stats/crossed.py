@@ -94,11 +94,13 @@ def count(right: NDArray[np.bool_], layout: ByClass) -> Arm:
 
 @dataclass(frozen=True, eq=False)
 class RunPart:
-    """How much the runs of one series scatter: one arm, or the differences of two paired arms.
+    """How much the runs of one series scatter: one arm, or the differences of runs that are paired.
 
     Attributes
     ----------
     runs : how many
+    share : float
+        What the component counts for in the variance of the estimate: 1 / J where all runs are of one series.
     between : Float[C]
         Variance, over runs, of a run's mean over the class's images.
     within : Float[C]
@@ -108,6 +110,7 @@ class RunPart:
     """
 
     runs: int
+    share: float
     between: Floats
     within: Floats
     means: Floats
@@ -144,34 +147,53 @@ class Contrast:
         return len(self.series) > len(self.parts)
 
 
+Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Rows of the baseline, and for each the row of the arm that has the same seed."""
+
+
 def single(arm: Arm, layout: ByClass) -> Contrast:
     """Describe the accuracy of one arm, class by class."""
-    return _contrast(layout, arm, None, paired=False)
-
-
-def contrast(base: Arm, arm: Arm, layout: ByClass, *, paired: bool) -> Contrast:
-    """Describe the change from one arm to another, class by class.
-
-    With `paired`, row r of both arms is the same seed, and the runs scatter as their differences do.
-    """
-    return _contrast(layout, arm, base, paired=paired)
-
-
-def _contrast(layout: ByClass, arm: Arm, base: Arm | None, *, paired: bool) -> Contrast:
     n = layout.n.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if base is None:
-            estimate, image_var = _image_moments(arm.per_image, arm.runs, layout)
-            pooled, parts = estimate, (_own_part(arm, layout),)
-        else:
-            # k1 J0 - k0 J1 is an integer, J1 J0 times the difference of an image's two means.
-            scaled = arm.per_image * np.int32(base.runs) - base.per_image * np.int32(arm.runs)
-            estimate, image_var = _image_moments(scaled, arm.runs * base.runs, layout)
-            pooled = (arm.per_run.mean(axis=0) + base.per_run.mean(axis=0)) / (2 * n)
-            parts = (_paired_part(base, arm, layout),) if paired else (_own_part(base, layout), _own_part(arm, layout))
-        p = np.where(n > 0, (n * pooled + 1) / (n + 2), 0.5)
-        series = tuple(x.per_run / n for x in (base, arm) if x is not None)
-    return Contrast(layout.n, estimate, image_var, p * (1 - p), parts, series)
+        estimate, image_var = _image_moments(arm.per_image, arm.runs, layout)
+        part = _own_part(arm, layout, 1 / arm.runs)
+        return Contrast(layout.n, estimate, image_var, _binomial(n, estimate), (part,), (arm.per_run / n,))
+
+
+def contrast(base: Arm, arm: Arm, layout: ByClass, *, paired: bool | Pairs) -> Contrast:
+    """Describe the change from one arm to another, class by class.
+
+    With `paired`, row r of both arms is the same seed, and the runs scatter as their differences do. Where only some
+    runs have a partner, give the rows of both: these scatter as their differences do, the others by themselves.
+    """
+    n = layout.n.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # k1 J0 - k0 J1 is an integer, J1 J0 times the difference of an image's two means.
+        scaled = arm.per_image * np.int32(base.runs) - base.per_image * np.int32(arm.runs)
+        estimate, image_var = _image_moments(scaled, arm.runs * base.runs, layout)
+        pooled = (arm.per_run.mean(axis=0) + base.per_run.mean(axis=0)) / (2 * n)
+        parts = _run_parts(base, arm, layout, paired)
+        series = (base.per_run / n, arm.per_run / n)
+    return Contrast(layout.n, estimate, image_var, _binomial(n, pooled), parts, series)
+
+
+def _binomial(n: Floats, share: Floats) -> Floats:
+    p = np.where(n > 0, (n * share + 1) / (n + 2), 0.5)
+    return p * (1 - p)
+
+
+def _run_parts(base: Arm, arm: Arm, layout: ByClass, paired: bool | Pairs) -> tuple[RunPart, ...]:
+    """Return the series of runs, so that the components times their shares add up to the variance of the estimate.
+
+    With P pairs the covariance counts P / (J0 J1) twice, and is half of what the two variances add up to above that
+    of the differences: P / (J0 J1) of the differences, and 1 / J - P / (J0 J1) of each arm.
+    """
+    if isinstance(paired, bool):
+        paired = (np.arange(base.runs), np.arange(base.runs)) if paired else (np.arange(0), np.arange(0))
+    both = len(paired[0]) / (base.runs * arm.runs) if len(paired[0]) > 1 else 0.0
+    together = (_paired_part(base, arm, layout, paired, both),) if both else ()
+    alone = [(one, 1 / one.runs - both) for one in (base, arm)]
+    return (*together, *(_own_part(one, layout, share) for one, share in alone if share > 1e-12))
 
 
 def _image_moments(values: NDArray[np.int32], scale: int, layout: ByClass) -> tuple[Floats, Floats]:
@@ -183,18 +205,26 @@ def _image_moments(values: NDArray[np.int32], scale: int, layout: ByClass) -> tu
     return total / n / scale, np.maximum(variance, 0) / scale**2
 
 
-def _own_part(arm: Arm, layout: ByClass) -> RunPart:
+def _own_part(arm: Arm, layout: ByClass, share: float) -> RunPart:
     """Two-way ANOVA of one arm: x**2 is x, so the total sum of squares is the number of right answers."""
-    return _part(layout, arm.per_run, arm.per_run.sum(axis=0), arm.per_image)
+    return _part(layout, arm.per_run, arm.per_run.sum(axis=0), arm.per_image, share)
 
 
-def _paired_part(base: Arm, arm: Arm, layout: ByClass) -> RunPart:
+def _paired_part(base: Arm, arm: Arm, layout: ByClass, pairs: Pairs, share: float) -> RunPart:
     """Two-way ANOVA of the differences: a difference's square is 1 where exactly one of the pair is right."""
-    differ = np.bitwise_xor(base.answers, arm.answers).sum(axis=0, dtype=np.int32)
-    return _part(layout, arm.per_run - base.per_run, layout.sum(differ), arm.per_image - base.per_image)
+    whole = len(pairs[0]) == base.runs == arm.runs
+    first, second = (base, arm) if whole else (_rows_of(base, pairs[0]), _rows_of(arm, pairs[1]))
+    differ = np.bitwise_xor(first.answers, second.answers).sum(axis=0, dtype=np.int32)
+    per_image = second.per_image - first.per_image
+    return _part(layout, second.per_run - first.per_run, layout.sum(differ), per_image, share)
 
 
-def _part(layout: ByClass, per_run: Counts, squares: Counts, per_image: NDArray[np.int32]) -> RunPart:
+def _rows_of(arm: Arm, rows: NDArray[np.intp]) -> Arm:
+    answers = arm.answers[rows]
+    return Arm(answers, answers.sum(axis=0, dtype=np.int32), arm.per_run[rows])
+
+
+def _part(layout: ByClass, per_run: Counts, squares: Counts, per_image: NDArray[np.int32], share: float) -> RunPart:
     n, runs = layout.n.astype(np.float64), len(per_run)
     total2 = per_run.sum(axis=0).astype(np.float64) ** 2
     runs2 = runs * (per_run**2).sum(axis=0).astype(np.float64)
@@ -203,7 +233,7 @@ def _part(layout: ByClass, per_run: Counts, squares: Counts, per_image: NDArray[
     cells = (runs - 1) * (n - 1)
     between = (runs2 - total2) / (n**2 * runs * max(runs - 1, 1))
     within = np.where(cells > 0, residual / np.maximum(cells, 1) / n, 0.0)
-    return RunPart(runs, between, within, per_run / n)
+    return RunPart(runs, share, between, within, per_run / n)
 
 
 def pool(c: Contrast) -> Contrast:
@@ -236,7 +266,7 @@ def _combine_part(part: RunPart, weight: Floats, some: NDArray[np.bool_]) -> Run
     means = part.means[:, some] @ weight
     between = float(np.var(means, ddof=1)) if part.runs > 1 else 0.0
     within = float(np.sum(weight**2 * part.within[some]))
-    return RunPart(part.runs, np.array([between]), np.array([within]), means[:, None])
+    return RunPart(part.runs, part.share, np.array([between]), np.array([within]), means[:, None])
 
 
 def relative(c: Contrast, whole: Contrast) -> Contrast:
@@ -266,4 +296,4 @@ def relative(c: Contrast, whole: Contrast) -> Contrast:
 def _relative_part(part: RunPart, whole: RunPart, mix: Callable[[Floats], Floats]) -> RunPart:
     means = part.means - whole.means
     between = np.var(means, axis=0, ddof=1) if part.runs > 1 else np.zeros(means.shape[1])
-    return RunPart(part.runs, between, mix(part.within), means)
+    return RunPart(part.runs, part.share, between, mix(part.within), means)

@@ -73,11 +73,11 @@ def _noise(c: Contrast, use: NDArray[np.bool_], over: Over) -> Noise:
     worth = _independent(c, use) if over != "images" else 1.0
     for part in () if over == "images" else c.parts:
         trace, within = _run_trace(part, use), 0.0 if over == "runs" else share * float(part.within[use].sum())
-        own = (trace - within) / part.runs
+        own = (trace - within) * part.share
         # Image noise is independent between classes, run noise need not be: its cross terms, and what classes share.
         square += max(own, 0.0) * (max(own, 0.0) + 2 * float(image.sum())) / classes
-        square += (trace / part.runs) ** 2 * (1 / worth - 1 / classes)
-        total, doubt = total + own, doubt + 2 * (trace / part.runs) ** 2 / worth / (part.runs - 1)
+        square += (trace * part.share) ** 2 * (1 / worth - 1 / classes)
+        total, doubt = total + own, doubt + 2 * (trace * part.share) ** 2 / worth / (part.runs - 1)
     # Without a single wrong answer there is still chance: one image's worth of it, spread over the classes.
     floor = share * float(np.sum(c.binomial[use] / n**2)) / classes
     total = max(total, floor)

@@ -69,7 +69,7 @@ def _banerjee(c: Contrast, pieces: list[_Piece], variance: Floats, df: Floats, l
     upper = (1 + level) / 2
     half2 = stdtrit(pieces[0].df, upper) ** 2 * pieces[0].value
     for piece, part in zip(pieces[1:], c.parts, strict=True):
-        half2 = half2 + stdtrit(piece.df, upper) ** 2 * part.between / part.runs
+        half2 = half2 + stdtrit(piece.df, upper) ** 2 * part.between * part.share
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.clip(np.sqrt(half2 / variance), stdtrit(df, upper), stdtrit(1.0, upper))
     return np.where(np.isfinite(t), stdtridf(upper, np.where(np.isfinite(t), t, 2.0)), df)
@@ -129,8 +129,8 @@ def _run_piece(part: RunPart, c: Contrast, worth: float, *, new_images: bool) ->
     between = (freedom * part.between + counts * expected) / (freedom + counts)
     within = (freedom * part.within + counts * residual) / (freedom + counts) if new_images else np.zeros_like(between)
     between = between if new_images else np.maximum(between, floor)
-    value = np.maximum(between - within, 0) / part.runs
-    square = (between**2 + within**2 / np.maximum(n - 1, 1)) / (freedom + counts) / part.runs**2
+    value = np.maximum(between - within, 0) * part.share
+    square = (between**2 + within**2 / np.maximum(n - 1, 1)) / (freedom + counts) * part.share**2
     return _Piece(value, np.where(value > 0, square, 0.0), freedom + counts)
 
 

@@ -60,7 +60,7 @@ def components(c: Contrast) -> tuple[Floats, Floats, Floats]:
     """Return image, residual and run components of each class, Float[C] each; truncated at 0; NaN where n < 2."""
     n = c.n.astype(np.float64)
     residual = np.sum([part.within * n for part in c.parts], axis=0)
-    per_run = np.sum([part.within * n / part.runs for part in c.parts], axis=0)
+    per_run = np.sum([part.within * n * part.share for part in c.parts], axis=0)
     run = np.sum([part.between - part.within for part in c.parts], axis=0)
     return np.maximum(c.image_var - per_run, 0), np.where(c.n > 1, residual, np.nan), np.maximum(run, 0)
 
