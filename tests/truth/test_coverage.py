@@ -115,3 +115,20 @@ def test_a_missing_run_costs_its_own_pairing_only():
     assert np.mean(hit) > 0.935 - 4 * np.sqrt(0.05 * 0.95 / 600)
     every, some, none = np.mean(half, axis=0)
     assert some - every < 0.5 * (none - every)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("runs", [2, 3, 6])
+def test_new_runs_on_this_very_test_set(runs, paired):
+    """The truth is the mean over many runs on the same images; disjoint handfuls of them must cover it."""
+    hit = []
+    for seed in range(3):
+        sim = simulate(
+            classes=10, images=40, runs=150, accuracy=np.linspace(0.5, 0.95, 10), effect=-0.03, paired=paired, seed=seed
+        )
+        right = sim.predictions.correct().reshape(2, 150, 10, 40).mean(axis=(1, 3))
+        for first in range(0, 60, runs):
+            rows = np.r_[first : first + runs, 150 + first : 150 + first + runs]
+            e = estimate(sim.predictions.where(runs=rows), "baseline", generalize_to="runs")
+            hit.append(((e.low[0] <= right[1] - right[0]) & (right[1] - right[0] <= e.high[0])).mean())
+    assert np.mean(hit) > 0.935 - 4 * np.std(hit, ddof=1) / np.sqrt(len(hit))
