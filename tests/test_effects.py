@@ -160,3 +160,10 @@ def test_html_is_escaped():
     assert "<b>" not in made
     assert "&lt;b&gt;" in made
     assert "<i>" not in made
+
+
+def test_one_class_cannot_depend_on_the_class():
+    e = estimate(Predictions.from_arrays([0, 0, 0], {"a": [[0, 1, 0]], "b": [[0, 0, 0]]}), "a")
+    assert "class dependence: cannot tell" in str(e)
+    assert "inf" not in str(e)
+    assert e.to_json()["arms"][0]["class_dependence"]["high"] is None

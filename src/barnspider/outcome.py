@@ -170,6 +170,8 @@ class Effects:
         average = f"average {words.points(self.overall[a])} ({overall}) points"
         tau = words.between(self.tau_low[a], self.tau_high[a])
         spread = f"class dependence tau = {words.points(self.tau[a], sign=False)} ({tau})"
+        if not math.isfinite(self.tau_high[a]):
+            spread = "class dependence: cannot tell (fewer than two classes with two images)"
         harmed, helped = int(self.harmed[a].sum()), int(self.helped[a].sum())
         classes = words.counted(int(self.known[a].sum()), "class")
         return f"{average}; {spread}; {harmed} of {classes} harmed, {helped} helped (q < {alpha})"
