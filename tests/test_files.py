@@ -48,7 +48,7 @@ def test_a_read_only_folder_is_named(tmp_path):
 
 def test_a_folder_in_the_way_is_named(tmp_path):
     (tmp_path / "a").mkdir()
-    with pytest.raises(StoreError, match=r"cannot write .*a': Is a directory"):
+    with pytest.raises(StoreError, match="is no ordinary file"):
         write_whole(tmp_path / "a", lambda file: file.write(b""))
     assert os.listdir(tmp_path) == ["a"]
     (tmp_path / "file").write_bytes(b"")

@@ -14,8 +14,9 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from barnspider import Effects, __version__
-from barnspider.errors import BarnspiderError, InputError
+from barnspider import Effects, Predictions, __version__
+from barnspider.errors import BarnspiderError, InputError, StoreError
+from barnspider.names import visible
 
 app = typer.Typer(
     name="barnspider",
@@ -23,6 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
 
@@ -93,6 +95,8 @@ def audit(
 ) -> None:
     """Print what every arm does to every class, with intervals; worst class first."""
     effects = _effects(source, baseline, study, split, level, to, paired)
+    if as_json and as_markdown:
+        raise InputError("--json and --markdown were both given; expected one of them")
     if as_json:
         typer.echo(json.dumps(effects.to_json(), ensure_ascii=False, allow_nan=False))
     elif as_markdown:
@@ -154,6 +158,8 @@ def report(
     from barnspider.report import write_report
     from barnspider.sources import provenance
 
+    if out.exists() and Path(source).exists() and out.samefile(source):
+        raise InputError(f"out={str(out)!r} is the source itself; choose another name for the page")
     effects = _effects(source, baseline, study, split, level, to, paired)
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects)
     talk(f"{write_report(out, effects, verdict=verdict, provenance=provenance(source, study=study))} written")
@@ -201,7 +207,8 @@ def inequality(
     from barnspider.sources import default_baseline, read_predictions
 
     predictions = read_predictions(source, study=study, split=split)
-    found = measure(predictions, baseline or default_baseline(predictions), level=level)
+    chosen = default_baseline(predictions) if baseline is None else _arm(baseline, predictions)
+    found = measure(predictions, chosen, level=level)
     typer.echo(dumps("barnspider/inequality/1", found) if as_json else str(found))
 
 
@@ -240,16 +247,15 @@ def _effects(
     from barnspider.sources import default_baseline, read_predictions
 
     predictions = read_predictions(source, study=study, split=split, paired=paired)
-    chosen = default_baseline(predictions) if baseline is None else _arm(baseline, predictions.arms)
+    chosen = default_baseline(predictions) if baseline is None else _arm(baseline, predictions)
     return estimate(predictions, baseline=chosen, level=level, generalize_to=to)
 
 
-def _arm(baseline: str, arms: tuple[str, ...]) -> str | float:
-    """An arm's name, or else a dose."""
-    if baseline in arms:
-        return baseline
+def _arm(baseline: str, predictions: Predictions) -> str:
+    """Return the arm that has this name, or else this dose."""
+    by_dose = {str(predictions.dose_of(arm)): arm for arm in predictions.arms}
     try:
-        return float(baseline)
+        return by_dose.get(str(float(baseline)), baseline) if baseline not in predictions.arms else baseline
     except ValueError:
         return baseline
 
@@ -283,10 +289,24 @@ def main() -> None:
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
     try:
-        app()
+        _run()
     except BarnspiderError as error:
-        talk(f"error: {error}")
+        talk("\n".join(visible(line, longest=10_000) for line in f"error: {error}".splitlines()))
         sys.exit(2)
     except _Stopped:
         talk("stopped; what was finished is kept. Run the same command to go on.")
         sys.exit(130)
+
+
+def _run() -> None:
+    """Run the command and hand over its whole output, or say that nobody takes it."""
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StoreError(f"the output cannot be written: {error.strerror}") from error

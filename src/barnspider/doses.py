@@ -133,6 +133,8 @@ class Tolls:
         return f"{title}\n{words.text_table(head, rows)}" + (f"\n... and {more:,} more" if more else "")
 
     def _row(self, c: int) -> list[str]:
+        if not np.isfinite(self.toll[c]):
+            return [self.classes[c], *["cannot tell"] * 4]
         toll, naive = words.points(float(self.toll[c])), words.points(float(self.naive[c]))
         return [self.classes[c], self.own[c], toll, words.between(float(self.low[c]), float(self.high[c])), naive]
 
@@ -241,6 +243,8 @@ class DoseCurves:
 
 def _within(at: Floats, low: Floats, high: Floats, c: int) -> str:
     """Return "0.4 (0.2 to 0.6)"; beyond the doses that were studied is "never"."""
+    if np.isnan(at[c]):
+        return "cannot tell"
     return "{} ({} to {})".format(*("never" if np.isinf(x[c]) else f"{x[c]:.3g}" for x in (at, low, high)))
 
 
@@ -267,7 +271,8 @@ def dose_curves(
     with_dose = [a for a in preds.arms if preds.dose_of(a) is not None]
     doses = np.array([preds.dose_of(a) for a in with_dose], dtype=np.float64)
     if len(set(doses.tolist())) < 3 or len(set(doses.tolist())) < len(doses):
-        raise InputError(f"doses are {doses.tolist()}; expected three different ones or more, each of one arm")
+        given = listing(f"{dose:g}" for dose in doses) or "not given"
+        raise InputError(f"doses are {given}; expected three different ones or more, each of one arm")
     d = _Design.of(preds.where(arms=with_dose), generalize_to)
     noise = _noise(d, level)
     accuracy = d.accuracy()

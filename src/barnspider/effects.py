@@ -85,7 +85,7 @@ def _baseline(preds: Predictions, baseline: str | float) -> str:
     same = [arm for arm, dose in doses.items() if dose is not None and dose == baseline]
     if len(same) != 1:
         known = listing(f"{arm!r}: {dose}" for arm, dose in doses.items())
-        raise InputError(f"baseline={baseline!r} is the dose of {len(same)} arms; expected of one. Doses are {known}")
+        raise InputError(f"baseline={baseline!r} is the dose of {len(same)} arms; expected of exactly one of {known}")
     return same[0]
 
 
@@ -96,7 +96,9 @@ def _check(preds: Predictions, base: str, names: tuple[str, ...], level: float) 
         pick("arm", arm, preds.arms)
     if base in names:
         raise InputError(f"arms holds the baseline {base!r}; expected other arms")
-    if not names or len(set(names)) < len(names):
+    if not names:
+        raise InputError(f"the only arm is the baseline {base!r}; expected another to compare with it")
+    if len(set(names)) < len(names):
         raise InputError(f"arms={names!r} with baseline={base!r}; expected one other arm or more, each once")
 
 

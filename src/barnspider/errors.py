@@ -14,6 +14,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from barnspider.names import visible
+
 
 class BarnspiderError(Exception):
     """The root: catch this to catch all that barnspider raises on purpose."""
@@ -67,6 +69,6 @@ def listing(items: Iterable[object], most: int = 12) -> str:
     >>> listing(range(5), most=3)
     '0, 1, 2 and 2 more'
     """
-    words = [str(item) for item in items]
+    words = [visible(str(item)) for item in items]
     shown = ", ".join(words[:most])
     return shown if len(words) <= most else f"{shown} and {len(words) - most} more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -33,6 +34,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
         When the folder cannot be written or the disk is full; the temporary file is removed, an older file stays.
     """
     # The temporary name does not grow with the file's own: 255 bytes is all that a name may have.
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{str(path)!r} is no ordinary file; choose another name to write to")
     temporary = path.parent / f".writing-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,8 +55,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
 
 def cannot_write(path: Path, error: OSError) -> str:
     """Say what could not be written, why, and what to do."""
-    reason = error.strerror or str(error)
-    return f"cannot write {str(path)!r}: {reason}; free some space or choose another place, then run the same again"
+    what_to_do = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
+    return f"cannot write {str(path)!r}: {error.strerror or error}; {what_to_do}, then run the same again"
 
 
 def sync_folder(folder: Path) -> None:

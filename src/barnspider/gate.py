@@ -17,7 +17,7 @@ from barnspider.effects import Effects, Floats
 from barnspider.errors import InputError
 from barnspider.names import visible
 from barnspider.stats.multiplicity import holm
-from barnspider.words import between, points
+from barnspider.words import between, compared, counted, points
 
 Status = Literal["pass", "fail", "inconclusive"]
 EXIT_CODES: dict[Status, int] = {"pass": 0, "fail": 1, "inconclusive": 3}
@@ -44,6 +44,7 @@ class Verdict:
     status: Status
     max_drop: float
     level: float
+    generalizes_to: str
     counts: tuple[tuple[Status, int], ...]
     findings: tuple[Finding, ...]
 
@@ -57,17 +58,24 @@ class Verdict:
         findings = [{"class": f.class_, **{k: v for k, v in vars(f).items() if k != "class_"}} for f in self.findings]
         return {
             "schema": "barnspider/verdict/1", "status": self.status, "max_drop": self.max_drop, "level": self.level,
+            "generalizes_to": self.generalizes_to,
             "counts": dict(self.counts), "findings": findings,
         }  # fmt: skip
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """What was judged and how it came out, with the rates of error."""
         counts = dict(self.counts)
         n, margin = sum(counts.values()), points(self.max_drop, sign=False)
-        lines = [
-            f"{self.status.upper()}: of {n} classes and arms, {counts['fail']} lost more than {margin} points,"
-            f" {counts['pass']} are shown not to (each on its own), {counts['inconclusive']} cannot be told.",
-            f"The chance of a false alarm in any class, and of a false pass, is at most {1 - self.level:.2g} each.",
-        ]
+        return (
+            f"Of {counted(n, 'class')} in all arms, {counts['fail']:,} lost more than {margin} points,"
+            f" {counts['pass']:,} are shown not to have (each on its own), and of {counts['inconclusive']:,} the data"
+            f" cannot tell. Judged for new {self.generalizes_to}, the chance of a false alarm in any class, and of a"
+            f" false pass, is at most {1 - self.level:.2g} each."
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{self.status.upper()}. {self.summary}"]
         shown = self.findings[:10]
         lines += [f"  {finding.sentence}" for finding in shown]
         if len(self.findings) > len(shown):
@@ -116,8 +124,9 @@ class Gate:
             zip(*np.nonzero(~passed), strict=True),
             key=lambda at: (not failed[at], not effects.known[at], worse[at], at),
         )
+        over = effects.method.generalizes_to
         findings = tuple(self._finding(effects, a, c, bool(failed[a, c]), float(worse[a, c])) for a, c in order)
-        return Verdict(status, self.max_drop, effects.method.level, counts, findings)
+        return Verdict(status, self.max_drop, effects.method.level, over, counts, findings)
 
     def _p_values(self, effects: Effects) -> tuple[Floats, Floats]:
         """One-sided p-values of "the loss is at most max_drop" and of "the loss is at least max_drop"."""
@@ -131,9 +140,10 @@ class Gate:
         status: Status = "fail" if failed else "inconclusive"
         arm, name = effects.arms[a], effects.classes[c]
         if not effects.known[a, c]:
-            sentence = f"{arm}, {visible(name)}: cannot tell, there is no evidence ({effects.n[c]} images)"
+            sentence = f"{visible(arm)}, {visible(name)}: cannot tell, there is no evidence ({effects.n[c]} images)"
             return Finding(arm, name, status, None, None, None, None, sentence)
         effect, low, high = (float(x[a, c]) for x in (effects.effect, effects.low, effects.high))
         said = f"lost more than {points(self.max_drop, sign=False)} points" if status == "fail" else "cannot tell"
-        sentence = f"{arm}, {visible(name)}: {said}; change {points(effect)} points ({between(low, high)}), p = {p:.2g}"
+        change = f"change {points(effect)} points ({between(low, high)}), p {compared(p)}"
+        sentence = f"{visible(arm)}, {visible(name)}: {said}; {change}"
         return Finding(arm, name, status, effect, low, high, p, sentence)

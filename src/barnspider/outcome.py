@@ -185,7 +185,7 @@ class Effects:
         effect, low, high = float(self.effect[a, c]), float(self.low[a, c]), float(self.high[a, c])
         changed = words.lost_or_gained(effect)
         from_to = f"from {words.percent(self.before[c])} to {words.percent(self.after[a, c])}"
-        level, q = f"{100 * self.method.level:.4g} % interval", _equals(self.q[a, c])
+        level, q = f"{100 * self.method.level:.4g} % interval", words.compared(self.q[a, c])
         if self.harmed[a, c] or self.helped[a, c]:
             size = words.between(*((-high, -low) if effect < 0 else (low, high)))
             return f"Class {shown} {changed}, {from_to} ({level} {size}); chance does not explain that (q {q})."
@@ -307,11 +307,6 @@ class Effects:
 
 
 _COLUMNS = ("class", "n", "before", "effect", "interval", "q", "P(harm)", "verdict")
-
-
-def _equals(q: float) -> str:
-    text = words.chance(q)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _explained(over: Generalizes) -> str:

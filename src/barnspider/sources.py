@@ -39,8 +39,8 @@ def read_predictions(
         return store.load(store.study(study).cells, split)
     if not path.exists():
         raise InputError(f"{str(source)!r} does not exist; expected a store's folder or a CSV, Parquet or npz file")
-    if study is not None:
-        raise InputError(f"study={study!r} was given, but {str(source)!r} is a file; only a store holds studies")
+    if study is not None or split != "test":
+        raise InputError(f"{str(source)!r} is a file; only a store has studies and splits to choose from")
     return read_table(path, paired=paired)
 
 
@@ -94,4 +94,5 @@ def default_baseline(predictions: Predictions) -> str:
     off = [arm for arm in predictions.arms if predictions.dose_of(arm) == 0]
     if len(off) == 1:
         return off[0]
-    raise InputError(f"no arm has dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}")
+    count = "no arm has" if not off else f"{len(off)} arms have"
+    raise InputError(f"{count} dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}")

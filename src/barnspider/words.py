@@ -45,6 +45,18 @@ def chance(p: float) -> str:
     return "unknown" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def compared(p: float) -> str:
+    """Return what follows the letter p or q in a sentence: "= 0.003", or "< 0.001".
+
+    Examples
+    --------
+    >>> compared(0.0312), compared(1e-9)
+    ('= 0.031', '< 0.001')
+    """
+    text = chance(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
 def lost_or_gained(x: float) -> str:
     """Return "lost 8.4 points", "gained 1.0 points" or "did not change"."""
     size = points(abs(x), sign=False)

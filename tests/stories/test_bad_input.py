@@ -21,12 +21,18 @@ HEAD = "arm,seed,sample,label,prediction\n"
         (("report", "good.csv"), "the baseline must be named; the arms are: a, b"),
         (("audit", "good.csv", "--baseline", "c"), "baseline='c' is unknown; expected one of: a, b"),
         (("audit", "good.csv", "--baseline", "a", "--level", "95"), "level=95"),
-        (("audit", "good.csv", "--baseline", "a", "--study", "x"), "only a store holds studies"),
+        (("audit", "good.csv", "--baseline", "a", "--study", "x"), "only a store has studies and splits"),
         (("gate", "good.csv", "--baseline", "a", "--max-drop", "2"), "max_drop=2.0; expected a proportion"),
         (("gate", "good.csv", "good.csv"), "holds the arms a, b; expected one"),
         (("audit", "short.csv"), "prediction"),
         (("audit", "twice.csv"), "twice.csv"),
         (("audit", "header.csv"), "header.csv"),
+        (("audit", "good.csv", "--baseline", "a", "--split", "validation"), "only a store has studies and splits"),
+        (("audit", "good.csv", "--baseline", "a", "--json", "--markdown"), "were both given"),
+        (("audit", "one.csv", "--baseline", "a"), "the only arm is the baseline 'a'"),
+        (("doses", "good.csv"), "doses are not given; expected three"),
+        (("report", "good.csv", "--baseline", "a", "-o", "good.csv"), "is the source itself"),
+        (("report", "good.csv", "--baseline", "a", "-o", "/dev/null"), "is no ordinary file"),
         (("demo", "--out", "good.csv"), "good.csv"),
         (("report", "good.csv", "--baseline", "a", "-o", "good.csv/x.html"), "cannot write"),
     ],
@@ -38,6 +44,7 @@ def test_mistakes(barnspider, tmp_path, args, message):
     (tmp_path / "twice.csv").write_text(HEAD + "".join(rows + rows[:1]))
     (tmp_path / "header.csv").write_text(HEAD)
     (tmp_path / "short.csv").write_text("arm,seed,sample,label\na,0,1,cat\n")
+    (tmp_path / "one.csv").write_text(HEAD + "".join(row for row in rows if row.startswith("a")))
     before = sorted(p.name for p in tmp_path.iterdir())
     done = barnspider(*args, check=2)
     assert done.stdout == ""
@@ -107,9 +114,23 @@ def test_a_full_disk(study, tmp_path, barnspider):
         subprocess.run(["umount", disk], check=True)
 
 
-def test_reading_from_a_store_that_cannot_be_written(barnspider, small_store):
-    code = "import os, sys; from barnspider.cli import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "audit", small_store], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0
+def test_output_that_nobody_takes_is_an_error_and_a_closed_pipe_is_none(small_store):
+    command = f"{sys.executable} -m barnspider audit {small_store}"
+    full = subprocess.run(f"{command} > /dev/full", shell=True, capture_output=True, text=True, check=False)
+    assert full.returncode == 2
+    assert full.stderr == "error: the output cannot be written: No space left on device\n"
+    pipe = subprocess.run(f"{command} | head -1", shell=True, capture_output=True, text=True, check=False)
+    assert pipe.stderr == ""
+
+
+def test_names_cannot_act_on_the_terminal(barnspider, tmp_path):
+    rows = [f"{arm},{s},{i},x\x1b[31m,x\x1b[31m\n" for arm in ("a", "b\x1b[2J") for s in (0, 1) for i in range(3)]
+    (tmp_path / "hostile.csv").write_text(HEAD + "".join(rows))
+    for args in (
+        ("audit", "--baseline", "a"),
+        ("gate", "--baseline", "a"),
+        ("inequality", "--baseline", "a"),
+        ("audit",),
+    ):
+        done = barnspider(args[0], "hostile.csv", *args[1:], check=None)
+        assert "\x1b" not in done.stdout + done.stderr

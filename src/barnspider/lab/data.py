@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib.util
 import os
 import struct
 import zipfile
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from barnspider.convert import as_answers, class_names, to_index
 from barnspider.errors import DataError, InputError, listing
-from barnspider.lab import download, pictures
+from barnspider.lab import download
 from barnspider.lab.random import shuffled
 
 NAMED = ("digits", "fashion-mnist")
@@ -103,7 +104,7 @@ class Dataset:
         return channels, height, width
 
 
-def load(name: str, *, folder: Path | None = None, split_seed: int = 0, size: int = pictures.SIZE) -> Dataset:
+def load(name: str, *, folder: Path | None = None, split_seed: int = 0, size: int = 32) -> Dataset:
     """Return the data set of this name or path.
 
     Parameters
@@ -160,7 +161,13 @@ def balanced(split: Split, count: int, seed: int) -> Split:
 # --- the data sets --------------------------------------------------------------------------------------------------
 
 
+def _need(module: str, what: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise DataError(f"this data set needs {what}; try: pip install 'barnspider[lab]'")
+
+
 def _digits(split_seed: int) -> Dataset:
+    _need("sklearn", "scikit-learn, which brings the digits")
     from sklearn.datasets import load_digits
 
     bunch: Any = load_digits()
@@ -207,6 +214,9 @@ def _npz(path: Path, split_seed: int) -> Dataset:
 
 
 def _folder(path: Path, split_seed: int, size: int) -> Dataset:
+    _need("PIL", "Pillow, which reads images")
+    from barnspider.lab import pictures
+
     found = pictures.read_folder(path, size)
     parts = {name: Split(p.images, p.labels, p.sample) for name, p in found.parts.items()}
     train = parts["train"]

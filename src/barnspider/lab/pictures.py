@@ -21,9 +21,6 @@ from PIL import Image, ImageOps
 
 from barnspider.errors import DataError, listing
 
-SIZE = 32
-"""Height and width of the images, unless asked otherwise."""
-
 MOST_PIXELS = 100_000_000
 """A larger image is refused as a decompression bomb."""
 
@@ -50,7 +47,7 @@ class Pictures:
     parts: dict[str, Part]
 
 
-def read_folder(root: Path, size: int = SIZE) -> Pictures:
+def read_folder(root: Path, size: int) -> Pictures:
     """Read all images under `root`.
 
     Raises

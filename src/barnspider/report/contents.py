@@ -94,7 +94,7 @@ def judged(verdict: Verdict) -> dict[str, Any]:
     return {
         "status": verdict.status,
         "badge": {"pass": "✓ Pass", "fail": "✕ Fail", "inconclusive": "? Cannot tell"}[verdict.status],
-        "summary": words.summary(verdict),
+        "summary": verdict.summary,
         "findings": [finding.sentence for finding in verdict.findings[:FINDINGS]],
         "more": max(0, len(verdict.findings) - FINDINGS),
     }

@@ -9,7 +9,6 @@ import numpy as np
 
 from barnspider import words
 from barnspider.effects import Effects, Floats
-from barnspider.gate import Verdict
 from barnspider.names import visible
 
 CANNOT = "cannot tell"
@@ -129,14 +128,3 @@ def assumptions(effects: Effects) -> list[tuple[str, str]]:
         ("Class dependence tau", "the standard deviation of the true effects over the classes; 0 when all are alike"),
         ("Versions", ", ".join(f"{name} {version}" for name, version in method.versions)),
     ]
-
-
-def summary(verdict: Verdict) -> str:
-    """Return what was judged and how it came out, with its rate of error."""
-    counts = dict(verdict.counts)
-    margin = words.points(verdict.max_drop, sign=False)
-    return (
-        f"Of {sum(counts.values()):,} classes and arms, {counts['fail']:,} lost more than {margin} points,"
-        f" {counts['pass']:,} certainly did not, and of {counts['inconclusive']:,} the data cannot tell. The chance of"
-        f" a false alarm in any class, and of a false pass, is at most {1 - verdict.level:.2g} each."
-    )
