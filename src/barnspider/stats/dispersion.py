@@ -1,28 +1,30 @@
 """How unequal are classes? Each measure with an interval, and without what noise adds.
 
 Accuracies that are measured scatter more than true ones, so every measure of dispersion, computed as it stands, is too
-large, and every worst class too bad. Here each is computed on draws from the posterior of the true accuracies
-(normal, shrunken towards their mean), whose scatter is that of the truth.
+large, and every worst class too bad. Here true accuracies are taken apart into three: their mean, their standard
+deviation and their shape. The mean has the t distribution of the average (what runs do to all classes alike included),
+the standard deviation the confidence distribution of tau, which can be 0, and the shape is drawn from the posterior of
+each class and brought to mean 0 and standard deviation 1. So no measure is surer than the average and tau are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from barnspider.stats import bounds
 from barnspider.stats.crossed import Contrast, combine
-from barnspider.stats.heterogeneity import class_dependence, shrink
+from barnspider.stats.heterogeneity import Scatter, class_dependence, scatter, shrink
 from barnspider.stats.intervals import Over, share_interval, spread
-from barnspider.stats.multiplicity import quantile, simultaneous_level
-from barnspider.stats.selection import expected_minimum
+from barnspider.stats.multiplicity import simultaneous_level
 
 Floats = NDArray[np.float64]
 
-DRAWS = 500
+CELLS = 2_000_000
+"""Normals that are drawn for one arm, at most: draws times classes."""
 
 
 def gini(x: Floats) -> Floats:
@@ -78,7 +80,10 @@ MEASURES: dict[str, Callable[[Floats], Floats]] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One measure: corrected for noise and selection, with its interval, and as it stands ("naive")."""
+    """One measure: corrected for noise and selection, with its interval, and as it stands ("naive").
+
+    NaN is "cannot tell": no class, or too few with two images.
+    """
 
     value: float
     low: float
@@ -86,74 +91,265 @@ class Measured:
     naive: float
 
 
-def posterior_draws(mean: Floats, sd: Floats, low: float = 0.0, high: float = 1.0) -> Floats:
-    """Return Float[DRAWS, C]: normal draws within bounds, the same whatever the order of the classes."""
-    order = np.lexsort((sd, mean))
-    draws = np.empty((DRAWS, len(mean)))
-    draws[:, order] = mean[order] + sd[order] * _normals(len(mean))
-    return np.clip(draws, low, high)
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """Draws of true accuracies, brought to mean 0 and standard deviation 1 over classes.
 
-
-@lru_cache(maxsize=1)
-def _normals(classes: int) -> Floats:
-    return np.random.default_rng(0).standard_normal((DRAWS, classes))
-
-
-def measure(draws: Floats, observed: Floats, level: float) -> dict[str, Measured]:
-    """Compute every measure on draws Float[D, C], beside the naive one on observed accuracies Float[C]."""
-    tail = (1 - level) / 2
-    out: dict[str, Measured] = {}
-    for name, f in MEASURES.items():
-        values = f(draws)
-        low, high = np.quantile(values, [tail, 1 - tail])
-        out[name] = Measured(float(values.mean()), float(low), float(high), float(f(observed)))
-    return out
-
-
-def exact_measures(c: Contrast, over: Over, level: float) -> dict[str, Measured]:
-    """Return the measures that need no prior: their intervals hold whatever the true accuracies are.
-
-    sd: `class_dependence` of accuracies. Harmonic mean: the delta method, its bias to second order taken out; only
-    where no class has accuracy 0. Worst class: the smallest ends of simultaneous intervals (Sidak 1967), which is
-    wide, around the minimum's posterior mean.
+    Attributes
+    ----------
+    unit : Float[D, C], in increasing order
     """
-    some = c.n > 0
-    p, s = c.estimate[some], spread(c, over, level)
-    spread_of = class_dependence(c, over, level)
-    shorten = np.sqrt((len(p) - 1) / len(p))
-    out: dict[str, Measured] = {}
-    if int((c.n > 1).sum()) > 1:
-        tau, low, high = (float(shorten * x) for x in (spread_of.tau, spread_of.low, spread_of.high))
-        out["sd"] = Measured(tau, low, high, float(population_sd(p)))
-    if len(p) and p.min() > 0:
-        out["harmonic mean"] = _harmonic(c, p, s.variance[some], over, level)
-    if len(p):
-        ends = share_interval(c.estimate, c, s, simultaneous_level(level, len(p)))
-        low, high = (float(x[some].min()) for x in ends)
-        known = shrink(p, s.variance[some])
-        value = expected_minimum(known.mean, known.sd, level)[0]
-        out["worst class"] = Measured(float(np.clip(value, low, high)), low, high, float(p.min()))
+
+    unit: Floats
+
+    def measures(self, mean: Floats, sd: Floats) -> dict[str, Floats]:
+        """Return every measure but the harmonic mean, for accuracies of this shape; Float[D] each."""
+        n = self.unit.shape[1]
+        rank = (2 * np.arange(1, n + 1) - n - 1) / n**2
+        found = {
+            "sd": sd,
+            "gini": sd * (self.unit @ rank) / np.maximum(mean, 1e-12),
+            "worst tenth": mean + sd * worst_share_of_ordered(self.unit, 0.1),
+            "worst twentieth": mean + sd * worst_share_of_ordered(self.unit, 0.05),
+            "worst class": mean + sd * self.unit[:, 0],
+        }
+        return {name: np.clip(x, 0.0, 1.0) for name, x in found.items()}
+
+
+def worst_share_of_ordered(ordered: Floats, share: float) -> Floats:
+    """Return the mean over the worst `share` of values that are in increasing order over the last axis."""
+    weight = np.clip(share * ordered.shape[-1] - np.arange(ordered.shape[-1]), 0, 1)
+    return ordered @ weight / weight.sum()
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """What is known of one arm's true accuracies, for measures of inequality.
+
+    Attributes
+    ----------
+    contrast : over classes that have images, with `over` and `level`
+    mean, error, df : the average over classes, its standard error and degrees of freedom
+    scatter : of accuracies; None where it cannot be told
+    centre, doubt : Float[C], posterior of each class
+    folds : pairs of accuracies Float[C], from parts of the answers that have neither image nor run in common
+    """
+
+    contrast: Contrast
+    over: Over
+    level: float
+    mean: float
+    error: float
+    df: float
+    scatter: Scatter | None
+    centre: Floats
+    doubt: Floats
+    folds: tuple[tuple[Floats, Floats], ...]
+
+    @classmethod
+    def of(cls, c: Contrast, over: Over, level: float, folds: tuple[tuple[Floats, Floats], ...] = ()) -> Arm:
+        """Collect it from one arm's accuracies; there is a class with images."""
+        some = c.n > 0
+        whole = combine(c, some / some.sum())
+        s = spread(whole, over, level)
+        known = shrink(c.estimate[some], spread(c, over, level).variance[some])
+        error, df = float(np.sqrt(s.variance[0])), float(s.df[0])
+        mean, parts = float(whole.estimate[0]), tuple((x[some], y[some]) for x, y in folds)
+        return cls(c, over, level, mean, error, df, scatter(c, over), known.mean, known.sd, parts)
+
+    @property
+    def classes(self) -> int:
+        """How many classes have images."""
+        return len(self.centre)
+
+    @property
+    def observed(self) -> Floats:
+        """Accuracies of the classes that have images."""
+        return self.contrast.estimate[self.contrast.n > 0]
+
+    def shape(self, seed: int) -> Shape:
+        """Draw shapes; the same whatever the order of the classes."""
+        order = np.lexsort((self.doubt, self.centre))
+        normals = np.random.default_rng(seed).standard_normal((draws_of(self.classes), self.classes))
+        unit = normals * self.doubt[order] + self.centre[order]
+        unit.sort(axis=1)
+        unit -= unit.mean(axis=1, keepdims=True)
+        unit /= np.maximum(np.sqrt(np.mean(unit**2, axis=1, keepdims=True)), 1e-12)
+        return Shape(unit)
+
+    def sd_at(self, chance: Floats) -> Floats:
+        """Return confidence limits of the standard deviation of these very classes."""
+        assert self.scatter is not None
+        return np.sqrt(1 - 1 / self.classes) * self.scatter.tau_at(chance)
+
+    @property
+    def sd(self) -> float:
+        """The estimated standard deviation over these very classes."""
+        assert self.scatter is not None
+        excess = self.scatter.observed - self.scatter.noise.total
+        return float(np.sqrt(1 - 1 / self.classes) * self.scatter.to_tau(excess))
+
+
+def draws_of(classes: int) -> int:
+    """Return how many draws there are for so many classes."""
+    return int(np.clip(CELLS // max(classes, 1), 400, 2000))
+
+
+def evenly(count: int, seed: int) -> Floats:
+    """Return `count` probabilities, evenly spaced between 0 and 1, shuffled."""
+    return np.random.default_rng(seed).permutation((np.arange(count) + 0.5) / count)
+
+
+def measure(arm: Arm) -> dict[str, Measured]:
+    """Return every measure of one arm, with its interval.
+
+    sd is `class_dependence` of accuracies; the worst class has the smallest ends of simultaneous intervals (Sidak
+    1967), which are wide. The value of each is at the estimated mean and standard deviation, so that they agree.
+    """
+    naive = {name: float(f(arm.observed)) for name, f in MEASURES.items()}
+    if arm.classes == 1:
+        return _one_class(arm, naive)
+    if arm.scatter is None:
+        return {name: Measured(np.nan, np.nan, np.nan, x) for name, x in naive.items()} | _worst(arm, np.nan)
+    value = point(arm)
+    out = {name: _between(*ends, naive[name]) for name, ends in _levels(arm, value).items()}
+    whole = class_dependence(arm.contrast, arm.over, arm.level)
+    low, high = (float(np.sqrt(1 - 1 / arm.classes) * x) for x in (whole.low, whole.high))
+    out |= {"sd": Measured(arm.sd, low, high, naive["sd"])} | _worst(arm, value["worst class"])
+    return {name: out[name] for name in MEASURES}
+
+
+def point(arm: Arm) -> dict[str, float]:
+    """Return the value of every measure, at the estimated mean and standard deviation."""
+    size = draws_of(arm.classes)
+    found = arm.shape(0).measures(np.full(size, arm.mean), np.full(size, arm.sd))
+    return {name: float(np.median(x)) for name, x in found.items()}
+
+
+def _levels(arm: Arm, value: dict[str, float]) -> dict[str, tuple[float, float, float]]:
+    """Return value, low and high of the measures that need no prior for the shape of true accuracies."""
+    c, some = arm.contrast, arm.contrast.n > 0
+    mean, sd, tail = *_mean_and_sd(arm), (1 - arm.level) / 2
+    top = float(np.quantile(mean, 1 - tail))
+    out: dict[str, tuple[float, float, float]] = {}
+    for name, share in (("worst tenth", 0.1), ("worst twentieth", 0.05)):
+        weight = np.clip(share * arm.classes - np.arange(arm.classes), 0, 1)
+        low, high = bounds.between(_present(c, some), arm.folds, arm.over, arm.level, weight / weight.sum())
+        # No classes of this mean and standard deviation have a worse share (Cantelli's inequality).
+        part = max(share, 1 / arm.classes)
+        low = max(low, float(np.quantile(mean - sd * np.sqrt((1 - part) / part), tail)), 0.0)
+        out[name] = (value[name], low, min(high, top) if not np.isfinite(high) else min(high, 1.0))
+    rank = (arm.classes - 1 - 2.0 * np.arange(arm.classes)) / arm.classes**2
+    ends = bounds.between(_present(c, some), arm.folds, arm.over, arm.level, rank, share_of_mean=True)
+    out["gini"] = (value["gini"], max(-ends[1], 0.0), min(-ends[0], 1.0))
+    middle, slope = bounds.harmonic(c, arm.over, arm.level)
+    half = bounds.half_width(c, slope, arm.over, arm.level)
+    out["harmonic mean"] = (middle, max(middle - half, 0.0), min(middle + half, 1.0))
     return out
 
 
-def _harmonic(c: Contrast, p: Floats, variance: Floats, over: Over, level: float) -> Measured:
-    naive = float(harmonic(p))
-    inverse = 1 / p - variance / p**3
-    value = len(p) / float(inverse.sum()) if inverse.sum() > 0 else naive
-    slope = np.zeros(len(c.n))
-    slope[c.n > 0] = naive**2 / len(p) / p**2
-    s = spread(combine(c, slope), over, level)
-    half = float(np.sqrt(s.variance[0]) * quantile(s.df, level)[0])
-    return Measured(value, max(value - half, 0.0), min(value + half, 1.0), naive)
+def _present(c: Contrast, some: NDArray[np.bool_]) -> Contrast:
+    """Leave out classes without images."""
+    if some.all():
+        return c
+    parts = tuple(replace(x, between=x.between[some], within=x.within[some], means=x.means[:, some]) for x in c.parts)
+    per_class = {name: getattr(c, name)[some] for name in ("n", "estimate", "image_var", "binomial")}
+    return replace(c, **per_class, parts=parts, series=tuple(x[:, some] for x in c.series))
 
 
-def measure_change(before: Floats, after: Floats, observed: tuple[Floats, Floats], level: float) -> dict[str, Measured]:
-    """Compute the change of every measure between draws Float[D, C] of two arms."""
-    tail = (1 - level) / 2
+def _mean_and_sd(arm: Arm) -> tuple[Floats, Floats]:
+    from scipy.special import stdtrit  # importing scipy costs 0.1 s; only numbers need it
+
+    size = draws_of(arm.classes)
+    mean = np.clip(arm.mean + arm.error * stdtrit(arm.df, evenly(size, 1)), 0, 1)
+    return mean, arm.sd_at(evenly(size, 2))
+
+
+def _between(value: float, low: float, high: float, naive: float) -> Measured:
+    """Bring the value into its interval."""
+    return Measured(float(np.clip(value, low, high)), low, high, naive)
+
+
+def _one_class(arm: Arm, naive: dict[str, float]) -> dict[str, Measured]:
+    """With one class every mean and every worst is its accuracy, and nothing can be said of inequality."""
+    own = _worst(arm, arm.mean)["worst class"]
+    nothing = Measured(np.nan, np.nan, np.nan, 0.0)
+    return {name: nothing if name in ("sd", "gini") else own for name in naive}
+
+
+def _worst(arm: Arm, value: float) -> dict[str, Measured]:
+    c, some = arm.contrast, arm.contrast.n > 0
+    at = simultaneous_level(arm.level, arm.classes)
+    low, high = (float(x[some].min()) for x in share_interval(c.estimate, c, spread(c, arm.over, arm.level), at))
+    value = value if np.isfinite(value) else float(np.min(arm.centre))
+    return {"worst class": Measured(float(np.clip(value, low, high)), low, high, float(arm.observed.min()))}
+
+
+Levels = dict[str, Measured]
+
+
+def measure_change(base: Arm, arm: Arm, moved: Contrast, levels: tuple[Levels, Levels]) -> Levels:
+    """Return the change of every measure: the difference of the levels, with the interval of joint draws.
+
+    Both arms are drawn together: averages correlate as the contrast between them says, and so do the sums of squares
+    that sd is made of, as images and runs that both share make them. Shapes are drawn independently, which is wider.
+    """
+    drawn, tail = _changes(base, arm, moved), (1 - arm.level) / 2
     out: dict[str, Measured] = {}
     for name, f in MEASURES.items():
-        values = f(after) - f(before)
-        low, high = np.quantile(values, [tail, 1 - tail])
-        naive = float(f(observed[1]) - f(observed[0]))
-        out[name] = Measured(float(values.mean()), float(low), float(high), naive)
+        value, naive = levels[1][name].value - levels[0][name].value, float(f(arm.observed) - f(base.observed))
+        if drawn is None or not np.isfinite(value):
+            out[name] = Measured(np.nan, np.nan, np.nan, naive)
+            continue
+        if name == "harmonic mean":
+            half = _harmonic_half(base, arm, moved)
+            low, high = value - half, value + half
+        else:
+            low, high = (float(x) for x in np.quantile(drawn[name], [tail, 1 - tail]))
+        out[name] = Measured(value, max(min(low, value), -1.0), min(max(high, value), 1.0), naive)
     return out
+
+
+def _harmonic_half(base: Arm, arm: Arm, moved: Contrast) -> float:
+    first, second = (bounds.harmonic(x.contrast, x.over, x.level)[1] for x in (base, arm))
+    return bounds.harmonic_change(base.contrast, arm.contrast, moved, (first, second), arm.over, arm.level)
+
+
+def _changes(base: Arm, arm: Arm, moved: Contrast) -> dict[str, Floats] | None:
+    from scipy.special import chdtri, ndtr, ndtri  # importing scipy costs 0.1 s; only numbers need it
+
+    both = Arm.of(moved, arm.over, arm.level)
+    if base.scatter is None or arm.scatter is None or both.scatter is None:
+        return None
+    size = draws_of(arm.classes)
+    t = np.sqrt(both.df / chdtri(both.df, evenly(size, 3)))
+    z, e, u, w = (ndtri(evenly(size, seed)) for seed in (4, 5, 6, 7))
+    alike = _alike(base.error**2, arm.error**2, both.error**2)
+    means = (base.mean + base.error * t * z, arm.mean + arm.error * t * _mixed(z, e, alike))
+    same = _sums_alike(base.scatter, arm.scatter, both.scatter)
+    sds = (base.sd_at(ndtr(u)), arm.sd_at(ndtr(_mixed(u, w, same))))
+    first = base.shape(8).measures(np.clip(means[0], 0, 1), sds[0])
+    second = arm.shape(9).measures(np.clip(means[1], 0, 1), sds[1])
+    return {name: second[name] - first[name] for name in first}
+
+
+def _mixed(z: Floats, other: Floats, alike: float) -> Floats:
+    return alike * z + np.sqrt(1 - alike**2) * other
+
+
+def _alike(first: float, second: float, change: float) -> float:
+    """Return the correlation of two estimates from their variances and that of their difference."""
+    return float(np.clip((first + second - change) / (2 * np.sqrt(first * second)), -1, 1))
+
+
+def _sums_alike(base: Scatter, arm: Scatter, change: Scatter) -> float:
+    """Return how the errors of two sums of squares correlate, by the moments of normal errors; never too much.
+
+    With noise (co)variances v and true ones t, the covariance of sums of squares is 2 v**2 + 4 t v for each class.
+    """
+    v00, v11, vdd = base.noise.total, arm.noise.total, change.noise.total
+    v01 = float(np.clip((v00 + v11 - vdd) / 2, 0, np.sqrt(v00 * v11)))
+    t00, t11, tdd = (max(s.observed - s.noise.total, 0.0) for s in (base, arm, change))
+    t01 = float(np.clip((t00 + t11 - tdd) / 2, 0, np.sqrt(t00 * t11)))
+    size = np.sqrt((2 * v00**2 + 4 * t00 * v00) * (2 * v11**2 + 4 * t11 * v11))
+    return float((2 * v01**2 + 4 * t01 * v01) / size * (1 - 1 / base.classes)) if size > 0 else 0.0

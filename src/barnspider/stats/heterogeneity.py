@@ -41,8 +41,72 @@ class Dependence:
     p: float
 
 
-NOTHING = Dependence(0.0, 0.0, float("inf"), 1.0)
-"""What can be said with fewer than two classes: nothing."""
+NOTHING = Dependence(np.nan, np.nan, np.nan, np.nan)
+"""What can be said with fewer than two classes of two images: nothing."""
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """How much class effects scatter about their mean, and what chance adds to that.
+
+    Attributes
+    ----------
+    observed : sum of squares about the mean
+    noise : what chance alone adds
+    classes : how many
+    lever : variance that chance gives to the effect of a class, averaged with squared distances from the mean as
+        weights: where the classes far out are also the noisy ones, the sum of squares is less sure
+    """
+
+    observed: float
+    noise: Noise
+    classes: int
+    lever: float
+
+    def exceed(self, excess: Floats | np.float64, observed: float) -> Floats:
+        """Return P(sum of squares >= observed) when the true effects' sum of squares is `excess`.
+
+        A noncentral chi-square by its first two moments (Patnaik 1949); that `total` is estimated adds its variance.
+        """
+        from scipy.special import chdtrc  # importing scipy costs 0.1 s; only numbers need it
+
+        noise, unit = self.noise, self.noise.total / self.noise.df
+        mean = noise.total + excess
+        variance = 2 * unit**2 * noise.df + 4 * max(unit, self.lever) * excess + 2 * noise.total**2 / noise.known_df
+        return chdtrc(2 * mean**2 / variance, 2 * mean * observed / variance)
+
+    @property
+    def least(self) -> float:
+        """The observed sum of squares, or what chance alone adds where that is more.
+
+        Upper limits start from it: less scatter than chance gives does not prove that there is no dependence, and
+        inverted as it stands could leave an empty interval (power-constrained limits, Cowan et al. 2011).
+        """
+        return max(self.observed, self.noise.total)
+
+    def to_tau(self, excess: Floats | float) -> Floats:
+        """Return the standard deviation (divisor C - 1) of true effects with this sum of squares."""
+        return np.sqrt(np.maximum(excess, 0.0) / (self.classes - 1))
+
+    def tau_at(self, chance: Floats) -> Floats:
+        """Return the upper confidence limits of tau whose levels are `chance`: the confidence distribution of tau."""
+        grid = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, 400)]) ** 2
+        top = _solve(lambda x: float(self.exceed(np.float64(x), self.least)) - 0.9999, float(self.classes))
+        level = np.maximum.accumulate(self.exceed(grid * max(top, 1e-12), self.least))
+        return np.interp(chance, level, self.to_tau(grid * max(top, 1e-12)), left=0.0)
+
+
+def scatter(c: Contrast, over: Over) -> Scatter | None:
+    """Return how classes with two images or more scatter; None with fewer than two of them."""
+    use = c.n > 1
+    if int(use.sum()) < 2:
+        return None
+    noise, effect = _noise(c, use, over), c.estimate[use]
+    square, classes = (effect - effect.mean()) ** 2, int(use.sum())
+    image = np.zeros(classes) if over == "runs" else c.image_var[use] / c.n[use]
+    rest = max(noise.total - float(image.sum()), 0.0) / classes
+    lever = float(square @ image) / max(float(square.sum()), 1e-12) + rest
+    return Scatter(float(square.sum()), noise, classes, lever)
 
 
 def class_dependence(c: Contrast, over: Over, level: float) -> Dependence:
@@ -52,16 +116,18 @@ def class_dependence(c: Contrast, over: Over, level: float) -> Dependence:
     variance components (of effects *about their mean*: what runs do to all classes alike cancels), so tau**2 is
     the difference (Cochran 1954; Hedges & Olkin 1985). The interval inverts the noncentral chi-square of the sum of
     squares: it holds for fixed classes, not for classes drawn from a population, and reaches 0 when
-    p > (1 - level) / 2. Classes with fewer than two images are left out.
+    p > (1 - level) / 2. Classes with fewer than two images are left out; with fewer than two others all is NaN.
     """
-    use = c.n > 1
-    classes = int(use.sum())
-    if classes < 2:
+    from scipy.special import fdtrc  # importing scipy costs 0.1 s; only numbers need it
+
+    s = scatter(c, over)
+    if s is None:
         return NOTHING
-    effect = c.estimate[use]
-    observed = float(np.sum((effect - effect.mean()) ** 2))
-    noise = _noise(c, use, over)
-    return _invert(observed, noise, classes, level)
+    tail, most, noise = (1 - level) / 2, float(s.classes), s.noise
+    low = _solve(lambda x: float(s.exceed(np.float64(x), s.observed)) - tail, most)
+    high = _solve(lambda x: float(s.exceed(np.float64(x), s.least)) - (1 - tail), most)
+    tau, p = float(s.to_tau(s.observed - noise.total)), float(fdtrc(noise.df, noise.known_df, s.observed / noise.total))
+    return Dependence(tau, 0.0 if p > tail else min(float(s.to_tau(low)), tau), max(float(s.to_tau(high)), tau), p)
 
 
 def _noise(c: Contrast, use: NDArray[np.bool_], over: Over) -> Noise:
@@ -95,31 +161,6 @@ def _independent(c: Contrast, use: NDArray[np.bool_]) -> float:
     """Return how many independent classes the scatter of runs is worth, about each run's own mean."""
     rows = independent_series([x[:, use] for x in c.series], paired=c.paired)
     return effective_classes([x - x.mean(axis=1, keepdims=True) for x in rows], np.ones(int(use.sum())))
-
-
-def _invert(observed: float, noise: Noise, classes: int, level: float) -> Dependence:
-    from scipy.special import chdtrc, fdtrc  # importing scipy costs 0.1 s; only numbers need it
-
-    unit = noise.total / noise.df
-
-    def exceed(excess: float) -> float:
-        """Return P(sum of squares >= observed) when the true effects' sum of squares is `excess`.
-
-        A noncentral chi-square by its first two moments (Patnaik 1949); that `total` is estimated adds its variance.
-        """
-        mean = noise.total + excess
-        variance = 2 * unit**2 * (noise.df + 2 * excess / unit) + 2 * noise.total**2 / noise.known_df
-        return float(chdtrc(2 * mean**2 / variance, 2 * mean * observed / variance))
-
-    def to_tau(excess: float) -> float:
-        return float(np.sqrt(max(excess, 0.0) / (classes - 1)))
-
-    tail = (1 - level) / 2
-    most = float(classes)
-    low = _solve(lambda x: exceed(x) - tail, most)
-    high = _solve(lambda x: exceed(x) - (1 - tail), most)
-    tau, p = to_tau(observed - noise.total), float(fdtrc(noise.df, noise.known_df, observed / noise.total))
-    return Dependence(tau, 0.0 if p > tail else min(to_tau(low), tau), max(to_tau(high), tau), p)
 
 
 def _solve(rising: Callable[[float], float], most: float) -> float:
