@@ -85,7 +85,8 @@ def table(found: list[Alarms]) -> str:
         "| average, p < 0.05 |",
         "|:--|--:|--:|--:|--:|--:|--:|", *rows, "",
         "Halvings of one arm share its runs and images, so a share moves by more than its count of halvings suggests:",
-        "an arm that has one unlucky pair of runs shows it in half of all halvings; four runs have three halvings, no more.", "",
+        "an arm that has one unlucky pair of runs shows it in half of all halvings; four runs have three halvings, no",
+        "more.", "",
     ])  # fmt: skip
 
 
