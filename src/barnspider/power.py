@@ -55,17 +55,28 @@ class PowerPlan:
             f" {100 * self.power:.0f} times in 100.",
         ]
         if self.effect is not None:
-            runs = "no number of runs" if self.runs_needed is None else words.counted(self.runs_needed, "run")
-            images = "no number of images" if self.images_needed is None else words.counted(self.images_needed, "image")
-            lines.append(
-                f"A change of {words.points(self.effect, sign=False)} points in any class needs {runs} in each arm,"
-                f" or {images} of each class."
-            )
+            lines.append(self._needs(_size(self.effect)))
         return "\n".join(lines)
+
+    def _needs(self, size: str) -> str:
+        runs = None if self.runs_needed is None else f"{words.counted(self.runs_needed, 'run')} in each arm"
+        images = None if self.images_needed is None else f"{words.counted(self.images_needed, 'image')} of each class"
+        change = f"A change of {size} points in any class"
+        if runs and images:
+            return f"{change} needs {runs}, or {images}."
+        if not runs and not images:
+            return f"{change}: no number of runs is enough, and no number of images is."
+        missing = "images" if runs else "runs"
+        return f"{change} needs {runs or images}; no number of {missing} is enough by itself."
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields as JSON values, with a schema."""
         return {"schema": "barnspider/power/1", **vars(self)}
+
+
+def _size(effect: float) -> str:
+    """Return an effect as points, with as many digits as it takes to differ from 0."""
+    return words.points(effect, sign=False) if effect >= 0.0005 else f"{100 * effect:.2g}"
 
 
 def plan_power(
@@ -105,6 +116,8 @@ def plan_power(
     True
     """
     _check(images=images, runs=runs, classes=classes, accuracy=accuracy, likeness=likeness, level=level, power=power)
+    if not 0 <= run_sd <= 0.5:
+        raise InputError(f"run_sd={run_sd!r}; expected a proportion from 0 to 0.5 (0.01 is one point)")
     if effect is not None and not 0 < effect < 1:
         raise InputError(f"effect={effect!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
     parts = expected_components(accuracy, likeness=likeness, run_sd=run_sd, paired=paired)
@@ -164,7 +177,7 @@ def class_power(
     Raises
     ------
     InputError
-        When there is no such arm, or an arm has one run.
+        When there is no such arm, an arm has one run, or a number is out of its range.
 
     Examples
     --------
@@ -173,6 +186,7 @@ def class_power(
     >>> bool((made.images_needed > 50).all())
     True
     """
+    _check(effect=effect, level=level, power=power)
     layout, right = by_class(preds.label, len(preds.classes)), preds.correct()
     rows = [sorted(preds.rows(pick("arm", a, preds.arms)), key=lambda r: preds.seed[r]) for a in (baseline, arm)]
     if min(len(r) for r in rows) < 2:
@@ -191,11 +205,11 @@ def class_power(
 
 
 def _check(**given: float) -> None:
-    for name in ("images", "runs"):
-        if given[name] < 2:
-            raise InputError(f"{name}={given[name]}; expected 2 or more")
-    if given["classes"] < 1:
-        raise InputError(f"classes={given['classes']}; expected 1 or more")
-    for name in ("accuracy", "likeness", "level", "power"):
-        if not 0 < given[name] < 1:
+    for name, least in (("images", 2), ("runs", 2), ("classes", 1)):
+        if name in given and not least <= given[name] < np.inf:
+            raise InputError(f"{name}={given[name]!r}; expected {least} or more")
+    for name in ("effect", "accuracy", "likeness", "power"):
+        if name in given and not 0 < given[name] < 1:
             raise InputError(f"{name}={given[name]!r}; expected above 0 and below 1")
+    if not 0.5 < given["level"] < 1:
+        raise InputError(f"level={given['level']!r}; expected above 0.5 and below 1, such as 0.95")

@@ -1,10 +1,9 @@
 """How unequal are classes? Each measure with an interval, and without what noise adds.
 
 Accuracies that are measured scatter more than true ones, so every measure of dispersion, computed as it stands, is too
-large, and every worst class too bad. Here true accuracies are taken apart into three: their mean, their standard
-deviation and their shape. The mean has the t distribution of the average (what runs do to all classes alike included),
-the standard deviation the confidence distribution of tau, which can be 0, and the shape is drawn from the posterior of
-each class and brought to mean 0 and standard deviation 1. So no measure is surer than the average and tau are.
+large, and every worst class too bad. Here values are at the estimated mean and standard deviation of true accuracies
+(tau), so that they agree with one another; only the shape is drawn from the posterior of each class. Intervals do not
+rest on that shape: they hold whatever the true accuracies are (`bounds`).
 """
 
 from __future__ import annotations
@@ -77,6 +76,8 @@ MEASURES: dict[str, Callable[[Floats], Floats]] = {
 }
 """Every measure, by name; of Float[..., C], over the last axis. Bad is large for sd and gini, small for the others."""
 
+SHARES = {"worst tenth": 0.1, "worst twentieth": 0.05}
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -89,37 +90,6 @@ class Measured:
     low: float
     high: float
     naive: float
-
-
-@dataclass(frozen=True, eq=False)
-class Shape:
-    """Draws of true accuracies, brought to mean 0 and standard deviation 1 over classes.
-
-    Attributes
-    ----------
-    unit : Float[D, C], in increasing order
-    """
-
-    unit: Floats
-
-    def measures(self, mean: Floats, sd: Floats) -> dict[str, Floats]:
-        """Return every measure but the harmonic mean, for accuracies of this shape; Float[D] each."""
-        n = self.unit.shape[1]
-        rank = (2 * np.arange(1, n + 1) - n - 1) / n**2
-        found = {
-            "sd": sd,
-            "gini": sd * (self.unit @ rank) / np.maximum(mean, 1e-12),
-            "worst tenth": mean + sd * worst_share_of_ordered(self.unit, 0.1),
-            "worst twentieth": mean + sd * worst_share_of_ordered(self.unit, 0.05),
-            "worst class": mean + sd * self.unit[:, 0],
-        }
-        return {name: np.clip(x, 0.0, 1.0) for name, x in found.items()}
-
-
-def worst_share_of_ordered(ordered: Floats, share: float) -> Floats:
-    """Return the mean over the worst `share` of values that are in increasing order over the last axis."""
-    weight = np.clip(share * ordered.shape[-1] - np.arange(ordered.shape[-1]), 0, 1)
-    return ordered @ weight / weight.sum()
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,15 +137,18 @@ class Arm:
         """Accuracies of the classes that have images."""
         return self.contrast.estimate[self.contrast.n > 0]
 
-    def shape(self, seed: int) -> Shape:
-        """Draw shapes; the same whatever the order of the classes."""
+    def shapes(self) -> Floats:
+        """Draw true accuracies, Float[D, C], in increasing order, brought to mean 0 and standard deviation 1.
+
+        They are the same whatever the order of the classes, and for arms with the same answers.
+        """
         order = np.lexsort((self.doubt, self.centre))
-        normals = np.random.default_rng(seed).standard_normal((draws_of(self.classes), self.classes))
-        unit = normals * self.doubt[order] + self.centre[order]
+        unit = np.random.default_rng(0).standard_normal((draws_of(self.classes), self.classes))
+        unit = unit * self.doubt[order] + self.centre[order]
         unit.sort(axis=1)
         unit -= unit.mean(axis=1, keepdims=True)
         unit /= np.maximum(np.sqrt(np.mean(unit**2, axis=1, keepdims=True)), 1e-12)
-        return Shape(unit)
+        return unit
 
     def sd_at(self, chance: Floats) -> Floats:
         """Return confidence limits of the standard deviation of these very classes."""
@@ -216,14 +189,31 @@ def measure(arm: Arm) -> dict[str, Measured]:
     whole = class_dependence(arm.contrast, arm.over, arm.level)
     low, high = (float(np.sqrt(1 - 1 / arm.classes) * x) for x in (whole.low, whole.high))
     out |= {"sd": Measured(arm.sd, low, high, naive["sd"])} | _worst(arm, value["worst class"])
-    return {name: out[name] for name in MEASURES}
+    # A tenth of ten classes is one class.
+    one = [name for name, share in SHARES.items() if share * arm.classes <= 1]
+    return {name: out["worst class" if name in one else name] for name in MEASURES}
 
 
 def point(arm: Arm) -> dict[str, float]:
-    """Return the value of every measure, at the estimated mean and standard deviation."""
-    size = draws_of(arm.classes)
-    found = arm.shape(0).measures(np.full(size, arm.mean), np.full(size, arm.sd))
-    return {name: float(np.median(x)) for name, x in found.items()}
+    """Return the worst shares, the worst class and Gini, at the estimated mean and standard deviation.
+
+    Only the shape of true accuracies is drawn from the posterior: medians over draws.
+    """
+    unit, n = arm.shapes(), arm.classes
+    weight = {name: _worst_weight(n, share) for name, share in SHARES.items()} | {"worst class": np.eye(1, n)[0]}
+    found = {name: float(arm.mean + arm.sd * np.median(unit @ w)) for name, w in weight.items()}
+    found["gini"] = float(-arm.sd * np.median(unit @ _rank_weight(n)) / max(arm.mean, 1e-12))
+    return {name: float(np.clip(x, 0, 1)) for name, x in found.items()}
+
+
+def _worst_weight(classes: int, share: float) -> Floats:
+    weight = np.clip(share * classes - np.arange(classes), 0, 1)
+    return weight / weight.sum()
+
+
+def _rank_weight(classes: int) -> Floats:
+    """Return what accuracies in increasing order count in the Gini coefficient times the mean, with a minus sign."""
+    return (classes - 1 - 2.0 * np.arange(classes)) / classes**2
 
 
 def _levels(arm: Arm, value: dict[str, float]) -> dict[str, tuple[float, float, float]]:
@@ -232,14 +222,14 @@ def _levels(arm: Arm, value: dict[str, float]) -> dict[str, tuple[float, float, 
     mean, sd, tail = *_mean_and_sd(arm), (1 - arm.level) / 2
     top = float(np.quantile(mean, 1 - tail))
     out: dict[str, tuple[float, float, float]] = {}
-    for name, share in (("worst tenth", 0.1), ("worst twentieth", 0.05)):
-        weight = np.clip(share * arm.classes - np.arange(arm.classes), 0, 1)
-        low, high = bounds.between(_present(c, some), arm.folds, arm.over, arm.level, weight / weight.sum())
+    for name, share in SHARES.items():
+        weight = _worst_weight(arm.classes, share)
+        low, high = bounds.between(_present(c, some), arm.folds, arm.over, arm.level, weight)
         # No classes of this mean and standard deviation have a worse share (Cantelli's inequality).
         part = max(share, 1 / arm.classes)
-        low = max(low, float(np.quantile(mean - sd * np.sqrt((1 - part) / part), tail)), 0.0)
+        low = max(low, float(np.quantile(mean - sd * np.sqrt((1 - part) / part), tail / 4)), 0.0)
         out[name] = (value[name], low, min(high, top) if not np.isfinite(high) else min(high, 1.0))
-    rank = (arm.classes - 1 - 2.0 * np.arange(arm.classes)) / arm.classes**2
+    rank = _rank_weight(arm.classes)
     ends = bounds.between(_present(c, some), arm.folds, arm.over, arm.level, rank, share_of_mean=True)
     out["gini"] = (value["gini"], max(-ends[1], 0.0), min(-ends[0], 1.0))
     middle, slope = bounds.harmonic(c, arm.over, arm.level)
@@ -272,7 +262,7 @@ def _between(value: float, low: float, high: float, naive: float) -> Measured:
 
 def _one_class(arm: Arm, naive: dict[str, float]) -> dict[str, Measured]:
     """With one class every mean and every worst is its accuracy, and nothing can be said of inequality."""
-    own = _worst(arm, arm.mean)["worst class"]
+    own = replace(_worst(arm, arm.mean)["worst class"], value=arm.mean)
     nothing = Measured(np.nan, np.nan, np.nan, 0.0)
     return {name: nothing if name in ("sd", "gini") else own for name in naive}
 
@@ -289,24 +279,28 @@ Levels = dict[str, Measured]
 
 
 def measure_change(base: Arm, arm: Arm, moved: Contrast, levels: tuple[Levels, Levels]) -> Levels:
-    """Return the change of every measure: the difference of the levels, with the interval of joint draws.
+    """Return the change of every measure: the difference of the levels, with an interval made of both of theirs.
 
-    Both arms are drawn together: averages correlate as the contrast between them says, and so do the sums of squares
-    that sd is made of, as images and runs that both share make them. Shapes are drawn independently, which is wider.
+    The distances to their limits are added in quadrature (MOVER: Zou & Donner 2008), as if arms erred independently:
+    images that both share make them err alike, which is on the safe side. For sd, how much they err alike is known, and
+    taken off; for the harmonic mean, and with a single class, the contrast between the arms gives the interval.
     """
-    drawn, tail = _changes(base, arm, moved), (1 - arm.level) / 2
     out: dict[str, Measured] = {}
     for name, f in MEASURES.items():
-        value, naive = levels[1][name].value - levels[0][name].value, float(f(arm.observed) - f(base.observed))
-        if drawn is None or not np.isfinite(value):
+        first, second = (x[name] for x in levels)
+        value, naive = second.value - first.value, float(f(arm.observed) - f(base.observed))
+        if not np.isfinite(value):
             out[name] = Measured(np.nan, np.nan, np.nan, naive)
             continue
-        if name == "harmonic mean":
-            half = _harmonic_half(base, arm, moved)
-            low, high = value - half, value + half
+        if arm.classes == 1:
+            down = up = bounds.half_width(moved, np.ones(1), arm.over, arm.level)
+        elif name == "harmonic mean":
+            down = up = _harmonic_half(base, arm, moved)
         else:
-            low, high = (float(x) for x in np.quantile(drawn[name], [tail, 1 - tail]))
-        out[name] = Measured(value, max(min(low, value), -1.0), min(max(high, value), 1.0), naive)
+            alike = _sums_alike(base, arm, moved, min(first.low, second.low)) if name == "sd" else 0.0
+            down = _quadrature(second.value - second.low, first.high - first.value, alike)
+            up = _quadrature(second.high - second.value, first.value - first.low, alike)
+        out[name] = Measured(value, max(value - down, -1.0), min(value + up, 1.0), naive)
     return out
 
 
@@ -315,41 +309,23 @@ def _harmonic_half(base: Arm, arm: Arm, moved: Contrast) -> float:
     return bounds.harmonic_change(base.contrast, arm.contrast, moved, (first, second), arm.over, arm.level)
 
 
-def _changes(base: Arm, arm: Arm, moved: Contrast) -> dict[str, Floats] | None:
-    from scipy.special import chdtri, ndtr, ndtri  # importing scipy costs 0.1 s; only numbers need it
-
-    both = Arm.of(moved, arm.over, arm.level)
-    if base.scatter is None or arm.scatter is None or both.scatter is None:
-        return None
-    size = draws_of(arm.classes)
-    t = np.sqrt(both.df / chdtri(both.df, evenly(size, 3)))
-    z, e, u, w = (ndtri(evenly(size, seed)) for seed in (4, 5, 6, 7))
-    alike = _alike(base.error**2, arm.error**2, both.error**2)
-    means = (base.mean + base.error * t * z, arm.mean + arm.error * t * _mixed(z, e, alike))
-    same = _sums_alike(base.scatter, arm.scatter, both.scatter)
-    sds = (base.sd_at(ndtr(u)), arm.sd_at(ndtr(_mixed(u, w, same))))
-    first = base.shape(8).measures(np.clip(means[0], 0, 1), sds[0])
-    second = arm.shape(9).measures(np.clip(means[1], 0, 1), sds[1])
-    return {name: second[name] - first[name] for name in first}
+def _quadrature(first: float, second: float, alike: float) -> float:
+    return float(np.sqrt(max(first**2 + second**2 - 2 * alike * first * second, 0.0)))
 
 
-def _mixed(z: Floats, other: Floats, alike: float) -> Floats:
-    return alike * z + np.sqrt(1 - alike**2) * other
-
-
-def _alike(first: float, second: float, change: float) -> float:
-    """Return the correlation of two estimates from their variances and that of their difference."""
-    return float(np.clip((first + second - change) / (2 * np.sqrt(first * second)), -1, 1))
-
-
-def _sums_alike(base: Scatter, arm: Scatter, change: Scatter) -> float:
+def _sums_alike(base: Arm, arm: Arm, moved: Contrast, low: float) -> float:
     """Return how the errors of two sums of squares correlate, by the moments of normal errors; never too much.
+
+    Where a standard deviation may be 0 its distance to 0 says nothing of its error: then it is -1, the widest.
 
     With noise (co)variances v and true ones t, the covariance of sums of squares is 2 v**2 + 4 t v for each class.
     """
-    v00, v11, vdd = base.noise.total, arm.noise.total, change.noise.total
+    first, second, change = base.scatter, arm.scatter, scatter(moved, arm.over)
+    if low <= 0 or first is None or second is None or change is None:
+        return -1.0
+    v00, v11, vdd = first.noise.total, second.noise.total, change.noise.total
     v01 = float(np.clip((v00 + v11 - vdd) / 2, 0, np.sqrt(v00 * v11)))
-    t00, t11, tdd = (max(s.observed - s.noise.total, 0.0) for s in (base, arm, change))
+    t00, t11, tdd = (max(s.observed - s.noise.total, 0.0) for s in (first, second, change))
     t01 = float(np.clip((t00 + t11 - tdd) / 2, 0, np.sqrt(t00 * t11)))
     size = np.sqrt((2 * v00**2 + 4 * t00 * v00) * (2 * v11**2 + 4 * t11 * v11))
-    return float((2 * v01**2 + 4 * t01 * v01) / size * (1 - 1 / base.classes)) if size > 0 else 0.0
+    return float((2 * v01**2 + 4 * t01 * v01) / size * (1 - 2 / (base.classes + 1))) if size > 0 else 0.0
