@@ -191,7 +191,7 @@ def _worst_pair(preds: Predictions, arm: str) -> Worst:
     mixed = [(np.minimum(label, guess) * classes + np.maximum(label, guess))[label != guess] for label, guess in halves]
     pairs = np.unique(np.concatenate(mixed))
     if not len(pairs):
-        known = sum(int((x > 0).sum()) for x in (images[0] + images[1],)) > 1
+        known = np.count_nonzero(images[0] + images[1]) > 1
         return Worst("(none is confused)", 0.0, 0.0) if known else Worst("cannot tell", np.nan, np.nan)
     first, second = np.divmod(pairs, classes)
     times = [np.bincount(np.searchsorted(pairs, x), minlength=len(pairs)) for x in mixed]

@@ -36,13 +36,21 @@ def test_some_effects_need_more_images_whatever_the_runs():
 
 def test_plan_says_what_it_needs():
     text = str(plan_power(images=50, runs=10, classes=1000, effect=0.02))
-    assert "no number of runs" in text
-    assert "images of each class" in text
+    assert "images of each class; no number of runs is enough by itself" in text
+    assert "a change of 0.0 points" not in str(plan_power(images=50, runs=10, classes=10, effect=1e-9)).lower()
+    assert "no number of runs is enough, and" in str(plan_power(images=50, runs=10, classes=10, effect=1e-9))
 
 
-@pytest.mark.parametrize("wrong", [{"images": 1}, {"accuracy": 1.0}, {"effect": 2.0}, {"classes": 0}])
+NAN = float("nan")
+WRONG = [
+    {"images": 1}, {"images": NAN}, {"accuracy": 1.0}, {"effect": 2.0}, {"effect": NAN}, {"classes": 0},
+    {"run_sd": -0.01}, {"run_sd": NAN}, {"level": 0.5}, {"level": NAN}, {"power": NAN}, {"likeness": NAN},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_plan_refuses(wrong):
-    with pytest.raises(InputError, match="expected"):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))}=.*; expected"):
         plan_power(**({"images": 50, "runs": 5, "classes": 10} | wrong))
 
 
@@ -51,5 +59,7 @@ def test_measured_components_say_what_is_needed():
     made = class_power(sim.predictions, "baseline", "arm 1", effect=0.05)
     assert np.isfinite(made.images_needed[:2]).all()
     assert np.isnan(made.images_needed[2])
+    with pytest.raises(InputError, match=r"level=0\.4; expected"):
+        class_power(sim.predictions, "baseline", "arm 1", level=0.4)
     with pytest.raises(InputError, match="one run"):
         class_power(simulate(runs=1).predictions, "baseline", "arm 1")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from barnspider.effects import estimate
+from barnspider.predictions import Predictions
 from barnspider.simulate import simulate
 
 SETS = 40
@@ -56,3 +57,24 @@ def test_relative_effects_cover():
         for e, effect in study(0.03)
     ]
     assert 0.935 - 0.01 < np.mean(hits) < 0.985
+
+
+def test_the_upper_limit_of_two_classes_that_agree_is_not_zero():
+    highs, held = [], []
+    for seed in range(150):
+        sim = simulate(classes=2, images=30, runs=2, effect=[0.0, -0.1], seed=seed)
+        e = estimate(sim.predictions, "baseline")
+        highs.append(e.tau_high[0])
+        held.append(e.tau_low[0] <= 0.1 / np.sqrt(2) <= e.tau_high[0])
+    assert min(highs) > 0.05, "chance alone scatters by more than this"
+    assert np.mean(held) > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 150)
+
+
+def test_tau_of_one_class_cannot_be_told():
+    label = np.zeros(30, dtype=int)
+    right = np.random.default_rng(0).random((2, 3, 30)) < 0.7
+    preds = Predictions.from_arrays(label, {"a": 1 - right[0], "b": 1 - right[1]}, classes=["x", "y"])
+    e = estimate(preds, "a")
+    assert np.isnan([e.tau[0], e.tau_low[0], e.tau_high[0], e.tau_p[0]]).all()
+    assert e.to_json()["arms"][0]["class_dependence"] == dict.fromkeys(("tau", "low", "high", "p"))
+    assert "class dependence: cannot tell" in e.headline("b")

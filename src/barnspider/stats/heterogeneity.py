@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barnspider.stats.borrow import effective_classes, independent_series
-from barnspider.stats.crossed import Contrast, RunPart
-from barnspider.stats.intervals import Over
+from barnspider.stats.crossed import Contrast, RunPart, combine
+from barnspider.stats.intervals import Over, spread, t_interval
 
 Floats = NDArray[np.float64]
 
@@ -24,11 +24,13 @@ class Noise:
     total : its expectation
     df : of the scaled chi-square that it follows (Satterthwaite: total**2 / trace of the squared covariance)
     known_df : degrees of freedom with which `total` itself was estimated
+    image : the part of images alone, which is never less than 0 by chance
     """
 
     total: float
     df: float
     known_df: float
+    image: float
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Scatter:
         Upper limits start from it: less scatter than chance gives does not prove that there is no dependence, and
         inverted as it stands could leave an empty interval (power-constrained limits, Cowan et al. 2011).
         """
-        return max(self.observed, self.noise.total)
+        return max(self.observed, self.noise.total, self.noise.image)
 
     def to_tau(self, excess: Floats | float) -> Floats:
         """Return the standard deviation (divisor C - 1) of true effects with this sum of squares."""
@@ -116,18 +118,33 @@ def class_dependence(c: Contrast, over: Over, level: float) -> Dependence:
     variance components (of effects *about their mean*: what runs do to all classes alike cancels), so tau**2 is
     the difference (Cochran 1954; Hedges & Olkin 1985). The interval inverts the noncentral chi-square of the sum of
     squares: it holds for fixed classes, not for classes drawn from a population, and reaches 0 when
-    p > (1 - level) / 2. Classes with fewer than two images are left out; with fewer than two others all is NaN.
+    p > (1 - level) / 2. Classes with fewer than two images are left out; with fewer than two others all is NaN, and
+    two are compared by a t interval, since so few say little about the noise.
     """
     from scipy.special import fdtrc  # importing scipy costs 0.1 s; only numbers need it
 
     s = scatter(c, over)
     if s is None:
         return NOTHING
+    if s.classes == 2:
+        return _two_classes(c, over, level, s)
     tail, most, noise = (1 - level) / 2, float(s.classes), s.noise
     low = _solve(lambda x: float(s.exceed(np.float64(x), s.observed)) - tail, most)
     high = _solve(lambda x: float(s.exceed(np.float64(x), s.least)) - (1 - tail), most)
     tau, p = float(s.to_tau(s.observed - noise.total)), float(fdtrc(noise.df, noise.known_df, s.observed / noise.total))
     return Dependence(tau, 0.0 if p > tail else min(float(s.to_tau(low)), tau), max(float(s.to_tau(high)), tau), p)
+
+
+def _two_classes(c: Contrast, over: Over, level: float, s: Scatter) -> Dependence:
+    """Return tau of two classes: their difference over the root of 2, with the interval of its size."""
+    weight = np.zeros(len(c.n))
+    weight[np.flatnonzero(c.n > 1)] = (1.0, -1.0)
+    apart = combine(c, weight)
+    made = t_interval(apart.estimate, spread(apart, over, level), level, bound=2.0)
+    ends = np.abs([made.low[0], made.high[0]])
+    low = 0.0 if made.low[0] <= 0 <= made.high[0] else float(ends.min())
+    tau, root = float(s.to_tau(s.observed - s.noise.total)), np.sqrt(2)
+    return Dependence(tau, min(low / root, tau), max(float(ends.max()) / root, tau), float(made.p[0]))
 
 
 def _noise(c: Contrast, use: NDArray[np.bool_], over: Over) -> Noise:
@@ -148,7 +165,8 @@ def _noise(c: Contrast, use: NDArray[np.bool_], over: Over) -> Noise:
     floor = share * float(np.sum(c.binomial[use] / n**2)) / classes
     total = max(total, floor)
     df = min(total**2 / square, classes - 1.0) if square > 0 else classes - 1.0
-    return Noise(total, max(df, 1.0), max(2 * total**2 / doubt, 1.0) if doubt > 0 else classes - 1.0)
+    known = max(2 * total**2 / doubt, 1.0) if doubt > 0 else classes - 1.0
+    return Noise(total, max(df, 1.0), known, share * float(image.sum()))
 
 
 def _run_trace(part: RunPart, use: NDArray[np.bool_]) -> float:
