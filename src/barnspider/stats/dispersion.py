@@ -188,7 +188,7 @@ def measure(arm: Arm) -> dict[str, Measured]:
     out = {name: _between(*ends, naive[name]) for name, ends in _levels(arm, value).items()}
     whole = class_dependence(arm.contrast, arm.over, arm.level)
     low, high = (float(np.sqrt(1 - 1 / arm.classes) * x) for x in (whole.low, whole.high))
-    out |= {"sd": Measured(arm.sd, low, high, naive["sd"])} | _worst(arm, value["worst class"])
+    out |= {"sd": _between(arm.sd, low, min(high, 0.5), naive["sd"])} | _worst(arm, value["worst class"])
     # A tenth of ten classes is one class.
     one = [name for name, share in SHARES.items() if share * arm.classes <= 1]
     return {name: out["worst class" if name in one else name] for name in MEASURES}
