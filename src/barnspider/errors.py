@@ -69,6 +69,6 @@ def listing(items: Iterable[object], most: int = 12) -> str:
     >>> listing(range(5), most=3)
     '0, 1, 2 and 2 more'
     """
-    words = [visible(str(item)) for item in items]
+    words = [visible(str(item), longest=300) for item in items]
     shown = ", ".join(words[:most])
     return shown if len(words) <= most else f"{shown} and {len(words) - most} more"

@@ -19,6 +19,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -204,7 +205,7 @@ class Store:
             When the disk is full or the folder cannot be written; nothing half-written stays.
         """
         self._create()
-        building = self.root / "building" / f"{key}-{os.getpid()}-{secrets.token_hex(4)}"
+        building = self.root / "building" / f"{key}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
             building.mkdir(parents=True)
             for split, answers in result.answers.items():

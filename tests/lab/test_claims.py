@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from barnspider.lab.claims import LEASE, claimed
+from barnspider.lab.claims import LEASE, claimed, clear_abandoned
 
 
 @pytest.fixture
@@ -81,3 +81,16 @@ def test_of_many_that_take_over_at_most_one_succeeds_at_a_time(root):
         assert sum(pool.map(take, range(64))) >= 1
     assert max(most) == 1
     assert not list((root / "claims").iterdir())
+
+
+def test_half_built_runs_of_the_dead_are_removed_and_those_of_the_living_kept(tmp_path):
+    here = socket.gethostname()
+    names = {f"k-{here}-{dead_pid()}-aa": False, f"k-{here}-{os.getpid()}-bb": True, "k-else-where-1-cc": True}
+    for name in names:
+        (tmp_path / "building" / name).mkdir(parents=True)
+        (tmp_path / "building" / name / "test.npz").write_text("half")
+    clear_abandoned(tmp_path)
+    assert {name: (tmp_path / "building" / name).exists() for name in names} == names
+    os.utime(tmp_path / "building" / "k-else-where-1-cc", (0, 0))
+    clear_abandoned(tmp_path)
+    assert not (tmp_path / "building" / "k-else-where-1-cc").exists()

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import socket
 import threading
 import time
@@ -18,6 +19,9 @@ from pathlib import Path
 
 LEASE = 60.0
 """Seconds without a sign of life after which a claim is void."""
+
+ABANDONED = 86_400.0
+"""Seconds after which a run that is still being built, elsewhere, is taken for abandoned."""
 
 
 @contextlib.contextmanager
@@ -36,6 +40,17 @@ def claimed(root: Path, key: str) -> Generator[bool]:
         done.set()
         heart.join()
         path.unlink(missing_ok=True)
+
+
+def clear_abandoned(root: Path) -> None:
+    """Remove the half-built runs of workers that were killed: of dead ones here, and of any that are a day old."""
+    for folder in (root / "building").glob("*-*-*"):
+        before, pid, _ = folder.name.rsplit("-", 2)
+        host = before.partition("-")[2]
+        with contextlib.suppress(FileNotFoundError):  # its owner has just sealed it
+            old = time.time() - folder.stat().st_mtime > ABANDONED
+            if old or (host == socket.gethostname() and not _is_alive(int(pid))):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _take(path: Path) -> bool:

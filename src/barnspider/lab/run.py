@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from barnspider.errors import StoreError, TrainingError
+from barnspider.lab.claims import clear_abandoned
 from barnspider.lab.data import load
 from barnspider.lab.sweep import Sweep
 from barnspider.predictions import Predictions
@@ -66,6 +67,7 @@ def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None) -> 
     runs = sweep.runs()
     _refuse_other_data(sweep, store, data.fingerprint)
     store.plan(sweep.identity, runs, sweep.as_dict())
+    clear_abandoned(store.root)
     missing = len(store.missing(runs))
     if missing:
         _work(store, sweep, missing, min(workers or core_count(), missing))
