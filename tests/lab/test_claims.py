@@ -94,3 +94,12 @@ def test_half_built_runs_of_the_dead_are_removed_and_those_of_the_living_kept(tm
     os.utime(tmp_path / "building" / "k-else-where-1-cc", (0, 0))
     clear_abandoned(tmp_path)
     assert not (tmp_path / "building" / "k-else-where-1-cc").exists()
+
+
+def test_claims_of_the_dead_are_removed_and_those_of_the_living_kept(root):
+    leave(root, host=socket.gethostname(), pid=os.getpid())
+    clear_abandoned(root)
+    assert (root / "claims" / "k").exists()
+    leave(root, host=socket.gethostname(), pid=dead_pid())
+    clear_abandoned(root)
+    assert not list((root / "claims").iterdir())

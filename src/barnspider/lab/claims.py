@@ -43,7 +43,10 @@ def claimed(root: Path, key: str) -> Generator[bool]:
 
 
 def clear_abandoned(root: Path) -> None:
-    """Remove the half-built runs of workers that were killed: of dead ones here, and of any that are a day old."""
+    """Remove what killed workers left: void claims, half-built runs of dead ones here, and any that are a day old."""
+    for claim in (root / "claims").glob("*"):
+        if _is_void(claim):
+            _retire(claim)
     for folder in (root / "building").glob("*-*-*"):
         before, pid, _ = folder.name.rsplit("-", 2)
         host = before.partition("-")[2]
