@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from barnspider.effects import estimate
+from barnspider.gate import Gate
 from barnspider.inequality import inequality
 from barnspider.predictions import Predictions
 
@@ -69,6 +70,14 @@ def test_the_first_exam_which_of_three_hundred_losses_can_be_believed(preds):
     assert 250 < (e.effect < 0).sum() < 350
     assert e.harmed.sum() <= 5
     assert e.tau_low[0] < 0.04
+
+
+@pytest.mark.parametrize(
+    ("base", "arm", "status"),
+    [("pytorch_vgg19", "pytorch_vgg19_bn", "inconclusive"), ("pytorch_resnet50", "pytorch_alexnet", "fail")],
+)
+def test_the_gate_knows_what_one_model_on_each_side_can_tell(preds, base, arm, status):
+    assert Gate(max_drop=0.02).check(estimate(preds, base, arms=[arm])).status == status
 
 
 def test_half_of_the_images_foretells_the_other_half(preds):
