@@ -103,3 +103,22 @@ def test_claims_of_the_dead_are_removed_and_those_of_the_living_kept(root):
     leave(root, host=socket.gethostname(), pid=dead_pid())
     clear_abandoned(root)
     assert not list((root / "claims").iterdir())
+
+
+def test_a_process_that_only_waits_for_its_parent_is_dead(root):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, not yet noticed: a zombie
+    leave(root, host=socket.gethostname(), pid=process.pid)
+    with claimed(root, "k") as mine:
+        assert mine
+    process.wait()
+
+
+def test_a_claim_that_was_never_signed_is_soon_void(root):
+    path = root / "claims" / "k"
+    path.touch()
+    with claimed(root, "k") as mine:
+        assert not mine
+    os.utime(path, (0, 0))
+    with claimed(root, "k") as mine:
+        assert mine

@@ -20,6 +20,9 @@ from pathlib import Path
 LEASE = 60.0
 """Seconds without a sign of life after which a claim is void."""
 
+UNSIGNED = 5.0
+"""Seconds after which a claim without an owner's name is void."""
+
 ABANDONED = 86_400.0
 """Seconds after which a run that is still being built, elsewhere, is taken for abandoned."""
 
@@ -68,9 +71,12 @@ def _take(path: Path) -> bool:
 def _is_void(path: Path) -> bool:
     try:
         age = time.time() - path.stat().st_mtime
-        owner = json.loads(path.read_text(encoding="utf-8") or "{}")
+        text = path.read_text(encoding="utf-8")
+        owner = json.loads(text) if text else {}
     except (FileNotFoundError, json.JSONDecodeError):  # just given back, or just being written
         return False
+    if not owner:  # its owner was killed before it could sign, unless it is just signing
+        return age > UNSIGNED
     return age > LEASE or (owner.get("host") == socket.gethostname() and not _is_alive(int(owner["pid"])))
 
 
@@ -81,7 +87,15 @@ def _is_alive(pid: int) -> bool:
         return False
     except PermissionError:  # somebody else's process: alive
         return True
-    return True
+    return not _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended, and only waits for its parent to notice."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z"
+    except OSError:  # gone by now, or a system without /proc
+        return False
 
 
 def _retire(path: Path) -> bool:
