@@ -214,7 +214,7 @@ def _decoded(path: Path, block: Block) -> str:
         ) from None
 
 
-def _refuse_stray_quotes(path: Path, block: Block) -> None:
+def _refuse_stray_quotes(path: Path, block: Block, marks: bytes = MARKS) -> None:
     """Quotes open where a field starts and close where it ends; elsewhere, programs disagree on what they mean."""
     if b'"' not in block.data:
         return
@@ -224,8 +224,8 @@ def _refuse_stray_quotes(path: Path, block: Block) -> None:
     after = np.append(raw, NEWLINE)[quotes[1::2] + 1]
     stray = np.concatenate(
         [
-            quotes[0::2][~np.isin(before, [*MARKS, NEWLINE, QUOTE])],
-            quotes[1::2][~np.isin(after, [*MARKS, NEWLINE, RETURN, QUOTE])],
+            quotes[0::2][~np.isin(before, [*marks, NEWLINE, QUOTE])],
+            quotes[1::2][~np.isin(after, [*marks, NEWLINE, RETURN, QUOTE])],
         ]
     )
     if len(stray):
@@ -270,7 +270,7 @@ def _even(path: Path, block: Block, header: Header) -> bytes:
     """Return the block without blank lines, after checking that each row has as many fields as the header."""
     data, mark, expected = block.data, header.separator.encode(), len(header.names)
     _refuse_lone_returns(path, block)
-    _refuse_stray_quotes(path, block)
+    _refuse_stray_quotes(path, block, mark)
     rows = _count(data, NEWLINE) + (not data.endswith(b"\n"))
     if b'"' not in data and _count(data, mark[0]) == rows * (expected - 1):
         return data  # if a row is too short or blank here, another is too long, and polars will refuse it
