@@ -20,7 +20,7 @@ FLOORS = [
     {"stats", "errors", "words", "names", "as_json"},
     {"files", "convert", "progress", "class_list"},
     {"predictions"},
-    {"store", "csv_rows", "long_table", "arrays_file", "tables", "simulate", "outcome", "effects", "flows"},
+    {"store", "csv_rows", "long_table", "arrays_file", "tables", "simulate", "design", "outcome", "effects", "flows"},
     {"sources", "gate", "prescribe", "story", "markdown", "figures", "doses", "power", "inequality"},
     {"report", "lab"},
     {"demo"},
