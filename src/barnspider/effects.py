@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barnspider import words
+from barnspider.design import Design
 from barnspider.errors import InputError, listing, pick
 from barnspider.outcome import Effects, Floats, Generalizes, Method
 from barnspider.predictions import Predictions
 from barnspider.stats.compare import Comparison, accuracy, compare
-from barnspider.stats.crossed import Arm, ByClass, Pairs, by_class, count
+from barnspider.stats.intervals import Over
 from barnspider.stats.multiplicity import benjamini_hochberg
 
 __all__ = ["Effects", "Floats", "Generalizes", "Method", "estimate"]
@@ -27,7 +28,7 @@ def _versions() -> tuple[tuple[str, str], ...]:
 
 
 def estimate(
-    preds: Predictions,
+    preds: Predictions | Design,
     baseline: str | float,
     *,
     level: float = 0.95,
@@ -38,6 +39,8 @@ def estimate(
 
     Parameters
     ----------
+    preds
+        Answers, or their Design where other questions are asked of them too.
     baseline
         An arm's name, or its dose.
     level
@@ -65,23 +68,18 @@ def estimate(
     """
     base = _baseline(preds, baseline)
     names = tuple(arms) if arms is not None else tuple(a for a in preds.arms if a != base)
-    _check(preds, base, names, level)
-    wanted = pick("generalize_to", generalize_to, ("auto", "images and runs", "images", "runs"))
-    over: tuple[Generalizes, ...] = tuple(_generalizes(preds, base, arm, wanted) for arm in names)
-    layout = by_class(preds.label, len(preds.classes))
-    right = preds.correct()
-    counts = {arm: count(right[_by_seed(preds, arm)], layout) for arm in dict.fromkeys((base, *names))}
-    compared = [
-        compare(counts[base], counts[arm], layout, over=o, paired=_pairs(preds, base, arm), level=level)
-        for arm, o in zip(names, over, strict=True)
-    ]
-    return _assemble(preds, base, names, over, layout, counts, compared, level)
+    _check(preds.arms, base, names, level)
+    design = Design.of(preds, (base, *names))
+    over: tuple[Over, ...] = tuple(design.over(generalize_to, 0, k) for k in range(1, len(design.arms)))
+    compared = [compare(design.contrast(0, k), over=o, level=level) for k, o in enumerate(over, start=1)]
+    return _assemble(design, over, compared, level)
 
 
-def _baseline(preds: Predictions, baseline: str | float) -> str:
+def _baseline(answers: Predictions | Design, baseline: str | float) -> str:
     if isinstance(baseline, str):
-        return pick("baseline", baseline, preds.arms)
-    doses = {arm: preds.dose_of(arm) for arm in preds.arms}
+        return pick("baseline", baseline, answers.arms)
+    preds = answers.preds if isinstance(answers, Design) else answers
+    doses = {arm: preds.dose_of(arm) for arm in answers.arms}
     same = [arm for arm, dose in doses.items() if dose is not None and dose == baseline]
     if len(same) != 1:
         known = listing(f"{arm!r}: {dose}" for arm, dose in doses.items())
@@ -89,11 +87,11 @@ def _baseline(preds: Predictions, baseline: str | float) -> str:
     return same[0]
 
 
-def _check(preds: Predictions, base: str, names: tuple[str, ...], level: float) -> None:
+def _check(arms: tuple[str, ...], base: str, names: tuple[str, ...], level: float) -> None:
     if not 0.5 < level < 1:
         raise InputError(f"level={level!r}; expected above 0.5 and below 1, such as 0.95")
     for arm in names:
-        pick("arm", arm, preds.arms)
+        pick("arm", arm, arms)
     if base in names:
         raise InputError(f"arms holds the baseline {base!r}; expected other arms")
     if not names:
@@ -102,47 +100,12 @@ def _check(preds: Predictions, base: str, names: tuple[str, ...], level: float) 
         raise InputError(f"arms={names!r} with baseline={base!r}; expected one other arm or more, each once")
 
 
-def _generalizes(preds: Predictions, base: str, arm: str, wanted: str) -> Generalizes:
-    runs = {name: len(preds.rows(name)) for name in (base, arm)}
-    if wanted == "auto":
-        return "images and runs" if min(runs.values()) > 1 else "images"
-    if wanted != "images" and min(runs.values()) < 2:
-        few = min(runs, key=lambda name: runs[name])
-        raise InputError(
-            f"generalize_to={wanted!r}, but arm {few!r} has one run, which tells nothing about runs;"
-            " expected two runs or more in every arm, or generalize_to='images'"
-        )
-    return "images" if wanted == "images" else "runs" if wanted == "runs" else "images and runs"
-
-
-def _by_seed(preds: Predictions, arm: str) -> NDArray[np.intp]:
-    rows = preds.rows(arm)
-    return rows[np.argsort([preds.seed[r] for r in rows], kind="stable")]
-
-
-def _pairs(preds: Predictions, base: str, arm: str) -> Pairs:
-    """Return which runs, in order of seed, have a partner: the design says whether seeds pair at all."""
-    seeds = [sorted(preds.seed[r] for r in preds.rows(name)) for name in (base, arm)]
-    common = sorted(set(seeds[0]) & set(seeds[1])) if preds.paired else []
-    rows = [np.array([own.index(s) for s in common], dtype=np.intp) for own in seeds]
-    return rows[0], rows[1]
-
-
-def _assemble(
-    preds: Predictions,
-    base: str,
-    names: tuple[str, ...],
-    over: tuple[Generalizes, ...],
-    layout: ByClass,
-    counts: dict[str, Arm],
-    compared: list[Comparison],
-    level: float,
-) -> Effects:
-    before_over: Generalizes = over[0] if len(set(over)) == 1 else _generalizes(preds, base, base, "auto")
-    before = accuracy(counts[base], layout, over=before_over, level=level)
-    known = np.broadcast_to(layout.n > 0, (len(names), len(layout.n)))
-    with np.errstate(invalid="ignore"):
-        after = np.stack([counts[a].per_run.sum(axis=0) / (layout.n * counts[a].runs) for a in names])
+def _assemble(d: Design, over: tuple[Over, ...], compared: list[Comparison], level: float) -> Effects:
+    """Put everything together; the first arm of the design is the baseline."""
+    preds, base, names, n = d.preds, d.arms[0], d.arms[1:], d.layout.n
+    same = len(set(over)) == 1
+    before = accuracy(d.counts[0], d.layout, over=over[0] if same else d.over("auto", 0), level=level)
+    known = np.broadcast_to(n > 0, (len(names), len(n)))
     columns: dict[str, Any] = {**_by_arm_and_class(compared, known), **_by_arm(compared)}
     columns |= {
         name: np.where(known[0], x, np.nan)
@@ -153,18 +116,18 @@ def _assemble(
         classes=preds.classes,
         arms=names,
         baseline=base,
-        n=layout.n,
-        after=after,
+        n=n,
+        after=d.accuracy()[1:],
         known=known,
-        overall_before=float(counts[base].per_run.sum() / max(layout.n.sum() * counts[base].runs, 1)),
+        overall_before=float(d.overall()[0]),
         dose=tuple(preds.dose_of(a) for a in names),
         baseline_dose=preds.dose_of(base),
-        runs=tuple(counts[a].runs for a in names),
-        baseline_runs=counts[base].runs,
-        left_out=tuple(x for x in preds.left_out if x.arm in {base, *names}),
+        runs=tuple(arm.runs for arm in d.counts[1:]),
+        baseline_runs=d.counts[0].runs,
+        left_out=tuple(x for x in preds.left_out if x.arm in d.arms),
         on=preds.on,
-        method=_method(preds, base, names, over, level),
-        over=over if len(set(over)) > 1 else (),
+        method=_method(d, over[0] if same else "images", level),
+        over=() if same else over,
     )
 
 
@@ -205,14 +168,12 @@ def _by_arm(compared: list[Comparison]) -> dict[str, Floats]:
     return {name: np.array(values) for name, values in found.items()}
 
 
-def _method(
-    preds: Predictions, base: str, names: tuple[str, ...], over: tuple[Generalizes, ...], level: float
-) -> Method:
+def _method(d: Design, over: Over, level: float) -> Method:
     return Method(
         level=level,
-        generalizes_to=over[0] if len(set(over)) == 1 else "images",
-        paired=all(len(_pairs(preds, base, arm)[0]) > 1 for arm in names),
+        generalizes_to=over,
+        paired=all(len(d.pairs(0, k)[0]) > 1 for k in range(1, len(d.arms))),
         degrees_of_freedom="Satterthwaite over the mean squares used (Hillis 2007)",
-        multiplicity=f"Benjamini-Hochberg over {words.counted(len(names), 'arm')} x classes with images",
+        multiplicity=f"Benjamini-Hochberg over {words.counted(len(d.arms) - 1, 'arm')} x classes with images",
         versions=_versions(),
     )

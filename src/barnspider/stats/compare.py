@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.stats.crossed import Arm, ByClass, Pairs, contrast, pool, relative, single
+from barnspider.stats.crossed import Arm, ByClass, Contrast, pool, relative, single
 from barnspider.stats.heterogeneity import Dependence, Shrunk, class_dependence, shrink
 from barnspider.stats.intervals import Interval, Over, Spread, share_interval, spread, t_interval
 
@@ -38,9 +38,8 @@ class Comparison:
     relative_interval: Interval
 
 
-def compare(base: Arm, arm: Arm, layout: ByClass, *, over: Over, paired: bool | Pairs, level: float) -> Comparison:
-    """Compare an arm with the baseline; `over` says what varies, `paired` which rows share a seed."""
-    c = contrast(base, arm, layout, paired=paired)
+def compare(c: Contrast, *, over: Over, level: float) -> Comparison:
+    """Say everything about the change from the baseline to an arm; `over` says what varies."""
     s, whole = spread(c, over, level), pool(c)
     whole_spread = spread(whole, over, level)
     own = relative(c, whole)
