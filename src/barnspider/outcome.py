@@ -40,6 +40,7 @@ class Method:
     degrees_of_freedom : the rule, in words
     multiplicity : the correction behind `q`, in words
     versions : barnspider, numpy, scipy
+    margin : a class that certainly changed by less than this proportion is called unchanged
     """
 
     level: float
@@ -48,6 +49,7 @@ class Method:
     degrees_of_freedom: str
     multiplicity: str
     versions: tuple[tuple[str, str], ...]
+    margin: float = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +139,15 @@ class Effects:
     def helped(self) -> NDArray[np.bool_]:
         """Bool[A, C]: above zero, and not by chance (q < 1 - level)."""
         return self.known & (self.q < 1 - self.method.level) & (self.effect > 0)
+
+    def findings(self, margin: float | None = None) -> NDArray[np.str_]:
+        """Return Str[A, C]: "harmed", "helped", "unchanged" or "cannot tell".
+
+        A class is unchanged when it is neither harmed nor helped and certainly changed by less than `margin` (a
+        proportion; by default `method.margin`, one point).
+        """
+        unchanged = self.unchanged(self.method.margin if margin is None else margin)
+        return np.select([self.harmed, self.helped, unchanged], ["harmed", "helped", "unchanged"], "cannot tell")
 
     def bands(self) -> tuple[Floats, Floats]:
         """Return low and high, Float[A, C] each, that hold for all classes and arms at once (Sidak 1967)."""
