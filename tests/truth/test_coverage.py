@@ -132,3 +132,17 @@ def test_new_runs_on_this_very_test_set(runs, paired):
             e = estimate(sim.predictions.where(runs=rows), "baseline", generalize_to="runs")
             hit.append(((e.low[0] <= right[1] - right[0]) & (right[1] - right[0] <= e.high[0])).mean())
     assert np.mean(hit) > 0.935 - 4 * np.std(hit, ddof=1) / np.sqrt(len(hit))
+
+
+def test_a_class_whose_runs_scatter_far_more_than_the_others_do_stands_on_its_own():
+    """Its interval is that of its own runs, not of a prior that it does not fit."""
+    own, crowd = [], []
+    for seed in range(20):
+        noise = Noise(run_class=(1.0, *[0.05] * 19))
+        sim = simulate(classes=20, images=300, runs=6, noise=noise, paired=True, seed=seed)
+        alone = estimate(sim.predictions.where(samples=np.arange(300)), "baseline")
+        e = estimate(sim.predictions, "baseline")
+        own.append((e.high - e.low)[0, 0] / (alone.high - alone.low)[0, 0])
+        crowd.append((e.high - e.low)[0, 1:].mean() / (e.high - e.low)[0, 0])
+    assert np.median(own) > 0.8
+    assert np.median(crowd) < 0.6

@@ -201,25 +201,26 @@ class Shrunk:
     prob_harm: Floats
 
 
-TAILS = np.array([[0.4, 0.9, 2.5, 9.0], [0.5, 0.35, 0.12, 0.03]])
+TAILS = np.array([[0.6, 0.9, 1.6, 4.0], [0.4, 0.4, 0.17, 0.03]])
 """Variances (before they are brought to mean 1) and weights of the normals that a true effect may come from."""
 
 
 def shrink(effect: Floats, variance: Floats, common: float = 0.0) -> Shrunk:
     """Draw effects towards their mean as far as their noise makes them untrustworthy.
 
-    True effects are taken as a mixture of normals about a common mean, near Student's t with four degrees of freedom
-    (Stephens 2017: a few classes may be far out, and must not be drawn in as the crowd is), with a flat prior on the
-    mean and on tau (Gelman 2006), integrated over a grid of tau. So neither the mean nor tau is taken as known, and
-    the probability of harm is calibrated even where tau cannot be told from 0. Efron & Morris (1975) is the case of
-    one normal and a known tau. A class without evidence (NaN) gets what the other classes say. `common` is the
-    variance of the mean of all effects, where classes err together: it widens what is believed of the mean.
+    True effects are taken as a mixture of normals about a common mean, with heavier tails than one normal (Stephens
+    2017: a few classes may be far out, and must not be drawn in as the crowd is), with a flat prior on the mean and on
+    tau squared (Stein's harmonic prior: Morris & Tang 2011), integrated over a grid of tau. So neither the mean nor
+    tau is taken as known: where tau happens to be estimated as 0, classes are not all taken for one and the same.
+    Efron & Morris (1975) is the case of one normal and a known tau. A class without evidence (NaN) gets what the other
+    classes say. `common` is the variance of the mean of all effects, where classes err together: it widens what is
+    believed of the mean.
 
     Examples
     --------
     >>> made = shrink(np.array([-0.3, 0.0, 0.01, 0.02, np.nan]), np.full(5, 0.0004))
     >>> made.prob_harm.round(2).tolist()[:2]
-    [1.0, 0.53]
+    [1.0, 0.52]
     """
     known = np.isfinite(effect) & np.isfinite(variance)
     if not known.any():
@@ -266,7 +267,7 @@ class _Mixture:
         step = top / 32
         fine = np.linspace(max(likely.min() - 2 * step, 0.0), likely.max() + 2 * step, 15)
         made = cls._on(fine, y, v, common)
-        fit = made._log_likelihood(y, v)[0].sum(axis=1) - 0.5 * np.log(made._precision(v))
+        fit = made._log_likelihood(y, v)[0].sum(axis=1) - 0.5 * np.log(made._precision(v)) + 0.5 * np.log(made.tau2)
         belief = np.exp(fit - fit.max())
         keep = belief > 1e-4 * belief.sum()
         return cls(made.tau2[keep], belief[keep] / belief[keep].sum(), made.centre[keep], made.doubt[keep])

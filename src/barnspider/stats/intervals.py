@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.stats.borrow import effective_classes, independent_series, prior_df
+from barnspider.stats.borrow import effective_classes, independent_series, prior_df, trust
 from barnspider.stats.crossed import Contrast, RunPart
 
 Floats = NDArray[np.float64]
@@ -57,8 +57,9 @@ def spread(c: Contrast, over: Over, level: float = 0.95) -> Spread:
     least = np.min([np.broadcast_to(x.df, df.shape) for x in pieces], axis=0)
     # A variance of exactly 0 is one by identity: the only class there is, less the whole.
     df = np.where(variance > 0, np.maximum(df, least), least)
-    if over == "images and runs" and sum(float(x.df) for x in pieces[1:]) < 2:
-        df = _banerjee(c, pieces, variance, df, level)
+    if over == "images and runs":
+        alone = np.sum([np.broadcast_to(x.df, df.shape) for x in pieces[1:]], axis=0) < 2
+        df = np.where(alone, _banerjee(c, pieces, variance, df, level), df) if alone.any() else df
     return Spread(variance, df)
 
 
@@ -124,8 +125,10 @@ def _run_piece(part: RunPart, c: Contrast, worth: float, *, new_images: bool) ->
     floor = noise / (float(np.sum(n[use])) * part.runs)
     expected = np.maximum(effect + residual, floor)
     ratio, weight = (part.between / expected)[use], expected[use]
-    counts = prior_df(ratio, weight, 2 / freedom, doubt=1.0, classes=20 / freedom)
-    counts = 1 / (1 / counts + 1 / (freedom * worth)) if worth > 0 else 0.0
+    counts = np.zeros(len(n))
+    if worth > 0:
+        common = prior_df(ratio, weight, 2 / freedom, doubt=1.0, classes=20 / freedom)
+        counts[use] = trust(ratio, weight, freedom) / (1 / common + 1 / (freedom * worth))
     between = (freedom * part.between + counts * expected) / (freedom + counts)
     within = (freedom * part.within + counts * residual) / (freedom + counts) if new_images else np.zeros_like(between)
     between = between if new_images else np.maximum(between, floor)
