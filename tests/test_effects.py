@@ -106,7 +106,7 @@ def test_every_class_has_one_of_four_findings():
     effect = [-0.3, 0.0, 0.2, 0.0]
     sim = simulate(classes=4, images=[2000, 8000, 2000, 10], runs=5, effect=effect, accuracy=0.7, seed=2)
     effects = estimate(sim.predictions, "baseline")
-    assert effects.findings(0.03)[0].tolist() == ["harmed", "unchanged", "helped", "cannot tell"]
+    assert effects.findings(0.1)[0].tolist() == ["harmed", "unchanged", "helped", "cannot tell"]
     assert (effects.findings() == effects.findings(effects.method.margin)).all()
 
 
