@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from barnspider import words
-from barnspider.errors import InputError, listing, pick
+from barnspider.design import Design
+from barnspider.errors import InputError, listing
 from barnspider.names import visible
 from barnspider.predictions import Predictions
 from barnspider.stats import curves as gp
 from barnspider.stats import selection
-from barnspider.stats.crossed import Arm, ByClass, Contrast, by_class, contrast, count
 from barnspider.stats.intervals import Over, spread
 
 Floats = NDArray[np.float64]
@@ -58,13 +57,13 @@ class BestDoses:
         return f"Best on average: {visible(self.best)} ({accuracy}), {many} ({100 * self.level:.4g} %)."
 
 
-def best_doses(preds: Predictions, *, level: float = 0.95, generalize_to: Wanted = "auto") -> BestDoses:
+def best_doses(preds: Predictions | Design, *, level: float = 0.95, generalize_to: Wanted = "auto") -> BestDoses:
     """Find the best arm for all images and for each class, with all arms that cannot be told from it (Hsu 1984).
 
     Raises
     ------
     InputError
-        When there are fewer than two arms.
+        When there are fewer than two arms, or a single run is to be generalized from.
 
     Examples
     --------
@@ -73,23 +72,24 @@ def best_doses(preds: Predictions, *, level: float = 0.95, generalize_to: Wanted
     >>> best_doses(sim.predictions).contenders
     ('baseline', 'arm 1')
     """
-    d = _Design.of(preds, generalize_to)
-    by, whole = selection.pairwise(d.counts, d.layout, over=d.over, paired=d.paired, level=level)
-    accuracy = d.accuracy()
-    overall = np.array([arm.per_run.sum() / (arm.runs * len(preds.label)) for arm in d.counts])
-    keep = selection.contenders(whole, level)[:, 0]
+    d = _of_arms(preds)
+    over = d.over(generalize_to)
+    by_class, whole = selection.contenders(
+        len(d.arms), len(d.layout.n), d.contrast, over=over, level=level
+    )  # fmt: skip
+    accuracy, overall = d.accuracy(), d.overall()
     return BestDoses(
         arms=d.arms,
-        dose=tuple(preds.dose_of(a) for a in d.arms),
-        classes=preds.classes,
+        dose=tuple(d.preds.dose_of(a) for a in d.arms),
+        classes=d.preds.classes,
         accuracy=accuracy,
         overall=overall,
         best=d.arms[int(np.argmax(overall))],
-        contenders=tuple(a for a, k in zip(d.arms, keep, strict=True) if k),
+        contenders=tuple(a for a, k in zip(d.arms, whole, strict=True) if k),
         class_best=np.argmax(np.nan_to_num(accuracy, nan=-1.0), axis=0),
-        class_contenders=selection.contenders(by, level),
+        class_contenders=by_class,
         level=level,
-        generalizes_to=d.over,
+        generalizes_to=over,
     )
 
 
@@ -140,7 +140,11 @@ class Tolls:
 
 
 def tolls(
-    preds: Predictions, *, choose_on: Predictions | None = None, level: float = 0.95, generalize_to: Wanted = "auto"
+    preds: Predictions | Design,
+    *,
+    choose_on: Predictions | Design | None = None,
+    level: float = 0.95,
+    generalize_to: Wanted = "auto",
 ) -> Tolls:
     """Estimate what each class loses at the dose chosen for the average, without the winner's curse.
 
@@ -151,7 +155,8 @@ def tolls(
     Raises
     ------
     InputError
-        When there are fewer than two arms, or `choose_on` has other runs or classes.
+        When there are fewer than two arms, `choose_on` has other runs or classes, or a single run is to be
+        generalized from.
 
     Examples
     --------
@@ -161,24 +166,23 @@ def tolls(
     >>> t.average, t.own[0], bool(t.low[0] > 0.15)
     ('baseline', 'baseline', False)
     """
-    d = _Design.of(preds, generalize_to)
-    chosen = d if choose_on is None else _Design.of(_same_runs(preds, choose_on), generalize_to)
-    weight = d.layout.n / max(d.layout.n.sum(), 1)
-    measure = d.halves() if choose_on is None else [d.per_run()]
-    choose = measure[::-1] if choose_on is None else [chosen.per_run()]
-    cells = [_folds(d.counts, choose, measure, i) for i in range(max(len(selection.splits(a.runs)) for a in d.counts))]
+    d = _of_arms(preds)
+    over = d.over(generalize_to)
+    parts = selection.halves(d.counts, d.layout)
+    chosen = None if choose_on is None else _same_runs(d, choose_on)
     t = selection.toll(
-        [[a for a, _ in x] for x in cells],
-        [[b for _, b in x] for x in cells],
-        weight,
-        chosen=chosen.accuracy(),
+        parts if chosen is None else [_whole(d)],
+        parts[::-1] if chosen is None else [_whole(chosen)],
+        _ways(d),
+        d.layout.n / max(d.layout.n.sum(), 1),
+        chosen=(d if chosen is None else chosen).accuracy(),
         whole=d.accuracy(),
-        contrast_of=d.contrasts(),
-        over=d.over,
+        contrast_of=d.contrast,
+        over=over,
         level=level,
     )
     return Tolls(
-        classes=preds.classes,
+        classes=d.preds.classes,
         arms=d.arms,
         toll=t.toll,
         low=t.low,
@@ -186,26 +190,20 @@ def tolls(
         naive=t.naive,
         own=tuple(d.arms[k] for k in t.own),
         average=d.arms[t.average],
-        chosen_on=(choose_on.on or "the images given to choose on") if choose_on is not None else "the other half",
-        measured_on=preds.on or "these images",
+        chosen_on="the other half" if chosen is None else chosen.preds.on or "the images given to choose on",
+        measured_on=d.preds.on or "these images",
         level=level,
-        generalizes_to=d.over,
+        generalizes_to=over,
     )
 
 
-def _folds(
-    counts: list[Arm], choose: list[list[Floats]], measure: list[list[Floats]], split: int
-) -> list[tuple[Floats, Floats]]:
-    """Return (accuracies to choose by, accuracies to measure by), Float[K, C] each, for both roles of each half."""
-    ways = [selection.splits(arm.runs) for arm in counts]
-    masks = [way[split % len(way)] for way in ways]
-    out: list[tuple[Floats, Floats]] = []
-    for by, on in zip(choose, measure, strict=True):
-        for flip in (False, True):
-            first = [x[m != flip].mean(axis=0) if len(x) > 1 else x[0] for x, m in zip(by, masks, strict=True)]
-            second = [x[m == flip].mean(axis=0) if len(x) > 1 else x[0] for x, m in zip(on, masks, strict=True)]
-            out.append((np.array(first), np.array(second)))
-    return out
+def _ways(d: Design) -> list[list[NDArray[np.bool_]]]:
+    """Return ways to halve the runs, a mask of each arm's; runs of equal seed go together where they are paired."""
+    if d.preds.paired:
+        every = sorted(set().union(*d.seeds))
+        return [[half[np.searchsorted(every, own)] for own in d.seeds] for half in selection.splits(len(every))]
+    ways = [selection.splits(len(own)) for own in d.seeds]
+    return [[way[i % len(way)] for way in ways] for i in range(max(len(way) for way in ways))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +213,7 @@ class DoseCurves:
     Attributes
     ----------
     classes : names
-    dose : Float[K]; accuracy, noise : Float[K, C]
+    dose : Float[K], increasing; accuracy, noise : Float[K, C]
     fit : curves, peaks, and the doses where a class has lost `fit.delta`, each with its interval
     level : float
     """
@@ -249,14 +247,14 @@ def _within(at: Floats, low: Floats, high: Floats, c: int) -> str:
 
 
 def dose_curves(
-    preds: Predictions, *, delta: float = 0.02, level: float = 0.95, generalize_to: Wanted = "auto"
+    preds: Predictions | Design, *, delta: float = 0.02, level: float = 0.95, generalize_to: Wanted = "auto"
 ) -> DoseCurves:
     """Fit every class's accuracy as a smooth curve of the dose.
 
     Raises
     ------
     InputError
-        When fewer than three arms have a dose, or two have the same.
+        When fewer than three arms have a dose, two have the same, or a single run is to be generalized from.
 
     Examples
     --------
@@ -268,91 +266,45 @@ def dose_curves(
     >>> [0.2 < float(made.fit.peak[0]) < 0.7, float(made.fit.peak[1]) < 0.1]
     [True, True]
     """
-    with_dose = [a for a in preds.arms if preds.dose_of(a) is not None]
-    doses = np.array([preds.dose_of(a) for a in with_dose], dtype=np.float64)
-    if len(set(doses.tolist())) < 3 or len(set(doses.tolist())) < len(doses):
-        given = listing(f"{dose:g}" for dose in doses) or "not given"
+    d = _in_order_of_dose(preds)
+    doses = np.array([d.preds.dose_of(a) for a in d.arms], dtype=np.float64)
+    accuracy, noise = d.accuracy(), _noise(d, d.over(generalize_to), level)
+    fit = gp.fit(doses, accuracy, noise, delta=delta, level=level)
+    return DoseCurves(d.preds.classes, doses, accuracy, noise, fit, level)
+
+
+def _in_order_of_dose(answers: Predictions | Design) -> Design:
+    preds = answers.preds if isinstance(answers, Design) else answers
+    arms = {a: dose for a in answers.arms if (dose := preds.dose_of(a)) is not None}
+    if len(set(arms.values())) < max(3, len(arms)):
+        given = listing(f"{dose:g}" for dose in arms.values()) or "not given"
         raise InputError(f"doses are {given}; expected three different ones or more, each of one arm")
-    d = _Design.of(preds.where(arms=with_dose), generalize_to)
-    noise = _noise(d, level)
-    accuracy = d.accuracy()
-    return DoseCurves(
-        preds.classes, doses, accuracy, noise, gp.fit(doses, accuracy, noise, delta=delta, level=level), level
-    )
+    return Design.of(answers, sorted(arms, key=arms.__getitem__))
 
 
-def _noise(d: _Design, level: float) -> Floats:
+def _noise(d: Design, over: Over, level: float) -> Floats:
     """Return how each dose's accuracy scatters about the curve: half the variance of its contrast with its neighbours.
 
     Images that all doses share move the whole curve, not its shape; contrasts are free of them.
     """
-    steps = [
-        spread(contrast(d.counts[k], d.counts[k + 1], d.layout, paired=d.paired), d.over, level).variance / 2
-        for k in range(len(d.counts) - 1)
-    ]
-    return np.array([np.mean(steps[max(k - 1, 0) : k + 1], axis=0) for k in range(len(d.counts))])
+    steps = [spread(d.contrast(k, k + 1), over, level).variance / 2 for k in range(len(d.arms) - 1)]
+    return np.array([np.mean(steps[max(k - 1, 0) : k + 1], axis=0) for k in range(len(d.arms))])
 
 
-@dataclass(frozen=True, eq=False)
-class _Design:
-    """Counts of every arm, runs in order of seed, images in order of class and id."""
-
-    arms: tuple[str, ...]
-    counts: list[Arm]
-    layout: ByClass
-    over: Over
-    paired: bool
-
-    @classmethod
-    def of(cls, preds: Predictions, wanted: Wanted) -> _Design:
-        if len(preds.arms) < 2:
-            raise InputError(f"preds has the arms {list(preds.arms)}; expected two or more")
-        pick("generalize_to", wanted, ("auto", "images and runs", "images", "runs"))
-        preds = preds.where(samples=np.argsort(preds.sample, kind="stable"))
-        rows = {a: sorted(preds.rows(a), key=lambda r: preds.seed[r]) for a in preds.arms}
-        seeds = [[preds.seed[r] for r in rows[a]] for a in preds.arms]
-        layout, right = by_class(preds.label, len(preds.classes)), preds.correct()
-        few = min(len(s) for s in seeds) < 2
-        if few and wanted not in {"auto", "images"}:
-            raise InputError(f"generalize_to={wanted!r}, but an arm has one run; expected two or more in every arm")
-        over: Over = ("images" if few else "images and runs") if wanted == "auto" else wanted
-        counts = [count(right[rows[a]], layout) for a in preds.arms]
-        return cls(preds.arms, counts, layout, over, preds.paired and all(s == seeds[0] for s in seeds))
-
-    def accuracy(self) -> Floats:
-        """Float[K, C]."""
-        return np.array([x.mean(axis=0) for x in self.per_run()])
-
-    def per_run(self) -> list[Floats]:
-        """Float[J, C] of each arm."""
-        with np.errstate(invalid="ignore"):
-            return [arm.per_run / self.layout.n for arm in self.counts]
-
-    def halves(self) -> list[list[Floats]]:
-        """Float[J, C] of each arm, on every other image of each class and on those between."""
-        rank = np.arange(len(self.layout.order)) - np.repeat(self.layout.start, self.layout.n[self.layout.present])
-        out: list[list[Floats]] = []
-        for parity in (0, 1):
-            mine = rank % 2 == parity
-            n = self.layout.sum(mine.astype(np.uint8))
-            with np.errstate(invalid="ignore"):
-                out.append([self.layout.sum(arm.answers * mine) / n for arm in self.counts])
-        return out
-
-    def contrasts(self) -> list[list[Contrast | None]]:
-        """Every arm against every other, None on the diagonal."""
-        size = len(self.counts)
-        out: list[list[Contrast | None]] = [[None] * size for _ in range(size)]
-        for k, m in combinations(range(size), 2):
-            out[k][m] = out[m][k] = contrast(self.counts[k], self.counts[m], self.layout, paired=self.paired)
-        return out
+def _of_arms(answers: Predictions | Design) -> Design:
+    if len(answers.arms) < 2:
+        raise InputError(f"preds has the arms {list(answers.arms)}; expected two or more")
+    return Design.of(answers)
 
 
-def _same_runs(preds: Predictions, other: Predictions) -> Predictions:
-    """Return `other`, which must have the same runs and classes."""
-    runs: list[Any] = [sorted(zip(p.arm, p.seed, strict=True)) for p in (preds, other)]
-    if runs[0] != runs[1] or preds.classes != other.classes:
-        raise InputError(
-            "choose_on has other runs or classes; expected the same arms, seeds and classes, on other images"
-        )
-    return other.where(runs=[r for a in preds.arms for r in other.rows(a)])
+def _whole(d: Design) -> selection.Part:
+    return selection.Part(d.layout.n, tuple(arm.per_run for arm in d.counts))
+
+
+def _same_runs(d: Design, answers: Predictions | Design) -> Design:
+    """Return the counts of `answers`, which must have the same arms, seeds and classes."""
+    if set(d.arms) == set(answers.arms):
+        other = Design.of(answers, d.arms)
+        if other.seeds == d.seeds and other.preds.classes == d.preds.classes:
+            return other
+    raise InputError("choose_on has other runs or classes; expected the same arms, seeds and classes, on other images")

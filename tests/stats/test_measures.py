@@ -10,7 +10,7 @@ from barnspider.predictions import Predictions
 from barnspider.simulate import simulate
 from barnspider.stats.curves import fit
 from barnspider.stats.dispersion import gini, harmonic, worst_share
-from barnspider.stats.selection import expected_minimum, splits
+from barnspider.stats.selection import splits
 
 X = np.random.default_rng(0).random(30)
 
@@ -22,14 +22,6 @@ def test_gini_is_the_mean_absolute_difference():
 def test_worst_share_and_harmonic_mean():
     assert worst_share(X, 0.1) == pytest.approx(np.sort(X)[:3].mean())
     assert harmonic(X) == pytest.approx(1 / np.mean(1 / X))
-
-
-def test_expected_minimum_is_that_of_draws():
-    mean, sd = np.linspace(0.5, 0.9, 8), np.full(8, 0.05)
-    draws = (mean + sd * np.random.default_rng(0).standard_normal((100_000, 8))).min(axis=1)
-    got, low, high = expected_minimum(mean, sd, 0.9)
-    assert got == pytest.approx(draws.mean(), abs=2e-3)
-    assert (low, high) == pytest.approx(tuple(np.quantile(draws, [0.05, 0.95])), abs=4e-3)
 
 
 @pytest.mark.parametrize(("runs", "count"), [(1, 1), (2, 2), (4, 6), (10, 20)])

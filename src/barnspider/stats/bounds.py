@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from barnspider.stats.crossed import Arm, ByClass, Contrast, combine
 from barnspider.stats.intervals import Over, spread
 from barnspider.stats.multiplicity import quantile
+from barnspider.stats.selection import halves
 
 Floats = NDArray[np.float64]
 Folds = tuple[tuple[Floats, Floats], ...]
@@ -24,13 +25,9 @@ def folds(arm: Arm, layout: ByClass, over: Over) -> Folds:
 
     Every other image of a class makes a half, and every other run. Classes with one image have NaN in one of them.
     """
-    odd = (np.arange(arm.answers.shape[1]) - np.repeat(layout.start, layout.n[layout.present])) % 2
-    right = layout.sum(arm.answers * odd.astype(np.uint8))
-    images = [np.maximum(layout.n - x, 0) for x in (layout.n // 2, layout.n - layout.n // 2)]
-    halves = [(arm.per_run - right) / np.maximum(images[0], 1), right / np.maximum(images[1], 1)]
-    runs = (slice(0, None, 2), slice(1, None, 2)) if over != "images" and arm.runs > 1 else (slice(None),) * 2
-    part = [[np.where(n > 0, x[r].mean(axis=0), np.nan) for r in runs] for x, n in zip(halves, images, strict=True)]
-    return tuple((part[h][r], part[1 - h][1 - r]) for h in (0, 1) for r in (0, 1))
+    some = np.arange(arm.runs) % 2 == 0 if over != "images" else np.ones(arm.runs, dtype=np.bool_)
+    part = [half.shares([some]) for half in halves((arm,), layout)]
+    return tuple((part[h][r][0], part[1 - h][1 - r][0]) for h in (0, 1) for r in (0, 1))
 
 
 def between(

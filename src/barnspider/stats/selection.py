@@ -1,70 +1,66 @@
-"""Best doses and worst classes without the winner's curse: choose on one part of the data, measure on another."""
+"""Best doses and tolls without the winner's curse: choose on one part of the data, measure on another."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.stats.crossed import Arm, ByClass, Contrast, contrast, pool
+from barnspider.stats.crossed import Arm, ByClass, Contrast, Counts, pool
 from barnspider.stats.intervals import Over, Spread, spread
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 MOST_SPLITS = 20
 """Splits of the runs that are averaged; with few runs there are fewer different ones."""
 
-
-@dataclass(frozen=True, eq=False)
-class Pairwise:
-    """Every arm against every other: difference[k, l] is arm l minus arm k. Float[K, K, C] each."""
-
-    difference: Floats
-    se: Floats
-    df: Floats
+Contrasts = Callable[[int, int], Contrast]
+"""The change from one arm to another, by their numbers."""
 
 
-def pairwise(
-    arms: Sequence[Arm], layout: ByClass, *, over: Over, paired: bool, level: float
-) -> tuple[Pairwise, Pairwise]:
-    """Compare every two arms: by class, and (C = 1) over all images."""
-    shape = (len(arms), len(arms))
-    by_class = [np.full((*shape, len(layout.n)), x) for x in (0.0, 1.0, 1.0)]
-    whole = [np.full((*shape, 1), x) for x in (0.0, 1.0, 1.0)]
-    for k, m in combinations(range(len(arms)), 2):
-        c = contrast(arms[k], arms[m], layout, paired=paired)
-        for target, x in ((by_class, c), (whole, pool(c))):
-            s = spread(x, over, level)
-            for (row, column), sign in (((k, m), 1), ((m, k), -1)):
-                target[0][row, column] = sign * x.estimate
-                target[1][row, column] = np.sqrt(s.variance)
-                target[2][row, column] = s.df
-    return Pairwise(*by_class), Pairwise(*whole)
-
-
-def contenders(pairs: Pairwise, level: float) -> NDArray[np.bool_]:
-    """Return Bool[K, C]: the arms that cannot be told from the best one.
+def contenders(arms: int, classes: int, contrast_of: Contrasts, *, over: Over, level: float) -> tuple[Bools, Bools]:
+    """Return the arms that cannot be told from the best one: by class, Bool[K, C], and over all images, Bool[K].
 
     An arm is left out when some other arm is better by a one-sided t test at (1 - level) / (K - 1): the best arm stays
-    in with probability `level` (multiple comparisons with the best, Hsu 1984, by Bonferroni).
+    in with probability `level` (multiple comparisons with the best, Hsu 1984, by Bonferroni). Pairs of arms are looked
+    at one after the other, so that no table of all pairs is held.
 
     Examples
     --------
-    >>> d = np.array([[0.0, 0.01, 0.2], [-0.01, 0.0, 0.19], [-0.2, -0.19, 0.0]])[..., None]
-    >>> contenders(Pairwise(-d, np.full(d.shape, 0.02), np.full(d.shape, 50.0)), 0.95)[:, 0].tolist()
+    >>> from barnspider.stats.crossed import by_class, contrast, count
+    >>> layout = by_class(np.zeros(1000, dtype=int), 1)
+    >>> runs = [count(np.arange(1000)[None] < right, layout) for right in (800, 801, 500)]
+    >>> change = lambda k, m: contrast(runs[k], runs[m], layout, paired=False)
+    >>> contenders(3, 1, change, over="images", level=0.95)[1].tolist()
     [True, True, False]
     """
-    from scipy.special import stdtrit  # importing scipy costs 0.1 s; only numbers need it
+    upper = 1 - (1 - level) / max(arms - 1, 1)
+    by_class, whole = np.ones((arms, classes), dtype=np.bool_), np.ones((arms, 1), dtype=np.bool_)
+    for k, m in combinations(range(arms), 2):
+        c = contrast_of(k, m)
+        for keep, x in ((by_class, c), (whole, pool(c))):
+            apart = _apart(x.estimate, spread(x, over, level), upper)
+            keep[k] &= ~(apart & (x.estimate > 0))
+            keep[m] &= ~(apart & (x.estimate < 0))
+    return by_class, whole[:, 0]
 
-    others = max(len(pairs.difference) - 1, 1)
-    bound = stdtrit(pairs.df, 1 - (1 - level) / others) * pairs.se
-    return ~np.any(pairs.difference > bound, axis=1)
+
+def _apart(estimate: Floats, s: Spread, upper: float) -> Bools:
+    """Say where |estimate| exceeds t standard errors; t is computed only beyond the normal quantile, its least."""
+    from scipy.special import ndtri, stdtrit  # importing scipy costs 0.1 s; only numbers need it
+
+    size, error = np.abs(estimate), np.sqrt(s.variance)
+    out = size > float(ndtri(upper)) * error
+    out[out] = size[out] > stdtrit(s.df[out], upper) * error[out]
+    return out
 
 
-def splits(runs: int) -> list[NDArray[np.bool_]]:
+def splits(runs: int) -> list[Bools]:
     """Return ways to halve the runs, as masks of one half: all of them while they are few.
 
     Examples
@@ -83,6 +79,44 @@ def splits(runs: int) -> list[NDArray[np.bool_]]:
 def _drawn(runs: int) -> NDArray[np.intp]:
     rng = np.random.default_rng(runs)  # the same splits for the same number of runs
     return np.array([rng.permutation(runs)[: runs // 2] for _ in range(MOST_SPLITS)])
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Right answers on some of the images.
+
+    Attributes
+    ----------
+    n : Int[C]
+        Images of each class.
+    right : Int[J, C] of each arm
+        How many of them each run had right.
+    """
+
+    n: Counts
+    right: tuple[NDArray[np.integer[Any]], ...]
+
+    def shares(self, some: Sequence[Bools]) -> tuple[Floats, Floats]:
+        """Return accuracies, Float[K, C], by some runs of each arm, and by the others; NaN without images.
+
+        An arm that has no run among them, or no other, is measured by all of its runs.
+        """
+        sides = [(m, ~m) if 0 < m.sum() < len(m) else (np.ones_like(m),) * 2 for m in some]
+        first, second = (np.array([self._share(k, m[i]) for k, m in enumerate(sides)]) for i in (0, 1))
+        return first, second
+
+    def _share(self, arm: int, runs: Bools) -> Floats:
+        with np.errstate(invalid="ignore"):
+            return self.right[arm][runs].sum(axis=0) / (self.n * np.count_nonzero(runs))
+
+
+def halves(arms: Sequence[Arm], layout: ByClass) -> tuple[Part, Part]:
+    """Return right answers on every other image of each class, from the first on, and on those between."""
+    rank = np.arange(len(layout.order)) - np.repeat(layout.start, layout.n[layout.present])
+    odd = (rank % 2).astype(np.uint8)
+    right = tuple(layout.sum(arm.answers & odd) for arm in arms)
+    rest = tuple(arm.per_run - x for arm, x in zip(arms, right, strict=True))
+    return Part(layout.n - layout.n // 2, rest), Part(layout.n // 2, right)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,25 +155,27 @@ def cross_fit(chosen_on: Floats, measured_on: Floats, weight: Floats) -> Floats:
 
 
 def toll(
-    choose_cells: Sequence[Sequence[Floats]], measure_cells: Sequence[Sequence[Floats]], weight: Floats,
-    *, chosen: Floats, whole: Floats, contrast_of: Sequence[Sequence[Contrast | None]], over: Over, level: float,
+    measure: Sequence[Part], choose_on: Sequence[Part], ways: Sequence[Sequence[Bools]], weight: Floats,
+    *, chosen: Floats, whole: Floats, contrast_of: Contrasts, over: Over, level: float,
 ) -> Toll:  # fmt: skip
-    """Estimate the toll from many splits.
+    """Estimate the toll from many splits of the runs.
 
     Parameters
     ----------
-    choose_cells, measure_cells
-        For each split, for each of its folds: Float[K, C], the accuracies to choose by, and those to measure by.
+    measure, choose_on
+        Parts of the images: what is chosen on `choose_on[i]` by some runs is measured on `measure[i]` by the others.
+    ways
+        For each split, for each arm a mask of its runs.
+    weight : Float[C]
+        What each class counts in the average.
     chosen, whole
         Float[K, C], accuracies from all the data that may choose, and from all the data that may be measured.
     contrast_of
-        For each pair of arms the contrast of all the data (None on the diagonal): its variance is the toll's, to which
-        the variance between splits is added.
+        From all the data: its variance is the toll's, to which the variance between splits is added.
     """
     from scipy.special import stdtrit  # importing scipy costs 0.1 s; only numbers need it
 
-    folds = [list(zip(x, y, strict=True)) for x, y in zip(choose_cells, measure_cells, strict=True)]
-    by_split = np.array([np.mean([cross_fit(a, b, weight) for a, b in pairs], axis=0) for pairs in folds])
+    by_split = np.array([_one_split(measure, choose_on, some, weight) for some in ways])
     own, average = choose(chosen, weight)
     s = _variance_of(own, average, contrast_of, over, level)
     estimate = by_split.mean(axis=0)
@@ -149,37 +185,18 @@ def toll(
     return Toll(estimate, np.maximum(estimate - half, -1), np.minimum(estimate + half, 1), naive, own, average)
 
 
-def _variance_of(
-    own: NDArray[np.intp], average: int, contrast_of: Sequence[Sequence[Contrast | None]], over: Over, level: float
-) -> Spread:
+def _one_split(measure: Sequence[Part], choose_on: Sequence[Part], some: Sequence[Bools], weight: Floats) -> Floats:
+    """Return the toll, Float[C], averaged over parts of the images and over both roles of the runs."""
+    shares = {id(part): part.shares(some) for part in (*measure, *choose_on)}
+    pairs = [(shares[id(by)], shares[id(on)]) for by, on in zip(choose_on, measure, strict=True)]
+    return np.mean([cross_fit(by[i], on[1 - i], weight) for by, on in pairs for i in (0, 1)], axis=0)
+
+
+def _variance_of(own: NDArray[np.intp], average: int, contrast_of: Contrasts, over: Over, level: float) -> Spread:
     """Pick each class's variance from the contrast of its own choice with the average's; at a tie, a neighbour's."""
     variance, df = np.full(len(own), np.nan), np.full(len(own), np.nan)
-    for k in range(len(contrast_of)):
-        c = contrast_of[average][k] or contrast_of[average][k - 1 if k else 1]
-        if c is not None and (own == k).any():
-            s = spread(c, over, level)
-            variance[own == k], df[own == k] = s.variance[own == k], s.df[own == k]
+    for k in np.unique(own):
+        other = int(k) if k != average else average - 1 if average else 1
+        s = spread(contrast_of(average, other), over, level)
+        variance[own == k], df[own == k] = s.variance[own == k], s.df[own == k]
     return Spread(variance, df)
-
-
-def expected_minimum(mean: Floats, sd: Floats, level: float) -> tuple[float, float, float]:
-    """Return mean and interval of the smallest of independent normals, by quadrature.
-
-    With posteriors of the classes' true accuracies this is the worst class without the winner's curse: the posterior
-    already took back what noise added (Efron 2011, Tweedie's formula and selection bias).
-
-    Examples
-    --------
-    >>> [round(x, 2) for x in expected_minimum(np.zeros(10), np.ones(10), 0.95)]
-    [-1.54, -2.8, -0.5]
-    """
-    from scipy.special import log_ndtr  # importing scipy costs 0.1 s; only numbers need it
-
-    sd = np.maximum(sd, 1e-9)
-    grid = np.linspace((mean - 6 * sd).min(), (mean + 6 * sd).min(), 501)
-    below = 1 - np.exp(np.sum(log_ndtr(-(grid[:, None] - mean) / sd), axis=1))
-    tail = (1 - level) / 2
-    density = np.diff(below)
-    middle = (grid[1:] + grid[:-1]) / 2
-    low, high = np.interp([tail, 1 - tail], below, grid)
-    return float(np.sum(density * middle) / density.sum()), float(low), float(high)
