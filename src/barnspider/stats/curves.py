@@ -8,6 +8,7 @@ paired runs then find peaks as well as eight doses of ten with "argmax of the me
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,16 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 DRAWS = 500
+"""Curves that are drawn from the posterior of a class, for the intervals of its peak and of its loss."""
+
 GRID = 101
+"""Doses at which curves are drawn, evenly between the doses that were tried; draws use every other one."""
+
+TOGETHER = 32
+"""Classes whose draws are held at once: so few that they stay in the processor's cache."""
+
+CONSTANT = 1.0
+"""Prior variance of a curve's level, which is as good as free."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +35,7 @@ class Curves:
     Attributes
     ----------
     dose : Float[G]
-        From the smallest to the largest dose.
+        From the smallest to the largest dose, evenly between any two that were tried.
     mean, low, high : Float[G, C]
         Accuracy and its pointwise interval.
     peak, peak_low, peak_high : Float[C]
@@ -69,101 +79,107 @@ def fit(dose: Floats, accuracy: Floats, noise: Floats, *, delta: float, level: f
     [0.4]
     """
     order = np.argsort(dose)
-    x, y, v = dose[order], accuracy[order], noise[order]
-    grid = np.linspace(x[0], x[-1], GRID)
-    known: NDArray[np.bool_] = np.all(np.isfinite(y) & np.isfinite(v), axis=0)
-    at, on = _unit(x, x), _unit(grid, x)
-    length, amplitude = _smoothness(at, y[:, known], v[:, known])
-    prior = _Prior.draw(at, on, length, amplitude)
-    out = np.full((3, GRID, len(known)), np.nan)
-    marks = np.full((6, len(known)), np.nan)
-    z = _normal_quantile((1 + level) / 2)
-    for c in np.flatnonzero(known):
-        mean, draws = prior.posterior(y[:, c], v[:, c])
-        half = z * draws.std(axis=1)
-        out[:, :, c] = mean, np.clip(mean - half, 0, 1), np.clip(mean + half, 0, 1)
-        marks[:, c] = _marks(grid, mean, draws, delta, level)
+    x, y, v = dose[order], accuracy[order], noise[order] + 1e-8
+    even, fine = np.linspace(0, 1, len(x)), np.linspace(0, 1, GRID)
+    grid = np.interp(fine, even, x)
+    known = np.flatnonzero(np.all(np.isfinite(y) & np.isfinite(v), axis=0))
+    basis = _basis(np.concatenate([even, fine]), *_smoothness(even, y[:, known], v[:, known]))
+    out, marks = np.full((3, GRID, y.shape[1]), np.nan), np.full((6, y.shape[1]), np.nan)
+    for start in range(0, len(known), TOGETHER):
+        some = known[start : start + TOGETHER]
+        mean, root = _posterior(basis[: len(x)], basis[len(x) :], y[:, some].T, v[:, some].T)
+        half = _normal_quantile((1 + level) / 2) * np.sqrt(np.sum(root**2, axis=2))
+        out[:, :, some] = mean.T, np.clip(mean - half, 0, 1).T, np.clip(mean + half, 0, 1).T
+        marks[:, some] = _marks(grid, mean, root, delta, level)
     return Curves(grid, *out, *marks, delta=delta)
 
 
-@dataclass(frozen=True, eq=False)
-class _Prior:
-    """Draws from the prior at the doses and on the grid, which every class conditions on its own answers."""
-
-    at_doses: Floats
-    on_grid: Floats
-    noise: Floats
-    inner: Floats
-    cross: Floats
-
-    @classmethod
-    def draw(cls, at: Floats, on: Floats, length: float, amplitude: float) -> _Prior:
-        both = np.concatenate([at, on])
-        rng = np.random.default_rng(0)
-        joint = _root(_kernel(both, both, length, amplitude)) @ rng.standard_normal((len(both), DRAWS))
-        noise = rng.standard_normal((len(at), DRAWS))
-        inner, cross = _kernel(at, at, length, amplitude), _kernel(on, at, length, amplitude)
-        return cls(joint[: len(at)], joint[len(at) :], noise, inner, cross)
-
-    def posterior(self, y: Floats, v: Floats) -> tuple[Floats, Floats]:
-        """Return mean Float[G] and draws Float[G, D] (Matheron's rule; Wilson et al. 2020, eq. 8)."""
-        level = y.mean()
-        gain = np.linalg.solve(self.inner + np.diag(v + 1e-8), self.cross.T).T
-        seen = self.at_doses + np.sqrt(v + 1e-8)[:, None] * self.noise
-        return level + gain @ (y - level), level + self.on_grid + gain @ ((y - level)[:, None] - seen)
+def _basis(at: Floats, length: float, amplitude: float) -> Floats:
+    """Return functions, Float[A, B], whose sums with standard normal weights have the prior's covariance."""
+    value, vector = np.linalg.eigh(_kernel(at, length) * amplitude**2 + CONSTANT)
+    keep = value > 1e-9 * amplitude**2
+    return vector[:, keep] * np.sqrt(value[keep])
 
 
-def _marks(grid: Floats, mean: Floats, draws: Floats, delta: float, level: float) -> tuple[float, ...]:
-    """Return the peak and its interval, the first loss and its interval."""
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    peaks = grid[np.argmax(draws, axis=0)]
-    losses = _first_loss(grid, draws, delta)
-    peak = float(grid[np.argmax(mean)])
-    lost = float(_first_loss(grid, mean[:, None], delta)[0])
-    low, high = np.quantile(peaks, ends)
-    first, last = np.quantile(losses, ends, method="nearest")
-    return peak, min(float(low), peak), max(float(high), peak), lost, min(float(first), lost), max(float(last), lost)
+def _posterior(seen: Floats, fine: Floats, y: Floats, v: Floats) -> tuple[Floats, Floats]:
+    """Return the mean Float[c, G] of c curves and a root Float[c, G, B] of their covariance: Bayesian regression.
+
+    `seen` and `fine` are the basis at the doses and on the grid; `y` and `v` accuracies, Float[c, K], and variances.
+    """
+    level = y.mean(axis=1, keepdims=True)
+    precision = np.eye(seen.shape[1]) + (seen.T / v[:, None, :]) @ seen
+    inverse = np.linalg.inv(np.linalg.cholesky(precision))
+    root = fine @ inverse.transpose(0, 2, 1)
+    weight = inverse @ (((y - level) / v) @ seen)[:, :, None]
+    return level + (root @ weight)[:, :, 0], root
 
 
-def _unit(at: Floats, doses: Floats) -> Floats:
-    """Scale doses to 0..1, by rank between the doses that were tried: uneven ladders become even ones."""
-    return np.interp(at, doses, np.linspace(0, 1, len(doses)))
+def _marks(grid: Floats, mean: Floats, root: Floats, delta: float, level: float) -> Floats:
+    """Return the peak and its interval, the first loss and its interval: Float[6, c]."""
+    # The mean is one more function, whose weight is 1.
+    both = np.concatenate([root[:, ::2], mean[:, ::2, None]], axis=2, dtype=np.float32)
+    draws, coarse = both @ _weights(root.shape[2]), np.append(grid[::2], np.inf)
+    peaks = _ends(coarse, _first(draws == draws.max(axis=1, keepdims=True)), level)
+    losses = _ends(coarse, _first(draws <= draws[:, :1] - np.float32(delta)), level)
+    peak = grid[np.argmax(mean, axis=1)]
+    lost = np.append(grid, np.inf)[_first(mean[:, :, None] <= mean[:, :1, None] - delta)[:, 0]]
+    return np.array([x for at, (low, high) in ((peak, peaks), (lost, losses)) for x in _around(at, low, high)])
 
 
-def _kernel(a: Floats, b: Floats, length: float, amplitude: float) -> Floats:
-    """Return the squared-exponential covariance, plus a level and a slope that are nearly free."""
-    square = (a[:, None] - b[None, :]) ** 2
-    return amplitude**2 * (np.exp(-square / (2 * length**2)) + np.outer(a - 0.5, b - 0.5)) + 1.0
+def _around(at: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return a value and its interval, which holds it."""
+    return at, np.minimum(low, at), np.maximum(high, at)
 
 
-def _smoothness(x: Floats, y: Floats, v: Floats) -> tuple[float, float]:
-    """Return the length scale and amplitude with the largest marginal likelihood of all classes together."""
-    centred = y - y.mean(axis=0)
-    scale = float(np.sqrt(np.mean(centred**2))) + 1e-4
+@cache
+def _weights(size: int) -> NDArray[np.float32]:
+    """Draw weights of so many functions, Float[size + 1, D]; the last weight is 1."""
+    drawn = np.random.default_rng(0).standard_normal((size, DRAWS), dtype=np.float32)
+    return np.concatenate([drawn, np.ones((1, DRAWS), dtype=np.float32)])
+
+
+def _ends(grid: Floats, place: NDArray[np.uint8], level: float) -> tuple[Floats, Floats]:
+    """Return the limits of `level` of draws whose places on the grid are Int[c, D]."""
+    ordered, tail = np.sort(place.astype(np.uint16), axis=1), int((1 - level) / 2 * (DRAWS - 1))
+    return grid[ordered[:, tail]], grid[ordered[:, DRAWS - 1 - tail]]
+
+
+def _first(here: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the first place on the grid, of Bool[c, G, D], where it holds; G where it never does.
+
+    Bytes in the order of memory: five times as fast as `argmax` along the grid.
+    """
+    places = here.shape[1]
+    ahead = np.arange(places, 0, -1, dtype=np.uint8)[:, None]
+    return places - (here.view(np.uint8) * ahead).max(axis=1)
+
+
+def _kernel(at: Floats, length: float) -> Floats:
+    """Return the squared-exponential covariance and a slope, of amplitude 1; the level comes on top of it."""
+    square = (at[:, None] - at[None, :]) ** 2
+    return np.exp(-square / (2 * length**2)) + np.outer(at - 0.5, at - 0.5)
+
+
+def _smoothness(at: Floats, y: Floats, v: Floats) -> tuple[float, float]:
+    """Return the length scale and amplitude with the largest likelihood of all classes together, whatever their levels.
+
+    About their level, curves have one eigenbasis for each length scale, in which doses are independent: a class's noise
+    is taken to be its mean over doses here (restricted likelihood, Rasmussen & Williams 2006, section 2.7).
+    """
+    noise, doses = v.mean(axis=0), len(at)
+    scale = float(np.sqrt(np.mean((y - y.mean(axis=0)) ** 2))) + 1e-4 if y.size else 1e-4
     best, found = -np.inf, (0.3, scale)
     for length in (0.15, 0.25, 0.4, 0.6, 1.0):
+        about = np.eye(doses) - 1 / doses
+        value, vector = np.linalg.eigh(about @ _kernel(at, length) @ about)
+        # The smallest eigenvalue is that of the level, which is left out.
+        square, size = (vector[:, 1:].T @ y) ** 2, np.maximum(value[1:], 0.0)
         for amplitude in scale * np.array([0.1, 0.25, 0.5, 1.0, 2.0]):
-            fit = _log_likelihood(_kernel(x, x, length, amplitude), centred, v)
-            if fit > best:
-                best, found = fit, (length, float(amplitude))
+            variance = amplitude**2 * size[:, None] + noise
+            likely = -float(np.sum(square / variance + np.log(variance)))
+            if likely > best:
+                best, found = likely, (length, float(amplitude))
     return found
-
-
-def _log_likelihood(prior: Floats, y: Floats, v: Floats) -> float:
-    cov = prior[None] + np.eye(len(y))[None] * (v.T + 1e-8)[:, :, None]
-    solved = np.linalg.solve(cov, y.T[:, :, None])[:, :, 0]
-    return float(-0.5 * np.sum(solved * y.T) - 0.5 * np.sum(np.linalg.slogdet(cov)[1]))
-
-
-def _root(cov: Floats) -> Floats:
-    value, vector = np.linalg.eigh(cov)
-    return vector * np.sqrt(np.maximum(value, 0))
-
-
-def _first_loss(grid: Floats, curves: Floats, delta: float) -> Floats:
-    """Return, for curves Float[G, D], the first dose where a curve is `delta` below its start; infinite if none."""
-    below = curves <= curves[0] - delta
-    return np.where(below.any(axis=0), grid[np.argmax(below, axis=0)], np.inf)
 
 
 def _normal_quantile(p: float) -> float:
