@@ -110,6 +110,76 @@ def test_every_class_has_one_of_four_findings():
     assert (effects.findings() == effects.findings(effects.method.margin)).all()
 
 
+@pytest.fixture(scope="module")
+def four():
+    """One class of each finding, at a margin of ten points."""
+    sim = simulate(classes=4, images=[2000, 8000, 2000, 10], runs=5, effect=[-0.3, 0.0, 0.2, 0.0], accuracy=0.7, seed=2)
+    return estimate(sim.predictions, "baseline").within(0.1)
+
+
+def test_every_finding_has_its_words(four):
+    harmed, unchanged, helped, unclear = (four.sentence("arm 1", f"class {c}") for c in range(4))
+    assert harmed.startswith("Class 'class 0' lost 30.4 points, from ")
+    assert "chance does not explain that (q < 0.001)" in harmed
+    assert "points worse than the average (q" in harmed
+    assert "gained" in helped
+    assert "is unchanged: it " in unchanged
+    assert "certainly by less than 10.0 points either way" in unchanged
+    assert "cannot tell" in unclear
+    assert "4 times in 5" in unclear
+    assert "1 of 4 classes harmed, 1 helped (q < 0.05); 1 unchanged within 10.0 points" in four.headline("arm 1")
+    assert "unchanged" in str(four)
+
+
+def test_a_small_loss_that_is_certain_is_called_both(four):
+    assert "It is certainly less than 50.0 points." in four.within(0.5).sentence("arm 1", "class 0")
+    assert "certainly less" not in four.sentence("arm 1", "class 0")
+
+
+def test_another_correction_decides_and_says_so(preds):
+    effects = estimate(preds, "baseline")
+    strict = effects.corrected("holm")
+    known = effects.known
+    assert (strict.q[known] >= effects.q[known]).all()
+    assert strict.q[known] == pytest.approx(effects.holm()[known])
+    assert (strict.relative_q[known] >= effects.relative_q[known]).all()
+    assert "Holm over 2 arms" in str(strict)
+    assert "(Holm p < 0.05)" in strict.headline("arm 1")
+    same(strict.corrected("bh"), effects)
+    assert strict.corrected("bh").method == effects.method
+    with pytest.raises(InputError, match="correction='bonferroni' is unknown; expected one of: bh, holm"):
+        effects.corrected("bonferroni")
+
+
+def test_simultaneous_intervals_are_wider_and_say_so(preds):
+    effects = estimate(preds, "baseline")
+    bands = effects.simultaneous()
+    assert (bands.low[effects.known] <= effects.low[effects.known]).all()
+    assert "for all classes and arms at once" in str(bands)
+    assert "for all classes at once" in bands.sentence("arm 1", "class 0")
+    assert np.array_equal(bands.findings(), effects.findings())
+
+
+def test_margins_are_proportions(preds):
+    for wrong in (0, 1, -0.1, float("nan")):
+        with pytest.raises(InputError, match="margin="):
+            estimate(preds, "baseline").within(wrong)
+
+
+def test_the_table_can_show_effects_against_the_average(four):
+    shown = four.text(relative=True)
+    assert "against average" in shown
+    assert "worse than average" in shown
+    assert "P(harm)" not in shown
+
+
+@pytest.mark.parametrize("classes", [2, 300])
+def test_any_number_of_classes_is_told(classes):
+    made = estimate(simulate(classes=classes, images=20, runs=2).predictions, "baseline")
+    assert f"{classes} classes" in made.text(rows=2)
+    assert len(made.to_json()["arms"][0]["classes"]) == classes
+
+
 def test_interval_and_p_value_are_one_test(preds):
     e = estimate(preds, "baseline")
     with np.errstate(invalid="ignore"):
@@ -140,9 +210,27 @@ def test_json_has_no_nan_and_the_agreed_names(preds):
     arm = made["arms"][0]
     assert set(arm) >= {"arm", "dose", "runs", "overall", "class_dependence", "classes"}
     assert set(arm["classes"][0]) >= {
-        "class", "n", "before", "effect", "low", "high", "p", "q", "shrunk", "prob_harm"
+        "class", "n", "before", "effect", "low", "high", "p", "q", "shrunk", "prob_harm",
+        "se", "df", "detectable", "band_low", "band_high", "p_holm", "finding", "relative",
     }  # fmt: skip
+    assert set(arm["classes"][0]["relative"]) == {"effect", "low", "high", "p", "q", "finding"}
     assert arm["classes"][4]["effect"] is None
+    assert arm["classes"][4]["relative"]["q"] is None
+    assert arm["classes"][4]["finding"] == "cannot tell"
+    assert sum(arm["findings"].values()) == 5
+    assert (arm["generalizes_to"], made["margin"], made["correction"]) == ("images and runs", 0.01, "bh")
+
+
+def test_json_repeats_the_numbers(preds):
+    effects = estimate(preds, "baseline")
+    low, high = effects.bands()
+    for a, arm in enumerate(effects.to_json()["arms"]):
+        for c, row in enumerate(arm["classes"][:4]):
+            for name in ("effect", "se", "df", "p"):
+                assert row[name] == getattr(effects, name)[a, c]
+            assert (row["band_low"], row["band_high"]) == (low[a, c], high[a, c])
+            assert row["relative"]["effect"] == effects.relative[a, c]
+            assert row["detectable"] == effects.detectable()[a, c]
 
 
 def test_frame_has_a_row_for_each_arm_and_class(preds):
@@ -174,4 +262,6 @@ def test_one_class_cannot_depend_on_the_class():
     e = estimate(Predictions.from_arrays([0, 0, 0], {"a": [[0, 1, 0]], "b": [[0, 0, 0]]}), "a")
     assert "class dependence: cannot tell" in str(e)
     assert "inf" not in str(e)
+    assert "1 class" in e.headline("b")
+    assert "cannot tell" in e.sentence("b", "0")
     assert e.to_json()["arms"][0]["class_dependence"]["high"] is None
