@@ -6,8 +6,9 @@ Answers are counted once; whoever asks several questions of the same answers mak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +30,14 @@ class Design:
     ----------
     preds : the answers
     arms : names
-    seeds : for each arm, in increasing order
-    counts : for each arm; runs as in `seeds`, images as in `layout`
+    rows : for each arm, its rows of `preds` in order of seed
+    counts : for each arm; runs as in `rows`, images as in `layout`
     layout : images in order of class, those of a class in order of id
     """
 
     preds: Predictions
     arms: tuple[str, ...]
-    seeds: tuple[tuple[int, ...], ...]
+    rows: tuple[tuple[int, ...], ...]
     counts: tuple[Arm, ...]
     layout: ByClass
 
@@ -58,13 +59,21 @@ class Design:
         names = tuple(pick("arm", a, answers.arms) for a in (answers.arms if arms is None else arms))
         if isinstance(answers, Design):
             at = [answers.arms.index(a) for a in names]
-            seeds, counts = (tuple(x[k] for k in at) for x in (answers.seeds, answers.counts))
-            return replace(answers, arms=names, seeds=seeds, counts=counts)
+            rows, counts = tuple(answers.rows[k] for k in at), tuple(answers.counts[k] for k in at)
+            return replace(answers, arms=names, rows=rows, counts=counts)
         layout, right = _layout(answers), answers.correct()
-        seed = answers.seed
-        rows = [sorted(answers.rows(a), key=seed.__getitem__) for a in names]
-        seeds = tuple(tuple(seed[r] for r in own) for own in rows)
-        return cls(answers, names, seeds, tuple(count(right[own], layout) for own in rows), layout)
+        rows = tuple(tuple(sorted(answers.rows(a).tolist(), key=answers.seed.__getitem__)) for a in names)
+        return cls(answers, names, rows, tuple(count(right[list(own)], layout) for own in rows), layout)
+
+    @property
+    def seeds(self) -> tuple[tuple[int, ...], ...]:
+        """The seeds of each arm, in increasing order."""
+        return tuple(tuple(self.preds.seed[r] for r in own) for own in self.rows)
+
+    def guesses(self) -> Iterator[tuple[int, NDArray[np.integer[Any]]]]:
+        """Give the number of each arm, and its answers, Int[J, N]; runs by seed, images as in `layout`."""
+        for k, own in enumerate(self.rows):
+            yield k, np.take(self.preds.guess[list(own)], self.layout.order, axis=1)
 
     def pairs(self, first: int, second: int) -> Pairs:
         """Return which runs of two arms share a seed; none where the study does not pair seeds."""

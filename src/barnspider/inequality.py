@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from barnspider import words
+from barnspider.design import Design
 from barnspider.errors import InputError, pick
 from barnspider.predictions import Predictions
 from barnspider.stats.bounds import folds
-from barnspider.stats.crossed import Arm as Counts
-from barnspider.stats.crossed import by_class, contrast, count, single
+from barnspider.stats.crossed import single
 from barnspider.stats.dispersion import MEASURES, Arm, Measured, measure, measure_change
 from barnspider.stats.intervals import Over
+from barnspider.stats.selection import odd_images
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,11 @@ def _chosen(w: Worst) -> str:
 
 
 def inequality(
-    preds: Predictions, baseline: str, *, level: float = 0.95, generalize_to: Literal["auto", "images"] = "auto"
+    preds: Predictions | Design,
+    baseline: str,
+    *,
+    level: float = 0.95,
+    generalize_to: Literal["auto", "images"] = "auto",
 ) -> Inequality:
     """Measure how unequal classes are in every arm. Classes without images are left out.
 
@@ -98,14 +105,16 @@ def inequality(
     if not 0.5 < level < 1:
         raise InputError(f"level={level!r}; expected above 0.5 and below 1, such as 0.95")
     wanted = pick("generalize_to", generalize_to, ("auto", "images"))
-    arms = (pick("baseline", baseline, preds.arms), *(a for a in preds.arms if a != baseline))
-    measures, change = _levels_and_changes(preds, arms, wanted, level)
+    base = pick("baseline", baseline, preds.arms)
+    d = Design.of(preds, (base, *(a for a in preds.arms if a != base)))
+    measures, change = _levels_and_changes(d, wanted, level)
+    worst = [(_worst_precision(d, k, guess), _worst_pair(d, k, guess)) for k, guess in d.guesses()]
     return Inequality(
-        arms=arms,
+        arms=d.arms,
         measures=measures,
         change=change,
-        worst_precision=tuple(_worst_precision(preds, arm) for arm in arms),
-        worst_pair=tuple(_worst_pair(preds, arm) for arm in arms),
+        worst_precision=tuple(x for x, _ in worst),
+        worst_pair=tuple(x for _, x in worst),
         level=level,
     )
 
@@ -113,46 +122,23 @@ def inequality(
 Table = tuple[dict[str, Measured], ...]
 
 
-def _levels_and_changes(preds: Predictions, arms: tuple[str, ...], wanted: str, level: float) -> tuple[Table, Table]:
-    order = np.argsort(preds.sample, kind="stable")
-    layout, right = by_class(preds.label[order], len(preds.classes)), preds.correct()[:, order]
-    if not layout.n.any():
+def _levels_and_changes(d: Design, wanted: str, level: float) -> tuple[Table, Table]:
+    others = range(1, len(d.arms))
+    if not d.layout.n.any():
         nothing = {name: Measured(np.nan, np.nan, np.nan, np.nan) for name in MEASURES}
-        return (nothing,) * len(arms), (nothing,) * (len(arms) - 1)
-    rows = [sorted(preds.rows(a), key=lambda r: preds.seed[r]) for a in arms]
-    counts = [count(right[r], layout) for r in rows]
+        return (nothing,) * len(d.arms), (nothing,) * len(others)
 
-    def posterior(own: Counts, over: Over) -> Arm:
-        return Arm.of(single(own, layout), over, level, folds(own, layout, over))
+    @cache
+    def posterior(k: int, over: Over) -> Arm:
+        return Arm.of(single(d.counts[k], d.layout), over, level, folds(d.counts[k], d.layout, over))
 
-    measures = tuple(measure(posterior(x, _over(wanted, x))) for x in counts)
+    measures = tuple(measure(posterior(k, d.over(wanted, k))) for k in range(len(d.arms)))
     change: list[dict[str, Measured]] = []
-    for a in range(1, len(arms)):
-        over = _over(wanted, counts[0], counts[a])
-        moved = contrast(counts[0], counts[a], layout, paired=_pairs(preds, rows[0], rows[a]))
-        base, arm = (posterior(x, over) for x in (counts[0], counts[a]))
-        change.append(measure_change(base, arm, moved, (measures[0], measures[a])))
+    for k in others:
+        over = d.over(wanted, 0, k)
+        ends = posterior(0, over), posterior(k, over)
+        change.append(measure_change(*ends, d.contrast(0, k), (measures[0], measures[k])))
     return measures, tuple(change)
-
-
-def _over(wanted: str, *arms: Counts) -> Over:
-    return "images and runs" if wanted == "auto" and min(x.runs for x in arms) > 1 else "images"
-
-
-def _pairs(preds: Predictions, *rows: list[int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return which runs, in order of seed, have a partner; none where the design does not pair seeds."""
-    seeds = [[preds.seed[r] for r in own] for own in rows]
-    common = sorted(set(seeds[0]) & set(seeds[1])) if preds.paired else []
-    first, second = (np.array([own.index(x) for x in common], dtype=np.intp) for own in seeds)
-    return first, second
-
-
-def _halves(preds: Predictions, arm: str) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return labels and answers of all runs, for every other image and for those between, in order of id."""
-    order = np.argsort(preds.sample, kind="stable")
-    guess, label = preds.guess[preds.rows(arm)][:, order], preds.label[order].astype(np.int64)
-    halves = (slice(0, None, 2), slice(1, None, 2))
-    return [(np.tile(label[h], len(guess)), guess[:, h].astype(np.int64).ravel()) for h in halves]
 
 
 def _cross_fit(tables: list[Floats], whole: Floats, name: Callable[[int], str]) -> Worst:
@@ -167,40 +153,51 @@ def _cross_fit(tables: list[Floats], whole: Floats, name: Callable[[int], str]) 
     return Worst(name(best), float(np.mean(seen)) if seen else np.nan, float(whole[best]))
 
 
-def _worst_precision(preds: Predictions, arm: str) -> Worst:
-    classes = len(preds.classes)
-    halves = [
-        np.stack([np.bincount(guess[guess == label], minlength=classes), np.bincount(guess, minlength=classes)])
-        for label, guess in ((x, y) for x, y in _halves(preds, arm))
-    ]
+def _worst_precision(d: Design, k: int, guess: Ints) -> Worst:
+    """Return the class whose name, where an arm gives it, is wrong most often."""
+    classes = d.preds.classes
+    kind = 2 * odd_images(d.layout) + d.counts[k].answers
+    table = np.bincount((4 * guess.astype(np.int64) + kind).ravel(), minlength=4 * len(classes))
+    given, hits = table.reshape(-1, 2, 2).sum(axis=2).T, table.reshape(-1, 2, 2)[:, :, 1].T
 
-    def precision(table: NDArray[np.intp]) -> Floats:
+    def precision(hits: NDArray[np.intp], given: NDArray[np.intp]) -> Floats:
         with np.errstate(invalid="ignore"):
-            return table[0] / table[1]
+            return hits / given
 
-    return _cross_fit([precision(h) for h in halves], precision(halves[0] + halves[1]), preds.classes.__getitem__)
+    halves = [precision(hits[h], given[h]) for h in (0, 1)]
+    return _cross_fit(halves, precision(hits.sum(axis=0), given.sum(axis=0)), classes.__getitem__)
 
 
-def _worst_pair(preds: Predictions, arm: str) -> Worst:
+def _worst_pair(d: Design, k: int, guess: Ints) -> Worst:
     """Return the pair of classes with the largest share of its images answered as the other one.
 
     Only pairs that are confused at all are counted, for there may be 10,000 classes: too many for a square table.
     """
-    classes, halves = len(preds.classes), _halves(preds, arm)
-    images = [np.bincount(label, minlength=classes) for label, _ in halves]
-    mixed = [(np.minimum(label, guess) * classes + np.maximum(label, guess))[label != guess] for label, guess in halves]
-    pairs = np.unique(np.concatenate(mixed))
+    names, n = d.preds.classes, d.layout.n
+    pairs, times = _confused(d, k, guess)
     if not len(pairs):
-        known = np.count_nonzero(images[0] + images[1]) > 1
-        return Worst("(none is confused)", 0.0, 0.0) if known else Worst("cannot tell", np.nan, np.nan)
-    first, second = np.divmod(pairs, classes)
-    times = [np.bincount(np.searchsorted(pairs, x), minlength=len(pairs)) for x in mixed]
+        several = np.count_nonzero(n) > 1
+        return Worst("(none is confused)", 0.0, 0.0) if several else Worst("cannot tell", np.nan, np.nan)
+    first, second = np.divmod(pairs, len(names))
 
-    def apart(times: NDArray[np.intp], images: NDArray[np.intp]) -> Floats:
+    def apart(times: NDArray[np.intp], images: NDArray[np.int64]) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return -times / (images[first] + images[second])
+            return -times / (d.counts[k].runs * (images[first] + images[second]))
 
-    tables = [apart(*x) for x in zip(times, images, strict=True)]
-    whole = apart(times[0] + times[1], images[0] + images[1])
-    worst = _cross_fit(tables, whole, lambda i: f"{preds.classes[first[i]]} / {preds.classes[second[i]]}")
+    tables = [apart(times[0], n - n // 2), apart(times[1], n // 2)]
+    worst = _cross_fit(tables, apart(times.sum(axis=0), n), lambda i: f"{names[first[i]]} / {names[second[i]]}")
     return Worst(worst.name, 0.0 - worst.value, 0.0 - worst.naive)
+
+
+def _confused(d: Design, k: int, guess: Ints) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """Return pairs of classes, as smaller * C + larger, and how often each was confused in each half: Int[2, P]."""
+    wrong = np.flatnonzero(d.counts[k].answers == 0)
+    image = wrong % guess.shape[1]
+    label, other = (x.astype(np.int64) for x in (d.preds.label[d.layout.order[image]], guess.ravel()[wrong]))
+    pair = np.minimum(label, other) * len(d.preds.classes) + np.maximum(label, other)
+    kind, times = np.unique(2 * pair + odd_images(d.layout)[image].astype(np.int64), return_counts=True)
+    half, pair = kind % 2, kind // 2
+    new = np.diff(pair, prepend=-1) > 0
+    table = np.zeros((2, np.count_nonzero(new)), dtype=np.intp)
+    table[half, np.cumsum(new) - 1] = times
+    return pair[new], table

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +23,11 @@ from barnspider.stats.multiplicity import simultaneous_level
 
 Floats = NDArray[np.float64]
 
-CELLS = 2_000_000
-"""Normals that are drawn for one arm, at most: draws times classes."""
+CELLS = 1_000_000
+"""Normals that are drawn for one arm: draws times classes. With many classes a single draw tells much of the shape."""
+
+LEVELS = 2000
+"""Confidence levels at which the limits of mean and standard deviation are combined."""
 
 
 def gini(x: Floats) -> Floats:
@@ -137,17 +141,17 @@ class Arm:
         """Accuracies of the classes that have images."""
         return self.contrast.estimate[self.contrast.n > 0]
 
-    def shapes(self) -> Floats:
+    def shapes(self) -> NDArray[np.float32]:
         """Draw true accuracies, Float[D, C], in increasing order, brought to mean 0 and standard deviation 1.
 
         They are the same whatever the order of the classes, and for arms with the same answers.
         """
         order = np.lexsort((self.doubt, self.centre))
-        unit = np.random.default_rng(0).standard_normal((draws_of(self.classes), self.classes))
-        unit = unit * self.doubt[order] + self.centre[order]
+        unit = _normals(self.classes) * self.doubt[order].astype(np.float32)
+        unit += self.centre[order].astype(np.float32)
         unit.sort(axis=1)
         unit -= unit.mean(axis=1, keepdims=True)
-        unit /= np.maximum(np.sqrt(np.mean(unit**2, axis=1, keepdims=True)), 1e-12)
+        unit /= np.maximum(np.sqrt(np.mean(unit**2, axis=1, keepdims=True)), np.float32(1e-6))
         return unit
 
     def sd_at(self, chance: Floats) -> Floats:
@@ -163,14 +167,15 @@ class Arm:
         return float(np.sqrt(1 - 1 / self.classes) * self.scatter.to_tau(excess))
 
 
-def draws_of(classes: int) -> int:
-    """Return how many draws there are for so many classes."""
-    return int(np.clip(CELLS // max(classes, 1), 400, 2000))
+@lru_cache(maxsize=1)
+def _normals(classes: int) -> NDArray[np.float32]:
+    draws = int(np.clip(CELLS // classes, 100, 2000))
+    return np.random.default_rng(0).standard_normal((draws, classes), dtype=np.float32)
 
 
-def evenly(count: int, seed: int) -> Floats:
-    """Return `count` probabilities, evenly spaced between 0 and 1, shuffled."""
-    return np.random.default_rng(seed).permutation((np.arange(count) + 0.5) / count)
+def _evenly(seed: int) -> Floats:
+    """Return probabilities, evenly spaced between 0 and 1, shuffled."""
+    return np.random.default_rng(seed).permutation((np.arange(LEVELS) + 0.5) / LEVELS)
 
 
 def measure(arm: Arm) -> dict[str, Measured]:
@@ -200,9 +205,10 @@ def point(arm: Arm) -> dict[str, float]:
     Only the shape of true accuracies is drawn from the posterior: medians over draws.
     """
     unit, n = arm.shapes(), arm.classes
-    weight = {name: _worst_weight(n, share) for name, share in SHARES.items()} | {"worst class": np.eye(1, n)[0]}
-    found = {name: float(arm.mean + arm.sd * np.median(unit @ w)) for name, w in weight.items()}
-    found["gini"] = float(-arm.sd * np.median(unit @ _rank_weight(n)) / max(arm.mean, 1e-12))
+    weight = [*(_worst_weight(n, share) for share in SHARES.values()), np.eye(1, n)[0], _rank_weight(n)]
+    *worst, spaced = np.median(unit @ np.array(weight, dtype=np.float32).T, axis=0)
+    found = {name: arm.mean + arm.sd * x for name, x in zip((*SHARES, "worst class"), worst, strict=True)}
+    found["gini"] = -arm.sd * spaced / max(arm.mean, 1e-12)
     return {name: float(np.clip(x, 0, 1)) for name, x in found.items()}
 
 
@@ -250,9 +256,8 @@ def _present(c: Contrast, some: NDArray[np.bool_]) -> Contrast:
 def _mean_and_sd(arm: Arm) -> tuple[Floats, Floats]:
     from scipy.special import stdtrit  # importing scipy costs 0.1 s; only numbers need it
 
-    size = draws_of(arm.classes)
-    mean = np.clip(arm.mean + arm.error * stdtrit(arm.df, evenly(size, 1)), 0, 1)
-    return mean, arm.sd_at(evenly(size, 2))
+    mean = np.clip(arm.mean + arm.error * stdtrit(arm.df, _evenly(1)), 0, 1)
+    return mean, arm.sd_at(_evenly(2))
 
 
 def _between(value: float, low: float, high: float, naive: float) -> Measured:

@@ -110,10 +110,15 @@ class Part:
             return self.right[arm][runs].sum(axis=0) / (self.n * np.count_nonzero(runs))
 
 
-def halves(arms: Sequence[Arm], layout: ByClass) -> tuple[Part, Part]:
-    """Return right answers on every other image of each class, from the first on, and on those between."""
+def odd_images(layout: ByClass) -> NDArray[np.uint8]:
+    """Return 0 for every other image of each class, from the first on, and 1 for those between: UInt8[N]."""
     rank = np.arange(len(layout.order)) - np.repeat(layout.start, layout.n[layout.present])
-    odd = (rank % 2).astype(np.uint8)
+    return (rank % 2).astype(np.uint8)
+
+
+def halves(arms: Sequence[Arm], layout: ByClass) -> tuple[Part, Part]:
+    """Return right answers on the images that `odd_images` gives 0, and on the others."""
+    odd = odd_images(layout)
     right = tuple(layout.sum(arm.answers & odd) for arm in arms)
     rest = tuple(arm.per_run - x for arm, x in zip(arms, right, strict=True))
     return Part(layout.n - layout.n // 2, rest), Part(layout.n // 2, right)
