@@ -14,8 +14,6 @@ from barnspider import words
 from barnspider.design import Design
 from barnspider.errors import InputError, pick
 from barnspider.predictions import Predictions
-from barnspider.stats.bounds import folds
-from barnspider.stats.crossed import single
 from barnspider.stats.dispersion import MEASURES, Arm, Measured, measure, measure_change
 from barnspider.stats.intervals import Over
 from barnspider.stats.selection import odd_images
@@ -130,7 +128,7 @@ def _levels_and_changes(d: Design, wanted: str, level: float) -> tuple[Table, Ta
 
     @cache
     def posterior(k: int, over: Over) -> Arm:
-        return Arm.of(single(d.counts[k], d.layout), over, level, folds(d.counts[k], d.layout, over))
+        return Arm.of(d.counts[k], d.layout, over, level)
 
     measures = tuple(measure(posterior(k, d.over(wanted, k))) for k in range(len(d.arms)))
     change: list[dict[str, Measured]] = []

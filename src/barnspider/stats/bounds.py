@@ -12,33 +12,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barnspider.stats.crossed import Arm, ByClass, Contrast, combine
-from barnspider.stats.intervals import Over, spread
+from barnspider.stats.intervals import Over, Spread, spread
 from barnspider.stats.multiplicity import quantile
 from barnspider.stats.selection import halves
 
 Floats = NDArray[np.float64]
-Folds = tuple[tuple[Floats, Floats], ...]
+Folds = tuple[tuple[NDArray[np.intp], Floats], ...]
+"""How classes rank in one part of the answers, and their accuracies in another; none where a class lacks either."""
+
+
+def rank(accuracy: Floats) -> NDArray[np.intp]:
+    """Return the place of each class from the worst on.
+
+    Examples
+    --------
+    >>> rank(np.array([0.5, 0.9, 0.1])).tolist()
+    [1, 2, 0]
+    """
+    out = np.empty(len(accuracy), dtype=np.intp)
+    out[np.argsort(accuracy, kind="stable")] = np.arange(len(accuracy))
+    return out
 
 
 def folds(arm: Arm, layout: ByClass, over: Over) -> Folds:
-    """Return pairs of accuracies, Float[C] each, from answers that share no image and, `over` runs, no run.
+    """Return folds of classes that have images, from answers that share no image and, `over` runs, no run.
 
-    Every other image of a class makes a half, and every other run. Classes with one image have NaN in one of them.
+    Every other image of a class makes a half, and every other run. There are none where a class has one image.
     """
-    some = np.arange(arm.runs) % 2 == 0 if over != "images" else np.ones(arm.runs, dtype=np.bool_)
-    part = [half.shares([some]) for half in halves((arm,), layout)]
-    return tuple((part[h][r][0], part[1 - h][1 - r][0]) for h in (0, 1) for r in (0, 1))
+    if (layout.n == 1).any():
+        return ()
+    runs = np.arange(arm.runs) % 2 == 0 if over != "images" else np.ones(arm.runs, dtype=np.bool_)
+    part = [[x[0, layout.n > 0] for x in half.shares([runs])] for half in halves((arm,), layout)]
+    return tuple((rank(part[h][r]), part[1 - h][1 - r]) for h in (0, 1) for r in (0, 1))
 
 
 def between(
-    c: Contrast, pairs: Folds, over: Over, level: float, weight: Floats, *, share_of_mean: bool = False
-) -> tuple[float, float]:
+    c: Contrast, order: NDArray[np.intp], pairs: Folds, over: Over, level: float, weight: Floats,
+    *, share_of_mean: bool = False,
+) -> tuple[float, float]:  # fmt: skip
     """Return limits of the sum of `weight` (falling, for the classes from the worst on) times true accuracies.
 
     Parameters
     ----------
-    c
-        Accuracies; every class has images.
+    c, order
+        Accuracies, and their `rank`; every class has images.
     pairs
         From `folds`.
     share_of_mean
@@ -47,22 +64,16 @@ def between(
     Notes
     -----
     The smaller limit is of the sum as it stands, the larger one is cross-fitted. It averages folds, whose errors
-    have at most the variance of weights that are the root mean square of theirs. Infinite where a class has one image.
+    have at most the variance of weights that are the root mean square of theirs. Infinite without folds.
     """
-    own = _placed(c.estimate, weight)
+    own = weight[order]
     low = _limit(c, own, float(own @ c.estimate), over, level, -1, share_of_mean)
-    if not pairs or not all(np.isfinite(x).all() for pair in pairs for x in pair):
+    if not pairs:
         return low, np.inf
-    chosen = [_placed(x, weight) for x, _ in pairs]
+    chosen = np.array([weight[ranks] for ranks, _ in pairs])
     value = float(np.mean([w @ y for w, (_, y) in zip(chosen, pairs, strict=True)]))
     size = np.sqrt(np.mean(np.square(chosen), axis=0)) * np.where(np.mean(chosen, axis=0) < 0, -1, 1)
     return low, _limit(c, size, value, over, level, 1, share_of_mean)
-
-
-def _placed(accuracy: Floats, weight: Floats) -> Floats:
-    out = np.empty(len(weight))
-    out[np.argsort(accuracy, kind="stable")] = weight
-    return out
 
 
 def _limit(c: Contrast, weight: Floats, value: float, over: Over, level: float, side: int, share: bool) -> float:
@@ -83,16 +94,15 @@ def half_width(c: Contrast, weight: Floats, over: Over, level: float) -> float:
     return float(np.sqrt(s.variance[0]) * quantile(s.df, level)[0])
 
 
-def harmonic(c: Contrast, over: Over, level: float) -> tuple[float, Floats]:
-    """Return the harmonic mean of true accuracies, and its slope in each class's accuracy.
+def harmonic(c: Contrast, s: Spread) -> tuple[float, Floats]:
+    """Return the harmonic mean of true accuracies, and its slope in each class's accuracy; every class has images.
 
     1 / p, as it stands, is too large on average, and infinite at 0. So as much is added to right and to all answers as
     the class's images count beyond their binomial share: (n + a) / (n p + a) with a = n variance / p (1 - p), which
     for independent answers (a = 1) is Chapman's (1951) next to unbiased one.
     """
-    some = c.n > 0
-    p, n = c.estimate[some], c.n[some].astype(np.float64)
-    more = np.clip(n * spread(c, over, level).variance[some] / c.binomial[some], 1e-3, n)
+    p, n = c.estimate, c.n.astype(np.float64)
+    more = np.clip(n * s.variance / c.binomial, 1e-3, n)
     inverse = (n + more) / (n * p + more)
     value = len(p) / float(inverse.sum())
     return min(value, float(p.mean())), value**2 / len(p) * inverse**2

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from barnspider.stats import bounds
-from barnspider.stats.crossed import Contrast, combine
+from barnspider.stats.crossed import Arm as Counts
+from barnspider.stats.crossed import ByClass, Contrast, combine, single
 from barnspider.stats.heterogeneity import Scatter, class_dependence, scatter, shrink
-from barnspider.stats.intervals import Over, share_interval, spread
+from barnspider.stats.intervals import Over, Spread, share_interval, spread
 from barnspider.stats.multiplicity import simultaneous_level
 
 Floats = NDArray[np.float64]
 
-CELLS = 1_000_000
+CELLS = 500_000
 """Normals that are drawn for one arm: draws times classes. With many classes a single draw tells much of the shape."""
 
 LEVELS = 2000
@@ -98,18 +99,20 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """What is known of one arm's true accuracies, for measures of inequality.
+    """What is known of one arm's true accuracies, for measures of inequality. Classes without images are left out.
 
     Attributes
     ----------
-    contrast : over classes that have images, with `over` and `level`
+    contrast, spread : of accuracies, with `over` and `level`
     mean, error, df : the average over classes, its standard error and degrees of freedom
     scatter : of accuracies; None where it cannot be told
     centre, doubt : Float[C], posterior of each class
-    folds : pairs of accuracies Float[C], from parts of the answers that have neither image nor run in common
+    folds : from parts of the answers that have neither image nor run in common, how classes rank in one of them, and
+        their accuracies in another: Int[C] and Float[C]
     """
 
     contrast: Contrast
+    spread: Spread
     over: Over
     level: float
     mean: float
@@ -118,18 +121,19 @@ class Arm:
     scatter: Scatter | None
     centre: Floats
     doubt: Floats
-    folds: tuple[tuple[Floats, Floats], ...]
+    folds: bounds.Folds
 
     @classmethod
-    def of(cls, c: Contrast, over: Over, level: float, folds: tuple[tuple[Floats, Floats], ...] = ()) -> Arm:
-        """Collect it from one arm's accuracies; there is a class with images."""
+    def of(cls, counts: Counts, layout: ByClass, over: Over, level: float) -> Arm:
+        """Collect it from an arm's counts; there is a class with images."""
+        c = single(counts, layout)
         some = c.n > 0
-        whole = combine(c, some / some.sum())
-        s = spread(whole, over, level)
-        known = shrink(c.estimate[some], spread(c, over, level).variance[some])
-        error, df = float(np.sqrt(s.variance[0])), float(s.df[0])
-        mean, parts = float(whole.estimate[0]), tuple((x[some], y[some]) for x, y in folds)
-        return cls(c, over, level, mean, error, df, scatter(c, over), known.mean, known.sd, parts)
+        c = c if some.all() else _present(c, some)
+        whole, own = combine(c, np.full(len(c.n), 1 / len(c.n))), spread(c, over, level)
+        s, known = spread(whole, over, level), shrink(c.estimate, own.variance)
+        error, df, mean = float(np.sqrt(s.variance[0])), float(s.df[0]), float(whole.estimate[0])
+        folds = bounds.folds(counts, layout, over)
+        return cls(c, own, over, level, mean, error, df, scatter(c, over), known.mean, known.sd, folds)
 
     @property
     def classes(self) -> int:
@@ -139,7 +143,12 @@ class Arm:
     @property
     def observed(self) -> Floats:
         """Accuracies of the classes that have images."""
-        return self.contrast.estimate[self.contrast.n > 0]
+        return self.contrast.estimate
+
+    @cached_property
+    def harmonic(self) -> tuple[float, Floats]:
+        """The harmonic mean of true accuracies, and its slope in each class's accuracy."""
+        return bounds.harmonic(self.contrast, self.spread)
 
     def shapes(self) -> NDArray[np.float32]:
         """Draw true accuracies, Float[D, C], in increasing order, brought to mean 0 and standard deviation 1.
@@ -169,7 +178,7 @@ class Arm:
 
 @lru_cache(maxsize=1)
 def _normals(classes: int) -> NDArray[np.float32]:
-    draws = int(np.clip(CELLS // classes, 100, 2000))
+    draws = int(np.clip(CELLS // classes, 64, 2000))
     return np.random.default_rng(0).standard_normal((draws, classes), dtype=np.float32)
 
 
@@ -224,21 +233,21 @@ def _rank_weight(classes: int) -> Floats:
 
 def _levels(arm: Arm, value: dict[str, float]) -> dict[str, tuple[float, float, float]]:
     """Return value, low and high of the measures that need no prior for the shape of true accuracies."""
-    c, some = arm.contrast, arm.contrast.n > 0
+    c, order = arm.contrast, bounds.rank(arm.observed)
     mean, sd, tail = *_mean_and_sd(arm), (1 - arm.level) / 2
     top = float(np.quantile(mean, 1 - tail))
     out: dict[str, tuple[float, float, float]] = {}
     for name, share in SHARES.items():
         weight = _worst_weight(arm.classes, share)
-        low, high = bounds.between(_present(c, some), arm.folds, arm.over, arm.level, weight)
+        low, high = bounds.between(c, order, arm.folds, arm.over, arm.level, weight)
         # No classes of this mean and standard deviation have a worse share (Cantelli's inequality).
         part = max(share, 1 / arm.classes)
         low = max(low, float(np.quantile(mean - sd * np.sqrt((1 - part) / part), tail / 4)), 0.0)
         out[name] = (value[name], low, min(high, top) if not np.isfinite(high) else min(high, 1.0))
-    rank = _rank_weight(arm.classes)
-    ends = bounds.between(_present(c, some), arm.folds, arm.over, arm.level, rank, share_of_mean=True)
+    spaced = _rank_weight(arm.classes)
+    ends = bounds.between(c, order, arm.folds, arm.over, arm.level, spaced, share_of_mean=True)
     out["gini"] = (value["gini"], max(-ends[1], 0.0), min(-ends[0], 1.0))
-    middle, slope = bounds.harmonic(c, arm.over, arm.level)
+    middle, slope = arm.harmonic
     half = bounds.half_width(c, slope, arm.over, arm.level)
     out["harmonic mean"] = (middle, max(middle - half, 0.0), min(middle + half, 1.0))
     return out
@@ -246,8 +255,6 @@ def _levels(arm: Arm, value: dict[str, float]) -> dict[str, tuple[float, float, 
 
 def _present(c: Contrast, some: NDArray[np.bool_]) -> Contrast:
     """Leave out classes without images."""
-    if some.all():
-        return c
     parts = tuple(replace(x, between=x.between[some], within=x.within[some], means=x.means[:, some]) for x in c.parts)
     per_class = {name: getattr(c, name)[some] for name in ("n", "estimate", "image_var", "binomial")}
     return replace(c, **per_class, parts=parts, series=tuple(x[:, some] for x in c.series))
@@ -273,9 +280,8 @@ def _one_class(arm: Arm, naive: dict[str, float]) -> dict[str, Measured]:
 
 
 def _worst(arm: Arm, value: float) -> dict[str, Measured]:
-    c, some = arm.contrast, arm.contrast.n > 0
     at = simultaneous_level(arm.level, arm.classes)
-    low, high = (float(x[some].min()) for x in share_interval(c.estimate, c, spread(c, arm.over, arm.level), at))
+    low, high = (float(x.min()) for x in share_interval(arm.observed, arm.contrast, arm.spread, at))
     value = value if np.isfinite(value) else float(np.min(arm.centre))
     return {"worst class": Measured(float(np.clip(value, low, high)), low, high, float(arm.observed.min()))}
 
@@ -300,18 +306,14 @@ def measure_change(base: Arm, arm: Arm, moved: Contrast, levels: tuple[Levels, L
         if arm.classes == 1:
             down = up = bounds.half_width(moved, np.ones(1), arm.over, arm.level)
         elif name == "harmonic mean":
-            down = up = _harmonic_half(base, arm, moved)
+            slopes = base.harmonic[1], arm.harmonic[1]
+            down = up = bounds.harmonic_change(base.contrast, arm.contrast, moved, slopes, arm.over, arm.level)
         else:
             alike = _sums_alike(base, arm, moved, min(first.low, second.low)) if name == "sd" else 0.0
             down = _quadrature(second.value - second.low, first.high - first.value, alike)
             up = _quadrature(second.high - second.value, first.value - first.low, alike)
         out[name] = Measured(value, max(value - down, -1.0), min(value + up, 1.0), naive)
     return out
-
-
-def _harmonic_half(base: Arm, arm: Arm, moved: Contrast) -> float:
-    first, second = (bounds.harmonic(x.contrast, x.over, x.level)[1] for x in (base, arm))
-    return bounds.harmonic_change(base.contrast, arm.contrast, moved, (first, second), arm.over, arm.level)
 
 
 def _quadrature(first: float, second: float, alike: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -101,13 +102,23 @@ class Part:
 
         An arm that has no run among them, or no other, is measured by all of its runs.
         """
-        sides = [(m, ~m) if 0 < m.sum() < len(m) else (np.ones_like(m),) * 2 for m in some]
-        first, second = (np.array([self._share(k, m[i]) for k, m in enumerate(sides)]) for i in (0, 1))
-        return first, second
-
-    def _share(self, arm: int, runs: Bools) -> Floats:
+        taken = [(x[m].sum(axis=0), int(np.count_nonzero(m))) for x, m in zip(self.right, some, strict=True)]
         with np.errstate(invalid="ignore"):
-            return self.right[arm][runs].sum(axis=0) / (self.n * np.count_nonzero(runs))
+            first = [self._share(k, *x) for k, x in enumerate(taken)]
+            other = [
+                self._share(k, whole - x, len(m) - runs)
+                for k, (whole, (x, runs), m) in enumerate(zip(self.whole, taken, some, strict=True))
+            ]
+        return np.array(first), np.array(other)
+
+    @cached_property
+    def whole(self) -> tuple[NDArray[np.integer[Any]], ...]:
+        """Right answers of all runs of each arm, Int[C]."""
+        return tuple(x.sum(axis=0) for x in self.right)
+
+    def _share(self, arm: int, right: NDArray[np.integer[Any]], runs: int) -> Floats:
+        every = len(self.right[arm])
+        return right / (self.n * runs) if 0 < runs < every else self.whole[arm] / (self.n * every)
 
 
 def odd_images(layout: ByClass) -> NDArray[np.uint8]:
@@ -147,9 +158,13 @@ class Toll:
 
 
 def choose(accuracy: Floats, weight: Floats) -> tuple[NDArray[np.intp], int]:
-    """Return the best arm of each class and that of the weighted average, from accuracies Float[K, C]."""
-    average = int(np.argmax(np.nan_to_num(accuracy) @ weight))
-    return np.argmax(np.nan_to_num(accuracy, nan=-1.0), axis=0), average
+    """Return the best arm of each class and that of the weighted average, from accuracies Float[K, C].
+
+    A class without images (NaN in all arms) gets the first arm, and does not count in the average.
+    """
+    known = np.isfinite(accuracy[0])
+    average = accuracy @ weight if known.all() else accuracy[:, known] @ weight[known]
+    return np.argmax(accuracy, axis=0), int(np.argmax(average))
 
 
 def cross_fit(chosen_on: Floats, measured_on: Floats, weight: Floats) -> Floats:
