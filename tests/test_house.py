@@ -36,7 +36,7 @@ FLOORS = [
         "document",
         "outcome",
     },
-    {"sources", "gate", "prescribe", "story", "markdown", "figures", "doses", "power", "inequality"},
+    {"sources", "gate", "prescribe", "story", "markdown", "figures", "doses", "power", "inequality", "needs"},
     {"report", "lab"},
     {"demo"},
     {"cli", "__main__"},

@@ -3,29 +3,48 @@
 *Fail* means that at least one class certainly lost more than the margin: Holm's correction over all classes and arms
 keeps the chance of any false alarm below 1 - level (Holm 1979). *Pass* means that every class certainly lost less than
 the margin: each is shown at the full level, which keeps the chance that a class with a larger loss slips through below
-1 - level (intersection-union test, Berger 1982). Everything else is *inconclusive*.
+1 - level (intersection-union test, Berger 1982). Everything else is *inconclusive*, and says what it would take.
+
+Classes without images are not judged and named as such; where no class has any, the verdict is inconclusive.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from barnspider.effects import Effects, Floats
-from barnspider.errors import InputError
+from barnspider.errors import InputError, listing
 from barnspider.names import visible
+from barnspider.needs import Needs, advice, needs
+from barnspider.predictions import Predictions
 from barnspider.stats.multiplicity import holm
 from barnspider.words import between, compared, counted, points
 
+Bools = NDArray[np.bool_]
 Status = Literal["pass", "fail", "inconclusive"]
 EXIT_CODES: dict[Status, int] = {"pass": 0, "fail": 1, "inconclusive": 3}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the gate says of one class in one arm; proportions. Numbers are None where there is no evidence."""
+    """What the gate says of one class in one arm; proportions. Numbers are None where there is no evidence.
+
+    Attributes
+    ----------
+    arm, class_ : names
+    status : "fail" or "inconclusive"
+    effect, low, high : the change, and its interval
+    p : one-sided, of "the loss is at most max_drop"
+    detectable : the smallest change that this design finds 4 times in 5, this class by itself
+    sentence : all this in words
+    runs_needed, images_needed : how many runs of each arm, or images of this class, find a change of `max_drop`;
+        None where it is decided, where no number is enough, or where this was not asked for
+    """
 
     arm: str
     class_: str
@@ -34,12 +53,25 @@ class Finding:
     low: float | None
     high: float | None
     p: float | None
+    detectable: float | None
     sentence: str
+    runs_needed: int | None = None
+    images_needed: int | None = None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of a change: its status, and a finding for every class that does not pass, worst first."""
+    """What the gate says of a change: its status, and a finding for every class that does not pass, worst first.
+
+    Attributes
+    ----------
+    status : "pass", "fail" or "inconclusive"
+    max_drop, level, generalizes_to : what was asked
+    counts : how many classes passed, failed, or are undecided, over all arms
+    findings : of those that did not pass, the worst first
+    not_judged : classes without images
+    needs : what it would take to decide, in words; empty where all is decided
+    """
 
     status: Status
     max_drop: float
@@ -47,6 +79,8 @@ class Verdict:
     generalizes_to: str
     counts: tuple[tuple[Status, int], ...]
     findings: tuple[Finding, ...]
+    not_judged: tuple[str, ...] = ()
+    needs: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -59,20 +93,23 @@ class Verdict:
         return {
             "schema": "barnspider/verdict/1", "status": self.status, "max_drop": self.max_drop, "level": self.level,
             "generalizes_to": self.generalizes_to,
-            "counts": dict(self.counts), "findings": findings,
+            "counts": dict(self.counts), "not_judged": list(self.not_judged), "needs": self.needs or None,
+            "findings": findings,
         }  # fmt: skip
 
     @property
     def summary(self) -> str:
-        """What was judged and how it came out, with the rates of error."""
+        """What was judged and how it came out, with the rates of error, and what it would take to decide the rest."""
         counts = dict(self.counts)
         n, margin = sum(counts.values()), points(self.max_drop, sign=False)
-        return (
-            f"Of {counted(n, 'class')} in all arms, {counts['fail']:,} lost more than {margin} points,"
-            f" {counts['pass']:,} are shown not to have (each on its own), and of {counts['inconclusive']:,} the data"
-            f" cannot tell. Judged for new {self.generalizes_to}, the chance of a false alarm in any class, and of a"
-            f" false pass, is at most {1 - self.level:.2g} each."
+        shown = f"{counts['pass']:,} {'is' if counts['pass'] == 1 else 'are'} shown not to have (each on its own)"
+        text = (
+            f"Of {counted(n, 'class')} in all arms, {counts['fail']:,} lost more than {margin} points, {shown},"
+            f" and of {counts['inconclusive']:,} the data cannot tell. Judged for new {self.generalizes_to}, the chance"
+            f" of a false alarm in any class, and of a false pass, is at most {1 - self.level:.2g} each."
         )
+        unseen = f"Not judged, no images: {listing(self.not_judged)}." if self.not_judged else ""
+        return " ".join(part for part in (text, self.needs, unseen) if part)
 
     def __str__(self) -> str:
         lines = [f"{self.status.upper()}. {self.summary}"]
@@ -99,8 +136,13 @@ class Gate:
         if not 0 <= self.max_drop < 1:
             raise InputError(f"max_drop={self.max_drop!r}; expected a proportion from 0, below 1 (0.02 is two points)")
 
-    def check(self, effects: Effects) -> Verdict:
+    def check(self, effects: Effects, predictions: Predictions | None = None) -> Verdict:
         """Judge every class in every arm.
+
+        Parameters
+        ----------
+        predictions
+            What the effects were estimated from: then an undecided class says how many runs or images it needs.
 
         Examples
         --------
@@ -111,39 +153,77 @@ class Gate:
         >>> Gate(max_drop=0.02).check(barn.estimate(preds, baseline="old")).status
         'fail'
         """
-        alpha = 1 - effects.method.level
-        worse, better = self._p_values(effects)
-        failed = effects.known & (holm(worse, effects.known) <= alpha)
-        passed = effects.known & (better <= alpha) & ~failed
-        n_failed, n_passed, n = int(failed.sum()), int(passed.sum()), passed.size
-        status: Status = "fail" if n_failed else "pass" if n_passed == n else "inconclusive"
+        passed, failed, worse = self._judge(effects)
+        judged = effects.known if effects.known.any() else np.ones_like(effects.known)
+        undecided = judged & ~passed & ~failed
+        wanted = self._needs(effects, predictions, undecided)
         counts: tuple[tuple[Status, int], ...] = (
-            ("pass", n_passed), ("fail", n_failed), ("inconclusive", n - n_passed - n_failed),
+            ("pass", int(passed.sum())), ("fail", int(failed.sum())), ("inconclusive", int(undecided.sum())),
         )  # fmt: skip
-        order = sorted(
-            zip(*np.nonzero(~passed), strict=True),
-            key=lambda at: (not failed[at], not effects.known[at], worse[at], at),
+        order = sorted(zip(*np.nonzero(failed | undecided), strict=True), key=lambda x: (not failed[x], worse[x], x))
+        return Verdict(
+            status="fail" if failed.any() else "inconclusive" if undecided.any() else "pass",
+            max_drop=self.max_drop,
+            level=effects.method.level,
+            generalizes_to=effects.method.generalizes_to,
+            counts=counts,
+            findings=tuple(self._finding(effects, x, bool(failed[x]), float(worse[x]), wanted) for x in order),
+            not_judged=tuple(effects.classes[c] for c in np.flatnonzero(~judged[0])),
+            needs=_advice(effects, wanted, undecided),
         )
-        over = effects.method.generalizes_to
-        findings = tuple(self._finding(effects, a, c, bool(failed[a, c]), float(worse[a, c])) for a, c in order)
-        return Verdict(status, self.max_drop, effects.method.level, over, counts, findings)
+
+    def _judge(self, effects: Effects) -> tuple[Bools, Bools, Floats]:
+        """Return who passed, who failed, and the one-sided p-values of "the loss is at most max_drop"."""
+        alpha, known = effects.method.alpha, effects.known
+        worse, better = self._p_values(effects)
+        failed = known & (holm(worse, known) <= alpha)
+        return known & (better <= alpha) & ~failed, failed, worse
 
     def _p_values(self, effects: Effects) -> tuple[Floats, Floats]:
         """One-sided p-values of "the loss is at most max_drop" and of "the loss is at least max_drop"."""
-        from scipy.stats import t
+        from scipy.special import stdtr  # importing scipy costs 0.1 s; only numbers need it
 
         with np.errstate(divide="ignore", invalid="ignore"):
             score = (effects.effect + self.max_drop) / effects.se
-        return np.asarray(t.cdf(score, effects.df)), np.asarray(t.sf(score, effects.df))
+        return stdtr(effects.df, score), stdtr(effects.df, -score)
 
-    def _finding(self, effects: Effects, a: int, c: int, failed: bool, p: float) -> Finding:
-        status: Status = "fail" if failed else "inconclusive"
+    def _needs(self, effects: Effects, predictions: Predictions | None, undecided: Bools) -> dict[int, Needs]:
+        """Return what the arms with undecided classes need; nothing shows that a class lost nothing at all."""
+        if predictions is None or not self.max_drop:
+            return {}
+        arms = [int(a) for a in np.flatnonzero((undecided & effects.known).any(axis=1))]
+        return {a: needs(effects, predictions, effects.arms[a], effect=self.max_drop) for a in arms}
+
+    def _finding(
+        self, effects: Effects, at: tuple[int, int], failed: bool, p: float, wanted: dict[int, Needs]
+    ) -> Finding:
+        (a, c), status = at, "fail" if failed else "inconclusive"
         arm, name = effects.arms[a], effects.classes[c]
+        shown = f"{visible(arm)}, {visible(name)}"
         if not effects.known[a, c]:
-            sentence = f"{visible(arm)}, {visible(name)}: cannot tell, there is no evidence ({effects.n[c]} images)"
-            return Finding(arm, name, status, None, None, None, None, sentence)
-        effect, low, high = (float(x[a, c]) for x in (effects.effect, effects.low, effects.high))
-        said = f"lost more than {points(self.max_drop, sign=False)} points" if status == "fail" else "cannot tell"
+            sentence = f"{shown}: cannot tell, there is no evidence (0 images)"
+            return Finding(arm, name, status, None, None, None, None, None, sentence)
+        found = (float(x[a, c]) for x in (effects.effect, effects.low, effects.high, effects.detectable()))
+        effect, low, high, detectable = found
         change = f"change {points(effect)} points ({between(low, high)}), p {compared(p)}"
-        sentence = f"{visible(arm)}, {visible(name)}: {said}; {change}"
-        return Finding(arm, name, status, effect, low, high, p, sentence)
+        if failed:
+            sentence = f"{shown}: lost more than {points(self.max_drop, sign=False)} points; {change}"
+            return Finding(arm, name, status, effect, low, high, p, detectable, sentence)
+        sentence = f"{shown}: cannot tell; {change}; finds {points(detectable, sign=False)} points or more"
+        runs, images = (_whole(wanted, a, c, x) for x in ("runs_needed", "images_needed"))
+        return Finding(arm, name, status, effect, low, high, p, detectable, sentence, runs, images)
+
+
+def _advice(effects: Effects, wanted: dict[int, Needs], undecided: Bools) -> str:
+    """Return what the undecided classes need or, where that is not known, what this design finds."""
+    found = effects.detectable()[undecided & effects.known]
+    if wanted or not len(found):
+        return advice([(part, undecided[a]) for a, part in wanted.items()])
+    return f"In the undecided classes this design finds changes of {points(found.min(), sign=False)} points or more" + (
+        f", in the least certain of {points(found.max(), sign=False)}." if found.max() > found.min() else "."
+    )
+
+
+def _whole(wanted: dict[int, Needs], a: int, c: int, name: str) -> int | None:
+    number = float(getattr(wanted[a], name)[c]) if a in wanted else math.inf
+    return int(number) if math.isfinite(number) else None
