@@ -6,7 +6,7 @@ Answers are counted once; whoever asks several questions of the same answers mak
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,10 +70,9 @@ class Design:
         """The seeds of each arm, in increasing order."""
         return tuple(tuple(self.preds.seed[r] for r in own) for own in self.rows)
 
-    def guesses(self) -> Iterator[tuple[int, NDArray[np.integer[Any]]]]:
-        """Give the number of each arm, and its answers, Int[J, N]; runs by seed, images as in `layout`."""
-        for k, own in enumerate(self.rows):
-            yield k, np.take(self.preds.guess[list(own)], self.layout.order, axis=1)
+    def guesses(self, arm: int) -> NDArray[np.integer[Any]]:
+        """Return the answers of an arm, Int[J, N]; runs in order of seed, images as in `layout`."""
+        return np.take(self.preds.guess[list(self.rows[arm])], self.layout.order, axis=1)
 
     def pairs(self, first: int, second: int) -> Pairs:
         """Return which runs of two arms share a seed; none where the study does not pair seeds."""

@@ -18,6 +18,7 @@ from barnspider.predictions import Predictions
 from barnspider.stats.compare import Comparison, accuracy, compare
 from barnspider.stats.intervals import Over
 from barnspider.stats.multiplicity import benjamini_hochberg
+from barnspider.stats.parallel import each
 
 __all__ = ["Effects", "Floats", "Generalizes", "Method", "estimate"]
 
@@ -71,7 +72,7 @@ def estimate(
     _check(preds.arms, base, names, level)
     design = Design.of(preds, (base, *names))
     over: tuple[Over, ...] = tuple(design.over(generalize_to, 0, k) for k in range(1, len(design.arms)))
-    compared = [compare(design.contrast(0, k), over=o, level=level) for k, o in enumerate(over, start=1)]
+    compared = each(lambda k: compare(design.contrast(0, k), over=over[k - 1], level=level), range(1, len(over) + 1))
     return _assemble(design, over, compared, level)
 
 

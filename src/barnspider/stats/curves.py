@@ -13,6 +13,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from barnspider.stats.parallel import each
+
 Floats = NDArray[np.float64]
 
 DRAWS = 500
@@ -85,12 +87,15 @@ def fit(dose: Floats, accuracy: Floats, noise: Floats, *, delta: float, level: f
     known = np.flatnonzero(np.all(np.isfinite(y) & np.isfinite(v), axis=0))
     basis = _basis(np.concatenate([even, fine]), *_smoothness(even, y[:, known], v[:, known]))
     out, marks = np.full((3, GRID, y.shape[1]), np.nan), np.full((6, y.shape[1]), np.nan)
-    for start in range(0, len(known), TOGETHER):
+
+    def fill(start: int) -> None:
         some = known[start : start + TOGETHER]
         mean, root = _posterior(basis[: len(x)], basis[len(x) :], y[:, some].T, v[:, some].T)
         half = _normal_quantile((1 + level) / 2) * np.sqrt(np.sum(root**2, axis=2))
         out[:, :, some] = mean.T, np.clip(mean - half, 0, 1).T, np.clip(mean + half, 0, 1).T
         marks[:, some] = _marks(grid, mean, root, delta, level)
+
+    each(fill, range(0, len(known), TOGETHER))
     return Curves(grid, *out, *marks, delta=delta)
 
 
