@@ -131,7 +131,7 @@ def test_doses_over_orders_of_magnitude_get_a_symlog_axis():
     assert "symlog" not in json.dumps(charts.curves(empty, [0, 0.3, 0.9], (-1, 1)).to_dict())
 
 
-SOURCES = (*rows.STATUSES, "harms", "average", "here", "bests", "chosen", "marks", "labels")
+SOURCES = (*rows.STATUSES, *rows.OVER_DOSES)
 
 
 def test_labels_are_distinct_and_short():

@@ -1,4 +1,4 @@
-"""Effects -> pictures: dose curves, a forest plot, ranks, a heat map, mean against worst. Draws, computes nothing.
+"""Effects -> pictures: dose curves, forest, ranks, heat map, mean against worst, tolls. Draws, computes nothing.
 
 Every figure is an Altair chart: it shows itself in a notebook, goes into the report, and `save` writes it as SVG, PNG
 or PDF. Importing this package loads Altair; `import barnspider` does not.
@@ -12,6 +12,7 @@ import altair as alt
 import numpy as np
 import vl_convert
 
+from barnspider.doses import Tolls
 from barnspider.effects import Effects
 from barnspider.errors import InputError, pick
 from barnspider.figures import charts, rows
@@ -20,6 +21,7 @@ from barnspider.files import write_whole
 
 __all__ = [
     "LIGHT", "Palette", "best_arm", "dose_curves", "forest", "heat_map", "mean_against_worst", "ranked", "save",
+    "toll_plot",
 ]  # fmt: skip
 
 
@@ -100,6 +102,20 @@ def mean_against_worst(effects: Effects, *, share: float = 0.1, palette: Palette
     The worst classes are chosen and measured on the same images, so their level is too low; the direction counts.
     """
     return charts.worst(charts.inline({"rows": rows.worst_rows(effects, share=share)}), palette)
+
+
+def toll_plot(tolls: Tolls, *, most: int = 40, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Draw what the best average costs each class, with intervals, largest first; hollow diamonds are the naive tolls.
+
+    Examples
+    --------
+    >>> from barnspider.doses import tolls
+    >>> from barnspider.simulate import simulate
+    >>> sim = simulate(classes=3, images=20, runs=2, effect=[[0.0, 0.1, -0.1]])
+    >>> toll_plot(tolls(sim.predictions)).layer[2].mark.shape
+    'diamond'
+    """
+    return charts.tolls(charts.inline(rows.toll_rows(tolls, most)), palette)
 
 
 def save(chart: alt.LayerChart, path: str | Path, *, scale: float = 2.0) -> Path:

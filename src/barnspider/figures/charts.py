@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from barnspider.figures.rows import CANNOT_TELL, HARMED, HELPED, STATUSES, Rows
+from barnspider.figures.rows import CANNOT_TELL, HARMED, HELPED, PAYS, STATUSES, UNCHANGED, Rows
 
 Sources = Mapping[str, alt.InlineData | alt.NamedData]
 
@@ -21,10 +21,12 @@ class Palette:
     """Colours of a figure; harm and benefit differ in shape and dash as well, never in colour alone."""
 
     ink: str
+    paper: str
     soft: str
     grid: str
     harm: str
     help: str
+    same: str
     unclear: str
     chosen: str
     ramp: tuple[str, ...]  # nine steps from great harm to great benefit
@@ -32,13 +34,15 @@ class Palette:
 
 # Vermilion against blue is told apart with every common kind of colour blindness (Okabe and Ito 2008).
 LIGHT = Palette(
-    ink="#1d2330", soft="#5b6472", grid="#e3e6eb", harm="#c2410c", help="#0b6bb5", unclear="#9aa3b0", chosen="#7a2f9b",
+    ink="#1d2330", paper="#ffffff", soft="#5b6472", grid="#e3e6eb", harm="#c2410c", help="#0b6bb5", same="#46515f",
+    unclear="#9aa3b0", chosen="#7a2f9b",
     ramp=("#f08a4b", "#f6ad7b", "#fbcfae", "#fde8d9", "#f1f3f6", "#dcebf8", "#b4d5f0", "#84bae4", "#559dd6"),
 )  # fmt: skip
 # In the report the page's style sheet decides, so that one drawing serves light, dark and print.
 PAGE = Palette(
-    ink="var(--ink)", soft="var(--soft)", grid="var(--grid)", harm="var(--harm)", help="var(--help)",
-    unclear="var(--unclear)", chosen="var(--chosen)", ramp=tuple(f"var(--ramp{i})" for i in range(9)),
+    ink="var(--ink)", paper="var(--card)", soft="var(--soft)", grid="var(--grid)", harm="var(--harm)",
+    help="var(--help)", same="var(--same)", unclear="var(--unclear)", chosen="var(--chosen)",
+    ramp=tuple(f"var(--ramp{i})" for i in range(9)),
 )  # fmt: skip
 
 
@@ -55,7 +59,11 @@ def named(*names: str) -> dict[str, alt.NamedData]:
 def curves(
     data: Sources, doses: Sequence[float], span: tuple[float, float], palette: Palette = LIGHT, *, few: bool = True
 ) -> alt.LayerChart:
-    """Return the dose curves: a source for each status, and harms, average, here, bests, chosen, marks, labels."""
+    """Return the dose curves: a source for each status, harms, average, here, bests, and the chosen class's.
+
+    Of the chosen class: `chosen` (measured points), `smooth` (its curve), `turns` (where it peaks, and where it has
+    lost delta: kind, dose, effect, low, high); `marks` and `labels` are those of the average too.
+    """
     x = alt.X("dose:Q", title="dose", scale=_dose_scale(doses), axis=_dose_axis(doses))
     height = alt.Scale(domain=list(span), nice=False)
     y = alt.Y("effect:Q", title="change from the baseline, points", scale=height)
@@ -74,20 +82,33 @@ def curves(
     mean = average.mark_line(color=palette.ink, strokeWidth=3.5).encode(x=x, y=y)
     own = alt.Chart(data["bests"]).mark_point(size=40, shape="diamond", strokeWidth=1.2, color=palette.soft)
     chosen = alt.Chart(data["chosen"])
-    around = chosen.mark_area(opacity=0.16, color=palette.chosen, clip=True).encode(**band)
-    line = chosen.mark_line(strokeWidth=3, color=palette.chosen).encode(x=x, y=y)
+    smooth = alt.Chart(data["smooth"])
+    around = smooth.mark_area(opacity=0.16, color=palette.chosen, clip=True).encode(**band)
+    line = smooth.mark_line(strokeWidth=3, color=palette.chosen).encode(x=x, y=y)
+    bars = chosen.mark_rule(strokeWidth=1.5, color=palette.chosen, clip=True).encode(**band)
+    dots = chosen.mark_point(filled=True, size=46, opacity=1, color=palette.chosen).encode(x=x, y=y)
     best = alt.Chart(data["marks"]).mark_point(size=120, shape="diamond", filled=True, opacity=1, color=palette.ink)
     text = alt.Chart(data["labels"]).mark_text(align="left", dx=8, fontWeight="bold", limit=MARGIN - 10)
     text = text.encode(x=x, y=alt.Y("place:Q"), text="name:N", color=alt.value(palette.ink))
-    layers = [_zero(palette, "y"), here, *lines, harms, own.encode(x=x, y=y), around_average, mean, around, line]
-    return _finish([*layers, best.encode(x=x, y=y), text], palette, height=420)
+    back = [_zero(palette, "y"), here, *lines, harms, own.encode(x=x, y=y), around_average, mean]
+    front = [around, line, bars, dots, *_turns(data["turns"], x, y, palette), best.encode(x=x, y=y), text]
+    return _finish([*back, *front], palette, height=420)
+
+
+def _turns(source: alt.InlineData | alt.NamedData, x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
+    """Return where the chosen class's curve peaks and where it has lost delta, each with its interval of doses."""
+    turns = alt.Chart(source)
+    span = turns.mark_rule(strokeWidth=4, color=palette.chosen).encode(x=alt.X("low:Q"), x2="high:Q", y=y)
+    shape = alt.Shape("kind:N", scale=alt.Scale(domain=["peak", "lost"], range=["diamond", "cross"]), legend=None)
+    point = turns.mark_point(size=130, filled=True, opacity=1, color=palette.chosen, stroke=palette.paper)
+    return [span, point.encode(x=x, y=y, shape=shape)]
 
 
 def forest(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
     """Return the forest plot: sources rows (name, effect, low, high, shrunk, missed, found, status), average."""
     y = alt.Y("name:N", sort=None, title=None, axis=_name_axis())
-    x = alt.X("effect:Q", title="change from the baseline, points")
-    status = alt.Color("status:N", scale=_status_scale(palette), legend=None)
+    x = alt.X("effect:Q", title="change from the baseline, points", axis=alt.Axis(tickCount=8))
+    status = _status(palette)
     average = alt.Chart(data["average"])
     band = average.mark_rect(color=palette.ink, opacity=0.12).encode(x="low:Q", x2="high:Q")
     mean = average.mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3]).encode(x="effect:Q")
@@ -96,18 +117,19 @@ def forest(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
         x=alt.X("missed:Q"), x2="found:Q", y=y
     )
     span = rows.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=status)
-    point = rows.mark_point(filled=True, size=64, opacity=1).encode(x=x, y=y, color=status, shape=_shape())
+    point = rows.mark_point(size=60, opacity=1, strokeWidth=2).encode(
+        x=x, y=y, color=status, fill=_fill(palette), shape=_shape()
+    )
     shrunk = rows.mark_tick(thickness=2, size=12, color=palette.ink).encode(x="shrunk:Q", y=y)
     return _finish([missed, band, _zero(palette, "x"), mean, span, shrunk, point], palette, height=alt.Step(19))
 
 
 def ranked(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
     """Return all classes from the worst to the best: sources rows (rank, end, shrunk, status) and average."""
-    status = alt.Color("status:N", scale=_status_scale(palette), legend=None)
     axis = alt.Axis(grid=False, tickMinStep=1, format=",d")
     x = alt.X("rank:Q", title="classes, from the lowest to the highest", axis=axis, scale=alt.Scale(nice=False))
     y = alt.Y("shrunk:Q", title="change from the baseline, points")
-    bars = alt.Chart(data["rows"]).mark_rect().encode(x=x, x2="end:Q", y=y, y2=alt.datum(0), color=status)
+    bars = alt.Chart(data["rows"]).mark_rect().encode(x=x, x2="end:Q", y=y, y2=alt.datum(0), color=_status(palette))
     mean = alt.Chart(data["average"]).mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3])
     return _finish([bars, _zero(palette, "y"), mean.encode(y="effect:Q")], palette, height=220)
 
@@ -129,13 +151,29 @@ def heat(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
     return _finish([cell, pale, bold], palette, height=alt.Step(21))
 
 
+def tolls(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
+    """Return the tolls with intervals, and the naive ones: source rows (name, toll, low, high, naive, status)."""
+    scale = alt.Scale(domain=[CANNOT_TELL, PAYS], range=[palette.unclear, palette.harm])
+    inside = alt.Scale(domain=[CANNOT_TELL, PAYS], range=[palette.paper, palette.harm])
+    color = alt.Color("status:N", scale=scale, legend=None)
+    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis())
+    x = alt.X("toll:Q", title="accuracy that the class loses, points", axis=alt.Axis(tickCount=8))
+    rows = alt.Chart(data["rows"])
+    naive = rows.mark_point(size=50, opacity=1, shape="diamond", stroke=palette.soft, fill=palette.paper)
+    span = rows.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=color)
+    point = rows.mark_point(size=60, opacity=1, strokeWidth=2)
+    point = point.encode(x=x, y=y, color=color, fill=alt.Fill("status:N", scale=inside, legend=None))
+    return _finish([_zero(palette, "x"), span, naive.encode(x="naive:Q", y=y), point], palette, height=alt.Step(19))
+
+
 def worst(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Return mean against worst classes: source rows (arm, text, step, mean, worst, kind)."""
+    """Return mean against worst classes: source rows (arm, text, dose, mean, worst, kind); a line joins doses."""
     rows = alt.Chart(data["rows"])
     scale, axis = alt.Scale(zero=False, nice=True, padding=18), alt.Axis(format=".3~g", tickCount=6)
     x = alt.X("mean:Q", title="accuracy over all images, %", scale=scale, axis=axis)
     y = alt.Y("worst:Q", title="accuracy of the worst classes, %", scale=scale, axis=axis)
-    path = rows.mark_line(color=palette.unclear, strokeWidth=1.5).encode(x=x, y=y, order="step:Q")
+    path = rows.transform_filter("datum.dose !== null").mark_line(color=palette.unclear, strokeWidth=1.5)
+    path = path.encode(x=x, y=y, order="dose:Q")
     kinds = alt.Scale(domain=["baseline", "arm"], range=["square", "circle"])
     point = rows.mark_point(filled=True, size=90, opacity=1, color=palette.ink).encode(
         x=x, y=y, shape=alt.Shape("kind:N", scale=kinds, legend=None)
@@ -153,20 +191,28 @@ def _name_axis() -> alt.Axis:
     return alt.Axis(labelLimit=150, domain=False, ticks=False)
 
 
-def _status_scale(palette: Palette) -> alt.Scale:
-    return alt.Scale(domain=list(STATUSES), range=[palette.unclear, palette.help, palette.harm])
+def _status(palette: Palette) -> alt.Color:
+    colours = [palette.unclear, palette.same, palette.help, palette.harm]
+    return alt.Color("status:N", scale=alt.Scale(domain=list(STATUSES), range=colours), legend=None)
+
+
+def _fill(palette: Palette) -> alt.Fill:
+    """What the data cannot tell is hollow."""
+    colours = [palette.paper, palette.same, palette.help, palette.harm]
+    return alt.Fill("status:N", scale=alt.Scale(domain=list(STATUSES), range=colours), legend=None)
 
 
 def _looks(palette: Palette) -> dict[str, dict[str, Any]]:
     return {
         CANNOT_TELL: {"color": palette.unclear, "opacity": 0.4, "strokeWidth": 1},
+        UNCHANGED: {"color": palette.same, "opacity": 0.6, "strokeWidth": 1.2, "strokeDash": [1, 3]},
         HELPED: {"color": palette.help, "opacity": 0.55, "strokeWidth": 1.2, "strokeDash": [6, 3]},
         HARMED: {"color": palette.harm, "opacity": 0.9, "strokeWidth": 1.8},
     }
 
 
 def _shape() -> alt.Shape:
-    scale = alt.Scale(domain=list(STATUSES), range=["circle", "triangle-up", "triangle-down"])
+    scale = alt.Scale(domain=list(STATUSES), range=["circle", "square", "triangle-up", "triangle-down"])
     return alt.Shape("status:N", scale=scale, legend=None)
 
 

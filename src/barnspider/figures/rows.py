@@ -7,22 +7,20 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from barnspider.doses import Tolls
 from barnspider.effects import Effects
 from barnspider.names import visible
 
 Rows = list[dict[str, Any]]
 
-HARMED, HELPED, CANNOT_TELL = "harmed", "helped", "cannot tell"
+HARMED, HELPED, UNCHANGED, CANNOT_TELL = "harmed", "helped", "unchanged", "cannot tell"
 LABELLED = 8  # arms; of more, only the telling ones carry their names
 MARKED = 40  # classes; of more, not every highest point is marked
-STATUSES = (CANNOT_TELL, HELPED, HARMED)  # drawn in this order: the harmed on top
-
-
-def statuses(effects: Effects) -> NDArray[np.str_]:
-    """Return Str[arms, classes]: "harmed", "helped", or "cannot tell" where chance could explain the difference."""
-    return np.where(effects.harmed, HARMED, np.where(effects.helped, HELPED, CANNOT_TELL))
+STATUSES = (CANNOT_TELL, UNCHANGED, HELPED, HARMED)  # drawn in this order: the harmed on top
+MARKS = {HARMED: "▼", HELPED: "▲", UNCHANGED: "■", CANNOT_TELL: "○"}
+OVER_DOSES = ("harms", "average", "here", "bests", "chosen", "smooth", "turns", "marks", "labels")
+PAYS = "pays"  # a toll that is certainly above zero
 
 
 def known_doses(effects: Effects) -> list[float]:
@@ -43,7 +41,7 @@ def extremes(effects: Effects, arm: str, most: int) -> list[int]:
 
 def curve_rows(effects: Effects, arm: str) -> dict[str, Rows]:
     """Return the sources of the dose curves: the rows of every class under its status at the arm, and the rest."""
-    names, status = labels(effects.classes), statuses(effects)
+    names, status = labels(effects.classes), effects.findings()
     here = status[effects.arms.index(arm)]
     lines = [
         {"name": names[c], "status": str(here[c]), "at": str(status[a, c]) if a >= 0 else CANNOT_TELL} | row
@@ -59,6 +57,8 @@ def curve_rows(effects: Effects, arm: str) -> dict[str, Rows]:
         "here": [] if dose is None else [{"dose": dose}],
         "bests": [peak for c in range(len(names)) if (peak := _peak(effects, c))] if len(names) <= MARKED else [],
         "chosen": [],
+        "smooth": [],
+        "turns": [],
         "marks": [peak] if (peak := _peak(effects, None)) else [],
         "labels": [row | {"name": "average", "place": row["effect"]} for row in average[-1:]],
     }
@@ -102,7 +102,7 @@ def peaks(effects: Effects) -> list[int]:
 def forest_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
     """Return the sources of the forest plot."""
     a = effects.arms.index(arm)
-    names, status, found = labels(effects.classes), statuses(effects)[a], effects.detectable()[a]
+    names, status, found = labels(effects.classes), effects.findings()[a], effects.detectable()[a]
     rows = [
         {"name": names[c], "status": str(status[c]), "shrunk": points(effects.shrunk[a, c])}
         | {"found": points(found[c]), "missed": points(-found[c])}
@@ -115,7 +115,7 @@ def forest_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
 def ranked_rows(effects: Effects, arm: str, most: int = 1000) -> dict[str, Rows]:
     """Return every class (of very many, every k-th) by its rank, worst first."""
     a = effects.arms.index(arm)
-    status = statuses(effects)[a]
+    status = effects.findings()[a]
     order = [int(c) for c in effects.worst_first(arm) if effects.known[a, c]]
     step = max(1, -(-len(order) // most))
     rows = [
@@ -128,7 +128,7 @@ def ranked_rows(effects: Effects, arm: str, most: int = 1000) -> dict[str, Rows]
 
 def heat_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
     """Return the source of the heat map: one row for each class and arm."""
-    names, status, shown = labels(effects.classes), statuses(effects), arm_labels(effects)
+    names, status, shown = labels(effects.classes), effects.findings(), arm_labels(effects)
     rows = [
         {"name": names[c], "arm": shown[k + 1], "effect": points(effects.effect[k, c]), "status": str(status[k, c])}
         | {"text": cell_text(effects.effect[k, c], str(status[k, c]))}
@@ -139,31 +139,50 @@ def heat_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
 
 
 def worst_rows(effects: Effects, *, share: float = 0.1) -> Rows:
-    """Return each arm's accuracy over all images and over the lowest `share` of the classes, in per cent."""
+    """Return each arm's accuracy over all images and over the lowest `share` of the classes, in per cent.
+
+    A row has a dose where a line joins it to its neighbours: between doses, not between names.
+    """
     accuracy = np.vstack([effects.before, effects.after])
     mean = [effects.overall_before, *(effects.overall_before + effects.overall)]
     names = arm_labels(effects)
-    doses = [effects.baseline_dose, *effects.dose]
-    order = sorted(range(len(names)), key=lambda i: (doses[i] is None, doses[i] or 0.0, i))
+    doses, path = [effects.baseline_dose, *effects.dose], len(known_doses(effects)) > 1
     rows: Rows = []
-    for step, i in enumerate(order):
+    for i in sorted(range(len(names)), key=lambda i: (doses[i] is None, doses[i] or 0.0, i)):
         lowest = np.sort(accuracy[i][~np.isnan(accuracy[i])])
         if len(lowest) and not np.isnan(mean[i]):
             worst = float(lowest[: max(1, round(share * len(lowest)))].mean())
             name = {"arm": names[i], "text": names[i], "kind": "baseline" if i == 0 else "arm"}
-            rows.append(name | {"step": step, "mean": points(mean[i]), "worst": points(worst)})
+            place = {"dose": doses[i] if path else None, "mean": points(mean[i]), "worst": points(worst)}
+            rows.append(name | place)
     if len(rows) > LABELLED:
         kept = [rows[0], rows[-1], max(rows, key=lambda row: row["mean"]), max(rows, key=lambda row: row["worst"])]
         return [row if row in kept or row["kind"] == "baseline" else row | {"text": ""} for row in rows]
     return rows
 
 
+def toll_order(tolls: Tolls) -> list[int]:
+    """Return class numbers from the largest toll to the smallest; a class without evidence has none."""
+    return [int(c) for c in np.argsort(-tolls.toll, kind="stable") if np.isfinite(tolls.toll[c])]
+
+
+def toll_rows(tolls: Tolls, most: int) -> dict[str, Rows]:
+    """Return the source of the tolls: the `most` largest, largest first."""
+    names = labels(tolls.classes)
+    rows = [
+        {"name": names[c], "status": PAYS if tolls.low[c] > 0 else CANNOT_TELL}
+        | {name: points(getattr(tolls, name)[c]) for name in ("toll", "low", "high", "naive")}
+        for c in toll_order(tolls)[:most]
+    ]
+    return {"rows": rows}
+
+
 def cell_text(effect: float, status: str) -> str:
-    """Return what a cell of the heat map says: a sign, points, and an arrow where chance does not explain it."""
+    """Return what a cell of the heat map says: a sign, points, and a mark where the data can tell."""
     if np.isnan(effect):
         return "?"
-    arrow = {HARMED: "▼ ", HELPED: "▲ ", CANNOT_TELL: ""}[status]
-    return arrow + f"{round(100 * effect, 1) + 0.0:+.1f}".replace("-", "−").replace("+0.0", "0.0")
+    mark = "" if status == CANNOT_TELL else MARKS[status] + " "
+    return mark + f"{round(100 * effect, 1) + 0.0:+.1f}".replace("-", "−").replace("+0.0", "0.0")
 
 
 def interval_of(effects: Effects, a: int, c: int | None) -> dict[str, float | None]:

@@ -22,7 +22,7 @@ const OPTIONS = {
 };
 
 // A chart of one line for each class grows with its classes; the others have the height of their drawing.
-const STEP = { forest: 19, heat: 21 };
+const STEP = { forest: 19, heat: 21, tolls: 19 };
 const FEW = 16; // classes that may stand further apart
 
 function heightOf(name, datasets) {
@@ -60,7 +60,7 @@ function curveRows(study, arm, cls) {
   const rows = study.dosed
     .map(({ arm: at, dose }) => ({
       id: cls,
-      name: study.short(cls),
+      name: study.label(cls),
       status,
       at: at < 0 ? CANNOT_TELL : study.status(at, cls),
       dose,
@@ -103,10 +103,38 @@ function curveData(study, arm, chosen) {
 }
 
 function chosenData(study, arm, cls) {
-  const average = averageRows(study), rows = cls === null ? [] : curveRows(study, arm, cls);
-  const ends = [{ name: "average", rows: average }, { name: cls === null ? "" : study.short(cls), rows }];
+  const average = averageRows(study), rows = curveRows(study, arm, cls);
+  const fitted = study.curves ? smoothRows(study, cls) : [];
+  const smooth = fitted.length ? fitted : rows;
+  const ends = [{ name: "average", rows: average }, { name: study.label(cls), rows: smooth }];
   const labels = ends.filter((end) => end.rows.length).map((end) => ({ ...end.rows.at(-1), name: end.name }));
-  return { chosen: rows, marks: [highest(average), highest(rows)].filter((row) => row !== null), labels: apart(study, labels) };
+  const marked = fitted.length ? [average] : [average, rows];
+  return {
+    chosen: rows,
+    smooth,
+    turns: fitted.length ? turns(study, cls, fitted) : [],
+    marks: marked.map(highest).filter((row) => row !== null),
+    labels: apart(study, labels),
+  };
+}
+
+// The smooth curve of a class, as changes from the baseline that was measured.
+function smoothRows(study, cls) {
+  const { dose, lines } = study.curves;
+  const at = (name, k) => inPoints(lines[name][k * study.size + cls]);
+  const rows = dose.map((x, k) => ({ dose: x, effect: at("mean", k), low: at("low", k), high: at("high", k) }));
+  return rows.filter((row) => row.effect !== null);
+}
+
+// Where a smooth curve peaks, and where it has lost delta, each with its interval; a loss that is never reached is not drawn.
+function turns(study, cls, curve) {
+  const { marks } = study.curves, last = curve.at(-1).dose;
+  return ["peak", "lost"].flatMap((kind) => {
+    const at = marks[kind][cls];
+    if (!Number.isFinite(at)) return [];
+    const near = curve.reduce((a, b) => (Math.abs(b.dose - at) < Math.abs(a.dose - at) ? b : a));
+    return [{ kind, dose: at, effect: near.effect, low: marks[`${kind}_low`][cls], high: Math.min(marks[`${kind}_high`][cls], last) }];
+  });
 }
 
 // Two labels at nearly the same height are moved apart by a share of the chart's range.
@@ -149,11 +177,11 @@ function forestData(study, arm, which) {
     average: effect === null ? [] : [{ effect, low, high }],
     rows: shownRows(study, arm, which).map((cls) => ({
       id: cls,
-      name: study.short(cls),
+      name: study.label(cls),
       status: study.status(arm, cls),
       shrunk: inPoints(study.get("shrunk", arm, cls)),
-      found: inPoints(study.found[arm * study.size + cls]),
-      missed: inPoints(-study.found[arm * study.size + cls]),
+      found: inPoints(study.get("found", arm, cls)),
+      missed: inPoints(-study.get("found", arm, cls)),
       ...interval(study, arm, cls),
     })),
   };
@@ -167,9 +195,30 @@ function heatData(study, arm, which, width) {
       const effect = study.get("effect", a, cls), status = study.status(a, cls);
       const mark = status === CANNOT_TELL ? "" : MARK[status] + " ";
       const text = Number.isNaN(effect) ? "?" : roomy ? mark + points(effect) : mark.trim();
-      rows.push({ id: cls, arm_id: a, name: study.short(cls), arm: about.shown, effect: inPoints(effect), status, text });
+      rows.push({ id: cls, arm_id: a, name: study.label(cls), arm: about.shown, effect: inPoints(effect), status, text });
     });
   }
+  return { rows };
+}
+
+// The classes with the largest tolls, largest first.
+function tollOrder(study) {
+  const { toll } = study.tolls;
+  return Array.from(toll.keys()).filter((cls) => !Number.isNaN(toll[cls])).sort((a, b) => toll[b] - toll[a] || a - b);
+}
+
+function tollData(study) {
+  const { tolls } = study;
+  const at = (name, cls) => inPoints(tolls[name][cls]);
+  const rows = tollOrder(study).slice(0, ROWS).map((cls) => ({
+    id: cls,
+    name: study.label(cls),
+    status: tolls.low[cls] > 0 ? "pays" : CANNOT_TELL,
+    toll: at("toll", cls),
+    low: at("low", cls),
+    high: at("high", cls),
+    naive: at("naive", cls),
+  }));
   return { rows };
 }
 

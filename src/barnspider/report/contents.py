@@ -1,91 +1,143 @@
-"""Effects -> what the page knows: column-wise, rounded, small. 10,000 classes x 12 arms fit into 3 MB."""
+"""A study -> what the page knows: column-wise, rounded, small. 10,000 classes x 12 arms fit into 5 MB."""
 
 from __future__ import annotations
 
-import base64
 import re
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from barnspider.doses import BestDoses, DoseCurves, Tolls
 from barnspider.effects import Effects, Floats
 from barnspider.figures import charts, rows
 from barnspider.gate import Verdict
 from barnspider.names import visible
-from barnspider.report import words
+from barnspider.report import inequality_table, words
+from barnspider.report.packing import chances, doses, per_cents, shares
+from barnspider.report.study import Study
 
-SHARE = 20_000  # a proportion is stored as a 16-bit number: steps of 0.005 points
-CHANCE = 30_000  # a probability likewise
-MISSING = -32_768  # NaN
 POWER = 0.8  # of the smallest effect that is called detectable
 FINDINGS = 6  # of a verdict, shown
 MANY = 40  # classes; with more, the forest plot shows some, and all are drawn by rank
 LONGEST = 300  # characters of a class name that the page keeps
+PLACES = 200_000  # of all smooth curves together; few classes have finer ones
+CODES = ("cannot tell", "harmed", "helped", "unchanged")  # the page's script knows the same order
 
 
-def study(name: str, effects: Effects, place: int) -> dict[str, Any]:
+def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -> dict[str, Any]:
     """Return what a page's scripts need about one study, ready for JSON."""
+    effects = study.effects
     names = [visible(c, LONGEST) for c in effects.classes]
-    short = rows.labels(effects.classes)
-    status, shown = rows.statuses(effects), rows.arm_labels(effects)
+    short, shown = rows.labels(effects.classes), rows.arm_labels(effects)
     found = effects.detectable(POWER)
+    method = effects.method
     return {
         "id": f"study-{place}",
         "name": name,
         "classes": names,
         "short": {i: text for i, text in enumerate(short) if text != names[i]},
         "n": effects.n.tolist(),
-        "before": packed(effects.before, SHARE),
+        "before": shares(effects.before),
         "baseline": {"name": visible(effects.baseline), "shown": shown[0], "dose": effects.baseline_dose},
-        "arms": [_arm(effects, a, shown[a + 1], status[a], found[a]) for a in range(len(effects.arms))],
-        "best": words.focus(effects),
-        "found": packed(found, SHARE),
-        "gains": _gains(effects, words.focus(effects)),
-        "cells": {
-            column: packed(getattr(effects, column), SHARE) for column in ("effect", "low", "high", "shrunk")
-        } | {column: packed(getattr(effects, column), CHANCE) for column in ("prob_harm", "q")},
-        "status": "".join(map(str, np.searchsorted(CODES, status.ravel()).tolist())),
-        "level": effects.method.level,
+        "arms": [_arm(study, a, shown[a + 1], found[a], verdict) for a in range(len(effects.arms))],
+        "first": words.focus(effects, verdict),
+        "cells": _cells(effects, found),
+        "codes": _codes(effects),
+        "level": method.level,
+        "margin": words.points(method.margin, sign=False),
+        "symbol": method.symbol,
+        "atOnce": method.simultaneous,
         "worst": rows.worst_rows(effects),
-        "specs": _specs(effects),
-    }  # fmt: skip
+        "choice": None if study.best is None else _choice(study.best, effects),
+        "tolls": None if study.tolls is None else _tolls(study.tolls, effects),
+        "curves": _curves(study.curves, effects) if study.curves is not None and _dosed(effects) else None,
+        "specs": _specs(study),
+    }
 
 
-CODES = np.array(["cannot tell", "harmed", "helped"])  # sorted; the page's script knows the same order
+def _cells(effects: Effects, found: Floats) -> dict[str, str]:
+    """Return every column of numbers, arm by arm."""
+    names = ("after", "effect", "low", "high", "shrunk", "relative", "relative_low", "relative_high")
+    return {name: shares(getattr(effects, name)) for name in names} | {
+        "found": shares(found),  # the smallest change that this study finds
+        "q": chances(effects.q),
+        "relative_q": chances(effects.relative_q),
+        "prob_harm": per_cents(effects.prob_harm),
+    }
 
 
-def packed(values: NDArray[np.float64], scale: int) -> str:
-    """Return numbers as base64 of 16-bit little-endian integers; NaN has a value of its own.
-
-    Examples
-    --------
-    >>> packed(np.array([0.0, 0.5]), 20_000)
-    'AAAQJw=='
-    """
-    clipped = np.clip(np.nan_to_num(values.ravel(), nan=0.0), -1.0, 1.0)
-    numbers = np.where(np.isnan(values.ravel()), MISSING, np.rint(clipped * scale)).astype("<i2")
-    return base64.b64encode(numbers.tobytes()).decode()
+def _codes(effects: Effects) -> str:
+    """Return a character for each class and arm: its finding, 4 more if negligible, 8 if it is not as the average."""
+    finding = np.searchsorted(CODES, effects.findings())
+    apart = effects.relative_findings() != rows.CANNOT_TELL
+    return (48 + finding + 4 * effects.negligible + 8 * apart).astype(np.uint8).tobytes().decode("ascii")
 
 
-def summary(effects: Effects, study: dict[str, Any]) -> dict[str, Any]:
+def _places(arms: tuple[str, ...], effects: Effects) -> list[int]:
+    """Return each arm's place among the effects; the baseline's is -1."""
+    return [-1 if arm == effects.baseline else effects.arms.index(arm) for arm in arms]
+
+
+def _choice(best: BestDoses, effects: Effects) -> dict[str, Any]:
+    """Return which arms may be the best for each class: one character for each arm and class."""
+    flags = best.class_contenders.astype(np.uint8) + 48
+    return {"arms": _places(best.arms, effects), "may": flags.tobytes().decode("ascii")}
+
+
+def _tolls(tolls: Tolls, effects: Effects) -> dict[str, Any]:
+    places = dict(zip(tolls.arms, _places(tolls.arms, effects), strict=True))
+    columns = {name: shares(getattr(tolls, name)) for name in ("toll", "low", "high", "naive")}
+    return columns | {"own": [places[arm] for arm in tolls.own], "average": places[tolls.average]}
+
+
+def _curves(curves: DoseCurves, effects: Effects) -> dict[str, Any]:
+    """Return the curves as changes from the measured baseline, at some of their doses."""
+    fit = curves.fit
+    most = int(np.clip(PLACES // max(len(curves.classes), 1), 17, 41))
+    kept = np.unique(np.rint(np.linspace(0, len(fit.dose) - 1, most)).astype(np.intp))
+    marks = ("peak", "peak_low", "peak_high", "lost", "lost_low", "lost_high")
+    return {
+        "dose": fit.dose[kept].tolist(),
+        "delta": words.curve(curves),
+        "lines": {name: shares(getattr(fit, name)[kept] - effects.before) for name in ("mean", "low", "high")},
+        "marks": {name: doses(getattr(fit, name)) for name in marks},
+    }
+
+
+def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
     """Return what the page says about one study without any script."""
-    dosed = len(rows.known_doses(effects)) > 1
-    return {name: study[name] for name in ("id", "name", "arms", "best", "gains")} | {
+    effects = study.effects
+    named = titles(effects)
+    return {name: data[name] for name in ("id", "name", "arms", "first", "margin")} | {
         "on": effects.on,
         "classes": len(effects.classes),
         "images": int(effects.n.sum()),
         "baseline": visible(effects.baseline),
         "baseline_runs": effects.baseline_runs,
         "accuracy": words.points(effects.overall_before, sign=False),
-        "elsewhere": words.elsewhere(effects, study["best"], [arm["title"] for arm in study["arms"]]),
-        "peaks": rows.peaks(effects) if dosed else [],
+        "elsewhere": words.elsewhere(effects, data["first"], [arm["title"] for arm in data["arms"]]),
+        "peaks": rows.peaks(effects) if _dosed(effects) else [],
         "many": len(effects.classes) > MANY,
         "undosed": [visible(arm) for arm, dose in zip(effects.arms, effects.dose, strict=True) if dose is None],
-        "has_doses": dosed,
+        "has_doses": _dosed(effects),
+        "mixed": bool(effects.over),
+        "within": words.margin(effects),
         "level": f"{100 * effects.method.level:g} %",
         "method": words.assumptions(effects),
         "left_out": effects.left_out,
+        "best": None if study.best is None else words.best(study.best, named),
+        "toll": None if study.tolls is None else _toll_words(study.tolls, named),
+        "delta": data["curves"]["delta"] if data["curves"] else None,
+        "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
+    }
+
+
+def _toll_words(tolls: Tolls, named: dict[str, str]) -> dict[str, Any]:
+    return {
+        "at": named[tolls.average],
+        "lead": words.toll(tolls),
+        "where": words.chosen_and_measured(tolls),
+        "many": np.isfinite(tolls.toll).sum() > MANY,
     }
 
 
@@ -100,53 +152,65 @@ def judged(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _arm(effects: Effects, a: int, shown: str, status: NDArray[np.str_], found: Floats) -> dict[str, Any]:
-    interval = words.between(effects.overall_low[a], effects.overall_high[a])
+def _arm(study: Study, a: int, shown: str, found: Floats, verdict: Verdict | None) -> dict[str, Any]:
+    effects = study.effects
+    overall = (effects.overall[a], effects.overall_low[a], effects.overall_high[a])
+    status = effects.findings()[a].tolist()
+    spread = study.inequality
     return {
         "name": visible(effects.arms[a]),
         "shown": shown,
         "dose": effects.dose[a],
-        "title": _title(effects, a),
+        "title": _title(effects.arms[a], effects.dose[a]),
+        "role": words.role(effects, a, verdict),
         "runs": effects.runs[a],
         "lead": words.lead(effects, a),
         "generalizes": words.generalizes(effects, effects.arms[a]),
         "headline": words.headline(effects, effects.arms[a]),
-        "average": words.points(effects.overall[a]),
-        "interval": interval,
-        "overall": [None if np.isnan(x) else round(100 * float(x), 3) for x in
-                    (effects.overall[a], effects.overall_low[a], effects.overall_high[a])],
+        "average": words.points(overall[0]),
+        "interval": words.between(overall[1], overall[2]),
+        "overall": [None if np.isnan(x) else round(100 * float(x), 3) for x in overall],
         "tau": words.points(effects.tau[a], sign=False),
         "tau_interval": words.between(effects.tau_low[a], effects.tau_high[a]),
+        "unequal": None if spread is None else words.unequal(spread, spread.arms.index(effects.arms[a])),
         "found": words.typical(found, POWER),
-        "harmed": int((status == rows.HARMED).sum()),
-        "helped": int((status == rows.HELPED).sum()),
-        "unclear": int((status == rows.CANNOT_TELL).sum()),
-    }  # fmt: skip
+        "harmed": status.count(rows.HARMED),
+        "helped": status.count(rows.HELPED),
+        "unchanged": status.count(rows.UNCHANGED),
+        "unclear": status.count(rows.CANNOT_TELL),
+    }
 
 
-def _gains(effects: Effects, best: int) -> bool:
-    """Is this arm the best on average, of several and the baseline?"""
-    return len(effects.arms) > 1 and bool(effects.overall[best] > 0)
+def titles(effects: Effects) -> dict[str, str]:
+    """Return what to call each arm, the baseline among them."""
+    doses = (effects.baseline_dose, *effects.dose)
+    return {arm: _title(arm, dose) for arm, dose in zip((effects.baseline, *effects.arms), doses, strict=True)}
 
 
-def _title(effects: Effects, a: int) -> str:
+def _title(arm: str, dose: float | None) -> str:
     """Return the arm's name, and its dose where the name does not tell it."""
-    name, dose = visible(effects.arms[a]), effects.dose[a]
+    name = visible(arm)
     told = dose is None or re.search(rf"(?<![\d.]){re.escape(f'{dose:.3g}')}(?![\d.])", name)
     return name if told else f"{name} (dose {dose:.3g})"
 
 
-def _specs(effects: Effects) -> dict[str, Any]:
-    data, page = charts.named, charts.PAGE
-    doses = rows.known_doses(effects)
+def _dosed(effects: Effects) -> bool:
+    return len(rows.known_doses(effects)) > 1
+
+
+def _specs(study: Study) -> dict[str, Any]:
+    effects, data, page = study.effects, charts.named, charts.PAGE
     drawn = {
         "forest": charts.forest(data("rows", "average"), page),
         "heat": charts.heat(data("rows"), page),
         "worst": charts.worst(data("rows"), page),
     }
-    if len(doses) > 1:
-        sources = data(*rows.STATUSES, "harms", "average", "here", "bests", "chosen", "marks", "labels")
-        drawn["curves"] = charts.curves(sources, doses, rows.span(effects), page, few=len(effects.classes) <= MANY)
+    if _dosed(effects):
+        few = len(effects.classes) <= MANY
+        sources = data(*rows.STATUSES, *rows.OVER_DOSES)
+        drawn["curves"] = charts.curves(sources, rows.known_doses(effects), rows.span(effects), page, few=few)
     if len(effects.classes) > MANY:
         drawn["ranked"] = charts.ranked(data("rows", "average"), page)
+    if study.tolls is not None:
+        drawn["tolls"] = charts.tolls(data("rows"), page)
     return {name: chart.to_dict() for name, chart in drawn.items()}

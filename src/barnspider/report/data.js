@@ -2,12 +2,22 @@
 const SHARE = 20000;
 const CHANCE = 30000;
 const MISSING = -32768;
-const STATUS = ["cannot tell", "harmed", "helped"];
+const STATUS = ["cannot tell", "harmed", "helped", "unchanged"];
+const CHANCES = ["q", "relative_q", "prob_harm"];
+
+function bytesOf(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+// What the page was given: JSON, deflated, so that ten thousand classes stay small.
+async function unseal(text) {
+  const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
 
 function unpack(text, scale) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const view = new DataView(bytes.buffer);
-  const values = new Float32Array(bytes.length / 2);
+  const view = new DataView(bytesOf(text).buffer);
+  const values = new Float32Array(view.byteLength / 2);
   for (let i = 0; i < values.length; i++) {
     const number = view.getInt16(2 * i, true);
     values[i] = number === MISSING ? NaN : number / scale;
@@ -15,35 +25,65 @@ function unpack(text, scale) {
   return values;
 }
 
+function unpackAll(columns, change) {
+  return Object.fromEntries(Object.entries(columns).map(([name, text]) => [name, change(text, name)]));
+}
+
 class Study {
   constructor(raw) {
-    const { id, name, classes, short, n, baseline, arms, best, gains, level, worst, specs } = raw;
-    Object.assign(this, { id, name, classes, n, baseline, arms, best, gains, level, worst, specs });
-    this.shortNames = short;
-    this.codes = raw.status;
-    this.size = classes.length;
+    Object.assign(this, raw);
+    this.size = raw.classes.length;
     this.before = unpack(raw.before, SHARE);
-    this.found = unpack(raw.found, SHARE); // the smallest change that this study finds, arm by arm
-    this.cells = {};
-    for (const [column, text] of Object.entries(raw.cells)) {
-      this.cells[column] = unpack(text, column === "q" || column === "prob_harm" ? CHANCE : SHARE);
+    this.cells = unpackAll(raw.cells, (text, column) => unpack(text, CHANCES.includes(column) ? CHANCE : SHARE));
+    if (raw.tolls) {
+      const { own, average, ...columns } = raw.tolls;
+      this.tolls = { own, average, ...unpackAll(columns, (text) => unpack(text, SHARE)) };
+    }
+    if (raw.curves) {
+      const { dose, delta, lines, marks } = raw.curves;
+      const floats = (text) => new Float32Array(bytesOf(text).buffer);
+      this.curves = { dose, delta, lines: unpackAll(lines, (text) => unpack(text, SHARE)), marks: unpackAll(marks, floats) };
     }
     const known = this.cells.effect.filter((value) => !Number.isNaN(value));
     this.range = 100 * known.reduce((most, value) => Math.max(most, Math.abs(value)), 0.01);
-    this.folded = classes.map((text) => text.toLowerCase());
+    this.folded = raw.classes.map((text) => text.toLowerCase());
   }
 
   get(column, arm, cls) {
     return this.cells[column][arm * this.size + cls];
   }
 
+  code(arm, cls) {
+    return this.codes.charCodeAt(arm * this.size + cls) - 48;
+  }
+
   status(arm, cls) {
-    return STATUS[this.codes.charCodeAt(arm * this.size + cls) - 48];
+    return STATUS[this.code(arm, cls) & 3];
+  }
+
+  // Certainly changed by less than the margin, be it harmed or helped.
+  negligible(arm, cls) {
+    return (this.code(arm, cls) & 4) > 0;
+  }
+
+  // Certainly not as the average of all classes.
+  apart(arm, cls) {
+    return (this.code(arm, cls) & 8) > 0;
   }
 
   // A name for a chart's text: short, unlike all others.
-  short(cls) {
-    return this.shortNames[cls] ?? this.classes[cls];
+  label(cls) {
+    return this.short[cls] ?? this.classes[cls];
+  }
+
+  // What to call an arm in few letters; the baseline is arm -1.
+  armLabel(arm) {
+    return arm < 0 ? this.baseline.shown : this.arms[arm].shown;
+  }
+
+  // The arms that may be the best for a class; the others are certainly worse.
+  mayBeBest(cls) {
+    return this.choice.arms.filter((_, k) => this.choice.may[k * this.size + cls] === "1");
   }
 
   // Classes from the worst to the best by shrunken effect, which does not chase noise; without evidence, last.

@@ -1,7 +1,7 @@
 // The page: one controller for each study, which holds what the reader chose and tells the charts and the table.
 class StudyPage {
   constructor(node, study) {
-    Object.assign(this, { node, study, arm: study.best, chosen: study.order(study.best)[0], which: "both", views: {} });
+    Object.assign(this, { node, study, arm: study.first, chosen: study.order(study.first)[0], which: "both", views: {} });
     this.find = (selector) => node.querySelector(selector);
     this.table = new ClassTable(this.find(".table"), study, (cls) => this.choose(cls));
     this.listen();
@@ -51,9 +51,10 @@ class StudyPage {
     const about = this.study.arms[arm];
     const texts = {
       average: about.average, interval: `${about.interval} points`, harmed: count(about.harmed), helped: count(about.helped),
-      unclear: count(about.unclear), found: about.found, tau: about.tau, "tau-interval": `tau, ${about.tau_interval} points`,
+      unchanged: count(about.unchanged), unclear: count(about.unclear), found: about.found,
+      tau: about.tau, "tau-interval": `tau, ${about.tau_interval} points`, unequal: about.unequal,
       headline: about.headline, arm: about.title, generalizes: about.generalizes, lead: about.lead,
-      role: arm === this.study.best && this.study.gains ? " (best on average)" : "",
+      role: about.role && ` (${about.role})`,
     };
     for (const [name, text] of Object.entries(texts)) {
       for (const node of this.node.querySelectorAll(`.t-${name}`)) node.textContent = text;
@@ -95,11 +96,11 @@ class StudyPage {
     const { study, arm } = this;
     const items = classes.map((cls) => {
       const status = study.status(arm, cls);
-      const mark = element("span", { className: `status-${status.replace(" ", "-")}`, textContent: MARK[status], title: status });
-      const button = element("button", { type: "button", title: study.classes[cls] }, named(study.short(cls)));
+      const mark = element("span", { className: `status-${PLAIN(status)}`, textContent: MARK[status], title: status });
+      const button = element("button", { type: "button", title: study.classes[cls] }, named(study.label(cls)));
       button.addEventListener("click", () => this.choose(cls));
-      const range = between(study.get("low", arm, cls), study.get("high", arm, cls));
-      const words = element("span", {}, element("b", { textContent: points(study.get("effect", arm, cls)) }), ` (${range})`);
+      const effect = element("b", { textContent: points(study.get("effect", arm, cls)) });
+      const words = element("span", {}, effect, ` (${range(study, arm, cls)})`);
       return element("li", {}, mark, button, words);
     });
     return element("ol", {}, ...items);
@@ -114,29 +115,7 @@ class StudyPage {
   }
 
   describe() {
-    const { study, arm, chosen } = this;
-    const status = study.status(arm, chosen);
-    const peak = study.baseline.dose === null ? null : study.peak(chosen);
-    const after = study.before[chosen] + study.get("effect", arm, chosen);
-    const lines = [
-      element("p", { className: `status-${status.replace(" ", "-")}` }, element("b", { textContent: `${MARK[status]} ${status}` }),
-        " at ", named(study.arms[arm].title)),
-      element("p", { textContent: sentence(study, arm, chosen) }),
-    ];
-    if (!Number.isNaN(after)) {
-      const text = `Accuracy ${points(study.before[chosen], false)} % at the baseline, ${points(after, false)} % here, over ${count(study.n[chosen])} images.`;
-      lines.push(element("p", { textContent: text }));
-    }
-    const found = study.found[arm * study.size + chosen];
-    if (!Number.isNaN(found)) {
-      lines.push(element("p", { textContent: `A true change of ${points(found, false)} points is found 80 % of the time, if this class is tested alone.` }));
-    }
-    if (peak) {
-      const dose = peak.arm < 0 ? study.baseline.shown : study.arms[peak.arm].shown;
-      const text = `Its own highest point is at dose ${dose} (${points(peak.effect)} points); where neighbours are close, chance picks it.`;
-      lines.push(element("p", { textContent: text }));
-    }
-    this.find(".detail").replaceChildren(named(study.classes[chosen], "h3"), ...lines);
+    this.find(".detail").replaceChildren(...detail(this.study, this.arm, this.chosen));
   }
 
   data() {
@@ -147,6 +126,7 @@ class StudyPage {
       heat: () => heatData(study, arm, which, this.find(".heat").clientWidth),
       ranked: () => rankedData(study, arm),
       worst: () => ({ rows: study.worst }),
+      tolls: () => tollData(study),
     };
   }
 
@@ -156,7 +136,7 @@ class StudyPage {
     const view = await draw(node, name, this.study.specs[name], this.data()[name]());
     this.views[name] = view;
     if (name === "curves") this.hover(node, view);
-    if (["forest", "heat", "ranked"].includes(name)) {
+    if (["forest", "heat", "ranked", "tolls"].includes(name)) {
       view.addEventListener("click", (_, item) => item?.datum?.id !== undefined && this.choose(item.datum.id));
     }
   }
@@ -188,8 +168,8 @@ class StudyPage {
     if (!found) return;
     const { study } = this;
     const effect = points(study.get("effect", found.arm, found.cls));
-    const range = between(study.get("low", found.arm, found.cls), study.get("high", found.arm, found.cls));
-    tip.replaceChildren(named(study.short(found.cls)), element("br"), `${effect} points (${range}) at ${study.arms[found.arm].shown}`);
+    const interval = range(study, found.arm, found.cls);
+    tip.replaceChildren(named(study.label(found.cls)), element("br"), `${effect} points (${interval}) at ${study.armLabel(found.arm)}`);
     const box = node.getBoundingClientRect();
     const left = event.clientX - box.left, right = left > box.width / 2;
     tip.style.left = `${right ? left - tip.offsetWidth - 14 : left + 14}px`;
@@ -206,13 +186,13 @@ class StudyPage {
 }
 
 async function start() {
-  const { studies } = JSON.parse(document.getElementById("data").textContent);
+  const { studies } = await unseal(document.getElementById("data").textContent);
   const pages = studies.map((raw) => new StudyPage(document.getElementById(raw.id), new Study(raw)));
   const root = document.documentElement;
   await pages[0].draw("curves");
   root.dataset.drawn = Math.round(performance.now()); // milliseconds until the first picture
   for (const page of pages) {
-    for (const name of ["curves", "ranked", "forest", "worst", "heat"]) {
+    for (const name of ["curves", "ranked", "forest", "tolls", "worst", "heat"]) {
       if (!page.views[name]) await page.draw(name);
     }
   }

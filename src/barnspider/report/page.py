@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -15,13 +14,14 @@ from barnspider.effects import Effects
 from barnspider.errors import InputError
 from barnspider.files import write_whole
 from barnspider.gate import Verdict
+from barnspider.report.study import Study
 
-SCRIPTS = ("data.js", "words.js", "charts.js", "table.js", "page.js")  # in this order, as one script
+SCRIPTS = ("data.js", "words.js", "charts.js", "table.js", "detail.js", "page.js")  # in this order, as one script
 
 
 def write_report(
     path: str | Path,
-    effects: Effects | Mapping[str, Effects],
+    effects: Effects | Study | Mapping[str, Effects | Study],
     *,
     verdict: Verdict | None = None,
     title: str | None = None,
@@ -35,9 +35,9 @@ def write_report(
     path
         Where to write; the page appears whole or not at all.
     effects
-        One study, or name -> study.
+        One study, or name -> study. `gather` makes a Study of effects: best doses, tolls, curves, inequality as well.
     verdict
-        What a gate said; shown at the top.
+        What a gate said; shown at the top. The page opens on the arm that failed worst.
     title
         The page's heading; by default "Who pays on ...?" with the name of the images.
     story
@@ -61,7 +61,8 @@ def write_report(
     ...     write_report(f"{folder}/report.html", effects, story=["One class paid for all."]).name
     'report.html'
     """
-    studies = {"": effects} if isinstance(effects, Effects) else dict(effects)
+    given = {"": effects} if isinstance(effects, Effects | Study) else effects
+    studies = {name: Study(x) if isinstance(x, Effects) else x for name, x in given.items()}
     _check(studies)
     heading = title or _title(studies)
     text = render(studies, verdict=verdict, title=heading, story=story, provenance=provenance or {})
@@ -71,7 +72,7 @@ def write_report(
 
 
 def render(
-    studies: Mapping[str, Effects],
+    studies: Mapping[str, Study],
     *,
     verdict: Verdict | None,
     title: str,
@@ -79,10 +80,11 @@ def render(
     provenance: Mapping[str, object],
 ) -> str:
     """Return the page as text."""
-    from barnspider.report import contents  # loads Altair, which `import barnspider` must not
+    from barnspider.report import contents, words  # loads Altair, which `import barnspider` must not
+    from barnspider.report.packing import sealed
 
     style, app, bundle = asset("style.css"), _app(), _bundle()
-    data = [contents.study(name, effects, place) for place, (name, effects) in enumerate(studies.items())]
+    data = [contents.study(name, x, place, verdict) for place, (name, x) in enumerate(studies.items())]
     return _template().render(
         title=title,
         policy=_policy(scripts=(bundle, app), styles=(style,)),
@@ -90,26 +92,13 @@ def render(
         bundle=_trusted(bundle),
         app=_trusted(app),
         notice=_trusted(asset("vega-license.txt")),
-        data=_trusted(for_script({"studies": data})),
-        studies=[contents.summary(e, study) for e, study in zip(studies.values(), data, strict=True)],
+        data=_trusted(sealed({"studies": data})),
+        studies=[contents.summary(x, known) for x, known in zip(studies.values(), data, strict=True)],
+        speaks_for=words.speaks_for(x.effects for x in studies.values()),
         verdict=None if verdict is None else contents.judged(verdict),
         story=list(story),
         provenance=[(str(name), str(value)) for name, value in provenance.items()],
     )
-
-
-def for_script(value: object) -> str:
-    r"""Return JSON that is inert inside a script element, whatever strings it holds.
-
-    Examples
-    --------
-    >>> for_script("</script>")
-    '"\\u003c/script\\u003e"'
-    """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for mark in "<>&\u2028\u2029":
-        text = text.replace(mark, f"\\u{ord(mark):04x}")
-    return text
 
 
 @cache
@@ -118,20 +107,20 @@ def asset(name: str) -> str:
     return resources.files("barnspider.report").joinpath(name).read_text("utf-8").replace("\r\n", "\n")
 
 
-def _check(studies: Mapping[str, Effects]) -> None:
+def _check(studies: Mapping[str, Study]) -> None:
     if not studies:
         raise InputError("effects={} has no study; expected Effects, or a mapping: name -> Effects")
     for name, study in studies.items():
-        if not study.arms:
+        if not study.effects.arms:
             raise InputError(
                 f"effects{f'[{name!r}]' if name else ''} has no arm beside the baseline; nothing to report"
             )
-        if not study.classes:
+        if not study.effects.classes:
             raise InputError(f"effects{f'[{name!r}]' if name else ''} has no class; nothing to report")
 
 
-def _title(studies: Mapping[str, Effects]) -> str:
-    on = list(dict.fromkeys(study.on for study in studies.values() if study.on))
+def _title(studies: Mapping[str, Study]) -> str:
+    on = list(dict.fromkeys(study.effects.on for study in studies.values() if study.effects.on))
     return "Who pays?" if not on else f"Who pays on {', '.join(on)}?"
 
 
@@ -173,7 +162,7 @@ def _hash(text: str) -> str:
 def _trusted(text: str) -> Any:
     from markupsafe import Markup
 
-    return Markup(text)  # our own files, and JSON that for_script has made inert
+    return Markup(text)  # our own files, and data sealed as base64
 
 
 @cache

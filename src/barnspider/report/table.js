@@ -1,14 +1,14 @@
 // The table of all classes: search, sort, filter, fifty rows at a time, so that ten thousand classes stay usable.
 const PAGE_SIZE = 50;
 
+// The columns; `small` ones are left out on a narrow screen, `needs` is a part that a study may not have.
 const COLUMNS = [
   { key: "name", title: "class", text: true },
   { key: "status", title: "finding", text: true },
   { key: "effect", title: "change, points" },
-  { key: "low", title: "interval" },
-  { key: "before", title: "accuracy before, %", small: true },
-  { key: "shrunk", title: "shrunken", small: true },
-  { key: "prob_harm", title: "chance of harm", small: true },
+  { key: "relative", title: "against the average", small: true },
+  { key: "toll", title: "toll", small: true, needs: "tolls" },
+  { key: "before", title: "before, %", small: true },
   { key: "q", title: "q", small: true },
   { key: "n", title: "images", small: true },
   { key: "words", title: "in words", text: true, plain: true },
@@ -16,7 +16,8 @@ const COLUMNS = [
 
 class ClassTable {
   constructor(node, study, choose) {
-    Object.assign(this, { node, study, choose, arm: study.best, chosen: null });
+    Object.assign(this, { node, study, choose, arm: study.first, chosen: null });
+    this.columns = COLUMNS.filter(({ needs }) => !needs || study[needs]);
     Object.assign(this, { sort: "effect", down: false, only: "all", words: "", page: 0 });
     this.build();
   }
@@ -26,7 +27,7 @@ class ClassTable {
     this.search = element("input", { type: "search", placeholder: "search", ariaLabel: "Search the table", spellcheck: false });
     this.search.addEventListener("input", () => this.change({ words: this.search.value }));
     this.filters = element("fieldset", {}, element("legend", { className: "visually-hidden", textContent: "Show" }));
-    for (const kind of ["all", "harmed", "helped", CANNOT_TELL]) {
+    for (const kind of ["all", "harmed", "helped", "unchanged", CANNOT_TELL]) {
       const radio = element("input", { type: "radio", name: `${id}-only`, value: kind, checked: kind === "all" });
       radio.addEventListener("change", () => this.change({ only: kind }));
       const mark = kind === "all" ? "" : MARK[kind] + " ";
@@ -55,7 +56,7 @@ class ClassTable {
   head() {
     this.heads = {};
     const row = element("tr");
-    for (const { key, title, text, plain, small } of COLUMNS) {
+    for (const { key, title, text, plain, small } of this.columns) {
       const cell = element("th", { scope: "col", className: text ? "words" : small ? "number" : "" });
       if (plain) cell.textContent = title;
       else {
@@ -87,6 +88,7 @@ class ClassTable {
     const { study, arm, sort } = this;
     if (sort === "before") return study.before[cls];
     if (sort === "n") return study.n[cls];
+    if (sort === "toll") return study.tolls.toll[cls];
     return study.get(sort, arm, cls);
   }
 
@@ -118,7 +120,7 @@ class ClassTable {
     const first = this.page * PAGE_SIZE;
     const shown = rows.slice(first, first + PAGE_SIZE);
     this.body.replaceChildren(...shown.map((cls) => this.row(cls)));
-    for (const { key, plain } of COLUMNS) {
+    for (const { key, plain } of this.columns) {
       if (!plain) this.heads[key].ariaSort = key === this.sort ? (this.down ? "descending" : "ascending") : "none";
     }
     this.back.disabled = this.page === 0;
@@ -139,12 +141,11 @@ class ClassTable {
     const status = study.status(arm, cls);
     const name = element("button", { type: "button", title: study.classes[cls] }, named(study.classes[cls]));
     const cells = [
-      element("td", { className: `status status-${status.replace(" ", "-")}`, textContent: `${MARK[status]} ${status}` }),
-      cell(points(study.get("effect", arm, cls)), "number"),
-      cell(between(study.get("low", arm, cls), study.get("high", arm, cls)), "number"),
+      element("td", { className: `status status-${PLAIN(status)}`, textContent: `${MARK[status]} ${status}` }),
+      estimated(points(study.get("effect", arm, cls)), range(study, arm, cls)),
+      estimated(points(study.get("relative", arm, cls)), range(study, arm, cls, "relative_")),
+      ...(study.tolls ? [this.toll(cls)] : []),
       cell(points(study.before[cls], false), "number"),
-      cell(points(study.get("shrunk", arm, cls)), "number"),
-      cell(chance(study.get("prob_harm", arm, cls)), "number"),
       cell(chance(study.get("q", arm, cls)), "number"),
       cell(count(study.n[cls]), "number"),
       cell(sentence(study, arm, cls), "words"),
@@ -154,6 +155,16 @@ class ClassTable {
     row.dataset.cls = cls;
     return row;
   }
+
+  toll(cls) {
+    const { toll, low, high } = this.study.tolls;
+    return estimated(points(toll[cls], false), between(low[cls], high[cls]));
+  }
+}
+
+function estimated(value, interval) {
+  if (value === CANNOT_TELL) return cell(value, "number");
+  return element("td", { className: "number" }, element("b", { textContent: value }), ` (${interval})`);
 }
 
 function cell(textContent, className) {

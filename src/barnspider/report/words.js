@@ -1,6 +1,7 @@
 // Numbers -> words. A number that is not there is "cannot tell", never NaN.
 const CANNOT_TELL = "cannot tell";
-const MARK = { harmed: "▼", helped: "▲", [CANNOT_TELL]: "○" };
+const MARK = { harmed: "▼", helped: "▲", unchanged: "■", [CANNOT_TELL]: "○" };
+const PLAIN = (status) => status.replace(" ", "-"); // as part of a class name of the style sheet
 
 function points(value, signed = true) {
   if (Number.isNaN(value)) return CANNOT_TELL;
@@ -11,22 +12,27 @@ function points(value, signed = true) {
 
 function between(low, high) {
   if (Number.isNaN(low) || Number.isNaN(high)) return CANNOT_TELL;
-  const signed = low < 0 && high > 0;
+  const signed = low < 0;
   return `${points(low, signed)} to ${points(high, signed)}`;
 }
 
 function chance(value) {
   if (Number.isNaN(value)) return CANNOT_TELL;
   if (value < 0.001) return "< 0.001";
-  return value > 0.999 ? "> 0.999" : value.toFixed(3);
+  return value.toFixed(3);
 }
 
 function count(number) {
   return number.toLocaleString("en-US");
 }
 
-function percent(value) {
-  return Number.isNaN(value) ? CANNOT_TELL : `${(100 * value).toFixed(1)} %`;
+function percent(value, digits = 1) {
+  return Number.isNaN(value) ? CANNOT_TELL : `${(100 * value).toFixed(digits)} %`;
+}
+
+// A dose with three digits at most; one that was never reached is infinite.
+function dose(value) {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "never";
 }
 
 function lostOrGained(effect) {
@@ -34,20 +40,50 @@ function lostOrGained(effect) {
   return size === "0.0" ? "did not change" : `${effect < 0 ? "lost" : "gained"} ${size} points`;
 }
 
-// What happened to a class at an arm, for a reader who is no statistician.
+// What happened to a class at an arm, for a reader who is no statistician: the words of the command line.
 function sentence(study, arm, cls) {
-  const effect = study.get("effect", arm, cls);
-  if (Number.isNaN(effect)) {
-    return study.n[cls] ? "Cannot tell: there is not enough evidence." : "Cannot tell: there is no image of this class.";
-  }
+  if (Number.isNaN(study.get("effect", arm, cls))) return "Cannot tell: there is no image of this class.";
+  return { harmed: changed, helped: changed, unchanged, [CANNOT_TELL]: cannotTell }[study.status(arm, cls)](study, arm, cls);
+}
+
+function changed(study, arm, cls) {
   const low = study.get("low", arm, cls), high = study.get("high", arm, cls);
-  const level = `${+(100 * study.level).toFixed(2)} % interval`;
-  const change = `${lostOrGained(effect)}, from ${percent(study.before[cls])} to ${percent(study.before[cls] + effect)}`;
-  if (study.status(arm, cls) === CANNOT_TELL) {
-    return `Cannot tell: it ${change}, but anything from ${between(low, high)} points fits these answers (${level}).`;
-  }
-  const range = effect < 0 ? between(-high, -low) : between(low, high);
-  return `It ${change} (${level} ${range}); chance does not explain that.`;
+  const size = study.get("effect", arm, cls) < 0 ? between(-high, -low) : between(low, high);
+  const small = study.negligible(arm, cls) ? ` It is certainly less than ${study.margin} points.` : "";
+  return `It ${fromTo(study, arm, cls)} (${levelOf(study)} ${size}); chance does not explain that (${symbolOf(study, arm, cls)}).${small}`;
+}
+
+function unchanged(study, arm, cls) {
+  return `It is unchanged: it ${fromTo(study, arm, cls)} (${levelOf(study)} ${range(study, arm, cls)}), certainly by less than ${study.margin} points either way.`;
+}
+
+function cannotTell(study, arm, cls) {
+  const found = points(study.get("found", arm, cls), false);
+  return `Cannot tell. It ${fromTo(study, arm, cls)}, but anything from ${range(study, arm, cls)} points fits these answers`
+    + ` (${levelOf(study)}, ${symbolOf(study, arm, cls)}). This design finds changes of ${found} points or more, 4 times in 5.`;
+}
+
+function fromTo(study, arm, cls) {
+  const before = percent(study.before[cls]), after = percent(study.get("after", arm, cls));
+  return `${lostOrGained(study.get("effect", arm, cls))}, from ${before} to ${after}`;
+}
+
+function levelOf(study) {
+  return `${+(100 * study.level).toFixed(2)} % interval${study.atOnce ? " for all classes at once" : ""}`;
+}
+
+function symbolOf(study, arm, cls) {
+  return `${study.symbol} ${compared(study.get("q", arm, cls))}`;
+}
+
+function compared(q) {
+  const text = chance(q);
+  return text.startsWith("<") ? text : `= ${text}`;
+}
+
+// The interval of a column of changes: "low" and "high", or "relative_low" and "relative_high".
+function range(study, arm, cls, prefix = "") {
+  return between(study.get(`${prefix}low`, arm, cls), study.get(`${prefix}high`, arm, cls));
 }
 
 // A stranger's name in an element that keeps its writing direction to itself.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from barnspider import words
+from barnspider.doses import BestDoses, DoseCurves, Tolls
 from barnspider.effects import Effects, Floats
+from barnspider.figures.rows import toll_order
+from barnspider.gate import Verdict
+from barnspider.inequality import Inequality
 from barnspider.names import visible
 
 CANNOT = "cannot tell"
+NAMED = 3  # classes or arms in one sentence; of more, their number
 
 
 def points(value: float, *, sign: bool = True) -> str:
@@ -35,6 +40,19 @@ def headline(effects: Effects, arm: str) -> str:
     return effects.headline(arm).replace("unknown", CANNOT).replace("-", "−")  # it holds no names
 
 
+def margin(effects: Effects) -> str:
+    """Return what "unchanged" is within: "1 point".
+
+    Examples
+    --------
+    >>> from barnspider import estimate, simulate
+    >>> margin(estimate(simulate(classes=2, images=20, runs=2).predictions, baseline="baseline"))
+    '1 point'
+    """
+    size = f"{100 * effects.method.margin:.3g}"
+    return f"{size} {'point' if size == '1' else 'points'}"
+
+
 def lead(effects: Effects, a: int) -> str:
     """Return what an arm does, for a reader who never heard of the question: the average, who pays, who gains."""
     low, high = effects.overall_low[a], effects.overall_high[a]
@@ -43,15 +61,18 @@ def lead(effects: Effects, a: int) -> str:
         average = f"{'Raises' if low > 0 else 'Lowers'} accuracy by {change} points on average"
     else:
         average = f"Whether it changes the average, the data cannot tell ({between(low, high)} points)"
-    harmed, helped, total = int(effects.harmed[a].sum()), int(effects.helped[a].sum()), len(effects.classes)
-    if not harmed and not helped:
-        return f"{average}. Of none of the {words.counted(total, 'class')} can it be shown that it pays or gains."
-    gain = f"{helped:,} of {words.counted(total, 'class')} {'gains' if helped == 1 else 'gain'}"
-    if not helped:
-        gain = "none can be shown to gain"
-    unclear = total - harmed - helped
-    rest = f" Of the other {unclear:,} the data cannot tell." if unclear else ""
-    return f"{average}. {_pay(effects, a)}; {gain}.{rest}"
+    found = effects.findings()[a]
+    helped, same = (int((found == status).sum()) for status in ("helped", "unchanged"))
+    unclear, total = int((found == CANNOT).sum()), words.counted(len(found), "class")
+    pay, gain = _pay(effects, a), f"{helped:,} of {total} {'gains' if helped == 1 else 'gain'}"
+    who = f"{pay}; {gain if helped else 'none can be shown to gain'}"
+    if not helped and not effects.harmed[a].any():
+        who = "No class can be shown to pay or to gain"
+    alike = (
+        f" {same:,} certainly {'changes' if same == 1 else 'change'} by less than {margin(effects)}." if same else ""
+    )
+    rest = f" Of {'the other ' if unclear < len(found) else 'all '}{unclear:,} the data cannot tell." if unclear else ""
+    return f"{average}. {who}.{alike}{rest}"
 
 
 def _pay(effects: Effects, a: int) -> str:
@@ -59,30 +80,59 @@ def _pay(effects: Effects, a: int) -> str:
     harmed = order[effects.harmed[a][order]]
     if not len(harmed):
         return "No class can be shown to pay"
-    named = ", ".join(f"{isolated(effects.classes[c])} ({points(effects.effect[a, c])})" for c in harmed[:3])
-    more = f" and {len(harmed) - 3:,} more" if len(harmed) > 3 else ""
+    named = ", ".join(f"{isolated(effects.classes[c])} ({points(effects.effect[a, c])})" for c in harmed[:NAMED])
+    more = f" and {len(harmed) - NAMED:,} more" if len(harmed) > NAMED else ""
     return f"{words.counted(len(harmed), 'class')} {'pays' if len(harmed) == 1 else 'pay'}: {named}{more}"
 
 
-def focus(effects: Effects) -> int:
-    """Return the arm to show first: the best on average or, where none beats the baseline, where most classes pay."""
+def failed_worst(effects: Effects, verdict: Verdict | None) -> int | None:
+    """Return the arm with the gate's worst finding of harm, if the verdict is about these effects."""
+    worst = verdict.findings[0] if verdict is not None and verdict.status == "fail" else None
+    if worst is None or worst.arm not in effects.arms or worst.class_ not in effects.classes:
+        return None
+    a = effects.arms.index(worst.arm)
+    return a if effects.effect[a, effects.classes.index(worst.class_)] == worst.effect else None
+
+
+def focus(effects: Effects, verdict: Verdict | None = None) -> int:
+    """Return the arm to show first: the one that failed worst, else the best or, where none is, the most harmful."""
+    failed = failed_worst(effects, verdict)
+    if failed is not None:
+        return failed
     harmed = effects.harmed.sum(axis=1)
     if np.nanmax(effects.overall, initial=-np.inf) > 0 or not harmed.any():
-        return int(np.argmax(np.nan_to_num(effects.overall, nan=-np.inf)))
+        return best_on_average(effects)
     return int(np.argmax(harmed))
 
 
+def best_on_average(effects: Effects) -> int:
+    """Return the arm with the largest effect over all images."""
+    return int(np.argmax(np.nan_to_num(effects.overall, nan=-np.inf)))
+
+
+def role(effects: Effects, a: int, verdict: Verdict | None) -> str:
+    """Return why an arm is remarkable: "best on average", "failed the gate worst", both or nothing."""
+    best = len(effects.arms) > 1 and a == best_on_average(effects) and bool(effects.overall[a] > 0)
+    failed = len(effects.arms) > 1 and a == failed_worst(effects, verdict)
+    return " and ".join(["best on average"] * best + ["failed the gate worst"] * failed)
+
+
 def elsewhere(effects: Effects, shown: int, titles: Sequence[str]) -> str:
-    """Return what the arm shown first does not tell: is the baseline the best, and where do most classes pay?"""
+    """Return what the arm shown first does not tell: which is the best, and where do most classes pay?"""
     if len(titles) == 1:
         return ""
-    above = np.nanmax(effects.overall, initial=-np.inf) > 0
-    first = "" if above else "On average no arm is better here than the baseline. "
-    harmed = effects.harmed.sum(axis=1)
+    best, harmed = best_on_average(effects), effects.harmed.sum(axis=1)
+    if not effects.overall[best] > 0:
+        first = "On average no arm is better here than the baseline. "
+    else:
+        first = "" if best == shown else f"Best on average is {titles[best]} ({points(effects.overall[best])} points). "
     most = int(np.argmax(harmed))
     if not harmed.any():
         return f"{first}In no other arm can any class be shown to pay."
-    return (first if most == shown else f"{first}Most classes pay at {titles[most]}. {_pay(effects, most)}.").strip()
+    if most == shown:
+        return first.strip()
+    where = f"At {titles[most]}," if harmed[most] == 1 else f"Most classes pay at {titles[most]}:"
+    return f"{first}{where} {_pay(effects, most)}."
 
 
 def typical(found: Floats, power: float) -> str:
@@ -99,6 +149,67 @@ def isolated(name: str) -> str:
     return f"'\u2068{visible(name)}\u2069'"
 
 
+def some(names: Sequence[str]) -> str:
+    """Return the first few names, and how many more there are.
+
+    Examples
+    --------
+    >>> some(["a", "b"]), some(["a", "b", "c", "d", "e"])
+    ('a, b', 'a, b, c and 2 more')
+    """
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def best(found: BestDoses, titles: Mapping[str, str]) -> str:
+    """Return the best arm on average, and all that cannot be told from it."""
+    others = [titles[arm] for arm in found.contenders if arm != found.best]
+    accuracy = words.percent(float(found.overall[found.arms.index(found.best)]))
+    told = f"It cannot be told from {some(others)}" if others else "It is better than every other"
+    return f"Best on average: {titles[found.best]} ({accuracy}). {told} (at {100 * found.level:.4g} %)."
+
+
+def toll(tolls: Tolls) -> str:
+    """Return how many classes certainly pay for the best average, and how much at most."""
+    order = toll_order(tolls)
+    pay, total = [c for c in order if tolls.low[c] > 0], words.counted(len(order), "class")
+    if not pay:
+        return f"Of none of {total} can it be shown that the best average costs it anything."
+    named = "; ".join(
+        f"{isolated(tolls.classes[c])} {points(tolls.toll[c], sign=False)} points"
+        f" ({between(tolls.low[c], tolls.high[c])}; naive {points(tolls.naive[c], sign=False)})"
+        for c in pay[:NAMED]
+    )
+    more = f"; and {len(pay) - NAMED:,} more" if len(pay) > NAMED else ""
+    return f"{len(pay):,} of {total} {'pays' if len(pay) == 1 else 'pay'} a toll: {named}{more}."
+
+
+def chosen_and_measured(tolls: Tolls) -> str:
+    """Return which images chose and which measured."""
+    where = f"measured on {visible(tolls.measured_on)}"
+    if tolls.chosen_on == "the other half":
+        return f"Chosen on one half of the images (and of the runs), {where}, the other half; then the other way round."
+    return f"Chosen on {visible(tolls.chosen_on)}, {where}; with several runs, half of them choose and half measure."
+
+
+def curve(curves: DoseCurves) -> str:
+    """Return what the loss is whose dose is marked on a curve, such as "2 points"."""
+    return f"{100 * curves.fit.delta:.3g} points"
+
+
+def unequal(found: Inequality, a: int) -> str:
+    """Return whether an arm (by its place, baseline first) makes classes more unequal, by their standard deviation."""
+    change, before, after = found.change[a - 1]["sd"], found.measures[0]["sd"], found.measures[a]["sd"]
+    if not np.isfinite([change.value, change.low, change.high]).all():
+        return "Whether classes become more or less unequal, the data cannot tell."
+    spread = f"the standard deviation of their accuracies changes by {points(change.value)} points"
+    size = f"({between(change.low, change.high)}), from {points(before.value, sign=False)} to"
+    size += f" {points(after.value, sign=False)}"
+    if change.low <= 0 <= change.high:
+        return f"Whether classes become more or less unequal, the data cannot tell: {spread} {size}."
+    return f"Classes become {'more' if change.low > 0 else 'less'} unequal: {spread} {size}."
+
+
 def generalizes(effects: Effects, arm: str) -> str:
     """Return whom an arm's intervals speak for, in plain words."""
     return {
@@ -106,6 +217,12 @@ def generalizes(effects: Effects, arm: str) -> str:
         "images": "new images, but only these very models: not the recipe",
         "runs": "new runs of the same recipe, but only this very test set",
     }[effects.generalizes_to(arm)]
+
+
+def speaks_for(studies: Iterable[Effects]) -> str:
+    """Return what the whole page generalizes to; where arms or studies differ, all of it."""
+    found = [generalizes(effects, arm) for effects in studies for arm in effects.arms]
+    return "; or, where an arm has one run only, ".join(dict.fromkeys(found))
 
 
 def assumptions(effects: Effects) -> list[tuple[str, str]]:
@@ -122,7 +239,16 @@ def assumptions(effects: Effects) -> list[tuple[str, str]]:
         ("Runs are paired", paired),
         ("Degrees of freedom", method.degrees_of_freedom),
         ("Many classes at once", method.multiplicity),
-        ("Harmed, helped", f"a class whose q-value is below {alpha}; of the others the data cannot tell"),
+        ("Harmed, helped", f"a class whose q-value is below {alpha}"),
+        (
+            "Unchanged",
+            f"neither, and certainly changed by less than {margin(effects)} (two one-sided tests, q < {alpha})",
+        ),
+        ("Cannot tell", "all others: a change may be there that is too small for this study to find"),
+        (
+            "Against the average",
+            "the class's change minus the change over all images (Hooker et al. 2019), with its own q",
+        ),
         ("Shrunken effect", "the class's effect drawn towards the average as far as its own noise demands"),
         ("Chance of harm", "the probability that the true effect is below zero, by the same reasoning"),
         ("Class dependence tau", "the standard deviation of the true effects over the classes; 0 when all are alike"),

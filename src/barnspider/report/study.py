@@ -1,0 +1,72 @@
+"""What a page tells of one study: the effects, and what more can be known where there are predictions and doses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from barnspider.doses import BestDoses, DoseCurves, Tolls, best_doses, dose_curves, tolls
+from barnspider.effects import Effects
+from barnspider.inequality import Inequality, inequality
+from barnspider.predictions import Predictions
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One study for a page. Only the effects must be there; `gather` finds the rest.
+
+    Attributes
+    ----------
+    effects : what every arm does to every class
+    best : the best arm on average, and those that cannot be told from it
+    tolls : what the best average costs each class
+    curves : a smooth curve over the doses for each class
+    inequality : how unequal the classes are in each arm
+    """
+
+    effects: Effects
+    best: BestDoses | None = None
+    tolls: Tolls | None = None
+    curves: DoseCurves | None = None
+    inequality: Inequality | None = None
+
+
+def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions | None = None) -> Study:
+    """Compute all that a page can tell of a study beside its effects.
+
+    Curves need three doses or more, each of one arm; the rest needs nothing but the predictions.
+
+    Parameters
+    ----------
+    predictions
+        Those that the effects were estimated from.
+    choose_on
+        The same runs on validation images: the best doses are chosen there. By default by cross-fitting.
+
+    Raises
+    ------
+    InputError
+        When predictions lack an arm of the effects, or `choose_on` has other runs or classes.
+
+    Examples
+    --------
+    >>> from barnspider import estimate, simulate
+    >>> predictions = simulate(classes=3, images=20, runs=2).predictions
+    >>> study = gather(predictions, estimate(predictions, baseline="baseline"))
+    >>> study.best.best, study.curves is None
+    ('baseline', True)
+    """
+    arms = (effects.baseline, *effects.arms)
+    measured = predictions.where(arms=arms)
+    chosen = None if choose_on is None else choose_on.where(arms=arms)
+    level, over = effects.method.level, effects.method.generalizes_to
+    doses = [dose for dose in (effects.baseline_dose, *effects.dose) if dose is not None]
+    smooth = len(set(doses)) == len(doses) > 2
+    return Study(
+        effects=effects,
+        best=best_doses(measured if chosen is None else chosen, level=level, generalize_to=over),
+        tolls=tolls(measured, choose_on=chosen, level=level, generalize_to=over),
+        curves=dose_curves(measured, level=level, generalize_to=over) if smooth else None,
+        inequality=inequality(
+            measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
+        ),
+    )
