@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barnspider import words
-from barnspider.errors import InputError, pick
+from barnspider.design import Design
+from barnspider.errors import InputError
 from barnspider.predictions import Predictions
-from barnspider.stats.crossed import by_class, contrast, count
 from barnspider.stats.power import Components, components, detectable, expected_components, needed
 
 Floats = NDArray[np.float64]
@@ -115,34 +115,31 @@ def plan_power(
     >>> 0.01 < plan.detectable < plan.detectable_any < 0.05
     True
     """
-    _check(images=images, runs=runs, classes=classes, accuracy=accuracy, likeness=likeness, level=level, power=power)
+    given = {"accuracy": accuracy, "likeness": likeness, "level": level, "power": power}
+    _check(images=images, runs=runs, classes=classes, **given)
     if not 0 <= run_sd <= 0.5:
         raise InputError(f"run_sd={run_sd!r}; expected a proportion from 0 to 0.5 (0.01 is one point)")
     if effect is not None and not 0 < effect < 1:
         raise InputError(f"effect={effect!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
     parts = expected_components(accuracy, likeness=likeness, run_sd=run_sd, paired=paired)
-
-    def fewest(images: int | None, runs: int | None) -> int | None:
-        if effect is None:
-            return None
-        return needed(parts, effect, images=images, runs=runs, level=level, power=power, tests=classes)
-
+    found = _found(parts, images, runs, classes, effect, level, power)
     return PowerPlan(
-        images=images,
-        runs=runs,
-        classes=classes,
-        detectable=detectable(parts, images, runs, level=level, power=power),
-        detectable_any=detectable(parts, images, runs, level=level, power=power, tests=classes),
-        effect=effect,
-        runs_needed=fewest(images, None),
-        images_needed=fewest(None, runs),
-        accuracy=accuracy,
-        likeness=likeness,
-        run_sd=run_sd,
-        paired=paired,
-        level=level,
-        power=power,
-    )
+        images=images, runs=runs, classes=classes, effect=effect, run_sd=run_sd, paired=paired, **given, **found
+    )  # fmt: skip
+
+
+def _found(
+    parts: Components, images: int, runs: int, classes: int, effect: float | None, level: float, power: float
+) -> dict[str, Any]:
+    """Return the fields of a PowerPlan that are computed."""
+    one, many = (detectable(parts, images, runs, level=level, power=power, tests=n)[0] for n in (1, classes))
+    found: dict[str, Any] = {"detectable": float(one), "detectable_any": float(many)}
+    for name, n, j in (("runs_needed", images, None), ("images_needed", None, runs)):
+        fewest = np.full(1, np.inf)
+        if effect is not None:
+            fewest = needed(parts, effect, images=n, runs=j, level=level, power=power, tests=classes)
+        found[name] = int(fewest[0]) if np.isfinite(fewest[0]) else None
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,9 +165,31 @@ class ClassPower:
     level: float
     power: float
 
+    def __str__(self) -> str:
+        runs, images = (np.nan_to_num(-x, nan=1.0, neginf=-np.inf) for x in (self.runs_needed, self.images_needed))
+        order = [int(c) for c in np.lexsort((runs, images))[:10]]
+        needs = [(_fewest(float(self.runs_needed[c])), _fewest(float(self.images_needed[c]))) for c in order]
+        rows = [[self.classes[c], *own] for c, own in zip(order, needs, strict=True)]
+        title = f"To find a change of {_size(self.effect)} points in one class, {100 * self.power:.0f} times in 100"
+        more = len(self.classes) - len(rows)
+        table = words.text_table(["class", "runs in each arm", "or images of the class"], rows)
+        return f"{title}\n{table}" + (f"\n... and {more:,} more" if more else "")
+
+
+def _fewest(number: float) -> str:
+    if np.isnan(number):
+        return "cannot tell"
+    return f"{number:,.0f}" if np.isfinite(number) else "no number is enough"
+
 
 def class_power(
-    preds: Predictions, baseline: str, arm: str, *, effect: float = 0.02, level: float = 0.95, power: float = 0.8
+    preds: Predictions | Design,
+    baseline: str,
+    arm: str,
+    *,
+    effect: float = 0.02,
+    level: float = 0.95,
+    power: float = 0.8,
 ) -> ClassPower:
     """Say, from the answers of two arms, how many runs or images each class needs for `effect` to be found.
 
@@ -187,21 +206,15 @@ def class_power(
     True
     """
     _check(effect=effect, level=level, power=power)
-    layout, right = by_class(preds.label, len(preds.classes)), preds.correct()
-    rows = [sorted(preds.rows(pick("arm", a, preds.arms)), key=lambda r: preds.seed[r]) for a in (baseline, arm)]
-    if min(len(r) for r in rows) < 2:
+    d = Design.of(preds, (baseline, arm))
+    runs = min(x.runs for x in d.counts)
+    if runs < 2:
         raise InputError("an arm has one run; expected two or more in both, to see how runs scatter")
-    seeds = [[preds.seed[r] for r in rr] for rr in rows]
-    counts = [count(right[rr], layout) for rr in rows]
-    parts = components(contrast(counts[0], counts[1], layout, paired=preds.paired and seeds[0] == seeds[1]))
-    runs = min(len(r) for r in rows)
-    wanted = np.full((2, len(preds.classes)), np.nan)
-    for c in np.flatnonzero(layout.n > 1):
-        own = Components(*(float(x[c]) for x in parts))
-        more_runs = needed(own, effect, images=int(layout.n[c]), runs=None, level=level, power=power)
-        more_images = needed(own, effect, images=None, runs=runs, level=level, power=power)
-        wanted[:, c] = [np.inf if x is None else x for x in (more_runs, more_images)]
-    return ClassPower(preds.classes, *parts, wanted[0], wanted[1], effect, level, power)
+    parts = components(d.contrast(0, 1), paired=len(d.pairs(0, 1)[0]) > 1)
+    more_runs = needed(parts, effect, images=d.layout.n, runs=None, level=level, power=power)
+    more_images = needed(parts, effect, images=None, runs=runs, level=level, power=power)
+    found = parts.image, parts.residual, parts.run, more_runs, more_images
+    return ClassPower(d.preds.classes, *found, effect, level, power)
 
 
 def _check(**given: float) -> None:

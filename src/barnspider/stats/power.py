@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from barnspider.stats.crossed import Contrast
 
 Floats = NDArray[np.float64]
+Sizes = NDArray[np.int64] | int
+
+TOGETHER = 500
+"""Classes whose designs are tried at once, so that the table of sizes stays small."""
 
 
 def smallest_effect(se: Floats, df: Floats, level: float, power: float) -> Floats:
@@ -28,9 +32,9 @@ def smallest_effect(se: Floats, df: Floats, level: float, power: float) -> Float
     return (stdtrit(df, (1 + level) / 2) + stdtrit(df, power)) * se
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Components:
-    """Where the variance of one class's effect comes from, all as variances of a proportion.
+    """Where the variance of a class's effect comes from, all as variances of a proportion: Float[C] each.
 
     Attributes
     ----------
@@ -41,28 +45,34 @@ class Components:
     With n images and J runs in each arm, the effect's variance is image / n + residual / (n J) + run / J.
     """
 
-    image: float
-    residual: float
-    run: float
+    image: Floats
+    residual: Floats
+    run: Floats
 
-    def variance(self, images: int, runs: int) -> float:
-        """Return the variance of the effect in a design.
+    def variance(self, images: Sizes, runs: Sizes) -> tuple[Floats, Floats]:
+        """Return what images and what runs add to the variance of the effect in a design.
 
         Examples
         --------
-        >>> round(Components(0.02, 0.1, 0.0004).variance(images=100, runs=5), 6)
+        >>> parts = Components(*np.array([[0.02], [0.1], [0.0004]]))
+        >>> round(float(sum(parts.variance(images=100, runs=5))[0]), 6)
         0.00048
         """
-        return self.image / images + self.residual / (images * runs) + self.run / runs
+        return self.image / images + self.residual / (images * runs), self.run / runs
 
 
-def components(c: Contrast) -> tuple[Floats, Floats, Floats]:
-    """Return image, residual and run components of each class, Float[C] each; truncated at 0; NaN where n < 2."""
+def components(c: Contrast, *, paired: bool) -> Components:
+    """Return the components of each class, truncated at 0; NaN where n < 2.
+
+    Where some runs are `paired`, the first series of the contrast is that of their differences: it alone says how runs
+    scatter, since more runs would be paired, too.
+    """
     n = c.n.astype(np.float64)
-    residual = np.sum([part.within * n for part in c.parts], axis=0)
     per_run = np.sum([part.within * n * part.share for part in c.parts], axis=0)
-    run = np.sum([part.between - part.within for part in c.parts], axis=0)
-    return np.maximum(c.image_var - per_run, 0), np.where(c.n > 1, residual, np.nan), np.maximum(run, 0)
+    parts = c.parts[:1] if paired else c.parts
+    residual = np.sum([part.within * n for part in parts], axis=0)
+    run = np.sum([part.between - part.within for part in parts], axis=0)
+    return Components(*(np.where(c.n > 1, np.maximum(x, 0), np.nan) for x in (c.image_var - per_run, residual, run)))
 
 
 def expected_components(accuracy: float, *, likeness: float, run_sd: float, paired: bool) -> Components:
@@ -85,41 +95,52 @@ def expected_components(accuracy: float, *, likeness: float, run_sd: float, pair
     """
     unit = accuracy * (1 - accuracy)
     shared = 0.5 if paired else 1.0
-    return Components(0.2 * likeness * unit, 2 * (1 - likeness) * unit, 2 * shared * run_sd**2)
+    return Components(*np.array([[0.2 * likeness * unit], [2 * (1 - likeness) * unit], [2 * shared * run_sd**2]]))
 
 
-def detectable(parts: Components, images: int, runs: int, *, level: float, power: float, tests: int = 1) -> float:
+def detectable(parts: Components, images: Sizes, runs: Sizes, *, level: float, power: float, tests: int = 1) -> Floats:
     """Return the smallest effect that a planned design finds, each of `tests` classes at Bonferroni's level."""
-    return float(_detectable(parts, np.array([images]), np.array([runs]), level, power, tests)[0])
+    by_images, by_runs = (_times(freedom, level, power, tests) for freedom in _freedom(images, runs))
+    image, run = parts.variance(images, runs)
+    return np.where(run > image, by_runs, by_images) * np.sqrt(image + run)
 
 
-def _detectable(
-    parts: Components, images: NDArray[np.int64], runs: NDArray[np.int64], level: float, power: float, tests: int
-) -> Floats:
-    image, run = parts.image / images + parts.residual / (images * runs), parts.run / runs
-    freedom = np.where(run > image, 2 * (runs - 1), images - 1)
-    return smallest_effect(np.sqrt(image + run), np.maximum(freedom, 1.0), 1 - (1 - level) / tests, power)
+def _freedom(images: Sizes, runs: Sizes) -> tuple[Floats, Floats]:
+    """Return degrees of freedom where images, and where runs, bring most of the variance."""
+    return np.maximum(np.subtract(images, 1.0), 1), np.maximum(np.subtract(runs, 1.0) * 2, 1)
+
+
+def _times(freedom: Floats, level: float, power: float, tests: int) -> Floats:
+    """Return the standard errors that a detectable effect is worth."""
+    return smallest_effect(np.ones(freedom.shape), freedom, 1 - (1 - level) / tests, power)
 
 
 def needed(
     parts: Components,
     effect: float,
     *,
-    images: int | None,
-    runs: int | None,
+    images: Sizes | None,
+    runs: Sizes | None,
     level: float,
     power: float,
     tests: int = 1,
-) -> int | None:
-    """Return the fewest runs (given images) or images (given runs) that find `effect`; None where none suffice.
+) -> Floats:
+    """Return the fewest runs (given images) or images (given runs) that find `effect`, Float[C].
 
-    Exactly one of `images` and `runs` is None: the one that is wanted.
+    Infinite where no number does, NaN where the components are. Exactly one of `images` and `runs` is None: the one
+    that is wanted.
     """
-    sizes = np.array(_sizes())
-    fixed = np.full(len(sizes), images or runs)
-    design = (fixed, sizes) if runs is None else (sizes, fixed)
-    enough = np.flatnonzero(_detectable(parts, *design, level, power, tests) <= effect)
-    return int(sizes[enough[0]]) if len(enough) else None
+    sizes, out = np.array(_sizes()), np.full(len(parts.image), np.nan)
+    given = np.broadcast_to(np.asarray(images if runs is None else runs), out.shape)
+    known = np.flatnonzero(np.isfinite(parts.image))
+    for start in range(0, len(known), TOGETHER):
+        some = known[start : start + TOGETHER]
+        own = Components(*(x[some, None] for x in (parts.image, parts.residual, parts.run)))
+        fixed = given[some, None]
+        design = (fixed, sizes) if runs is None else (sizes, fixed)
+        enough = detectable(own, *design, level=level, power=power, tests=tests) <= effect
+        out[some] = np.where(enough.any(axis=1), sizes[np.argmax(enough, axis=1)], np.inf)
+    return out
 
 
 @cache
