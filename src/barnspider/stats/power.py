@@ -99,20 +99,23 @@ def expected_components(accuracy: float, *, likeness: float, run_sd: float, pair
 
 
 def detectable(parts: Components, images: Sizes, runs: Sizes, *, level: float, power: float, tests: int = 1) -> Floats:
-    """Return the smallest effect that a planned design finds, each of `tests` classes at Bonferroni's level."""
-    by_images, by_runs = (_times(freedom, level, power, tests) for freedom in _freedom(images, runs))
+    """Return the smallest effect that a planned design finds, each of `tests` classes at Bonferroni's level.
+
+    Degrees of freedom are Satterthwaite's, as in `spread`: n - 1 for images, and 2 (J - 1) for the mean square of runs
+    (of two arms; or of paired runs, with what classes lend one another).
+    """
     image, run = parts.variance(images, runs)
-    return np.where(run > image, by_runs, by_images) * np.sqrt(image + run)
+    of_runs = run + parts.residual / (images * runs)
+    square = image**2 / np.maximum(np.subtract(images, 1), 1) + of_runs**2 / np.maximum(np.subtract(runs, 1) * 2, 1)
+    return np.interp(square / (image + run) ** 2, *_times(level, power, tests)) * np.sqrt(image + run)
 
 
-def _freedom(images: Sizes, runs: Sizes) -> tuple[Floats, Floats]:
-    """Return degrees of freedom where images, and where runs, bring most of the variance."""
-    return np.maximum(np.subtract(images, 1.0), 1), np.maximum(np.subtract(runs, 1.0) * 2, 1)
-
-
-def _times(freedom: Floats, level: float, power: float, tests: int) -> Floats:
-    """Return the standard errors that a detectable effect is worth."""
-    return smallest_effect(np.ones(freedom.shape), freedom, 1 - (1 - level) / tests, power)
+@cache
+def _times(level: float, power: float, tests: int) -> tuple[Floats, Floats]:
+    """Return 1 / df from 0 to 1, and how many standard errors an effect must have to be found with such a df."""
+    unit = np.linspace(0, 1, 4001)
+    freedom = 1 / np.maximum(unit, 1e-9)
+    return unit, smallest_effect(np.ones(len(unit)), freedom, 1 - (1 - level) / tests, power)
 
 
 def needed(
