@@ -1,9 +1,12 @@
 """Choosing and measuring are kept apart: toll, best dose, curves, worst class, inequality."""
 
 import numpy as np
+import pytest
 
 from barnspider.doses import best_doses, dose_curves, tolls
+from barnspider.effects import estimate
 from barnspider.inequality import inequality
+from barnspider.power import class_power
 from barnspider.simulate import simulate
 from barnspider.stats.dispersion import MEASURES
 
@@ -39,6 +42,39 @@ def test_the_best_dose_is_among_the_contenders():
         sim = simulate(classes=5, images=150, runs=4, effect=effect, seed=seed)
         held.append("arm 2" in best_doses(sim.predictions).contenders)
     assert np.mean(held) > 0.95 - 4 * np.sqrt(0.05 * 0.95 / 40)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_best_dose_of_a_class_is_among_its_contenders(paired):
+    """Classes have their best at different doses, next to others that are nearly as good."""
+    peak = np.arange(20) % 5
+    accuracy = 0.7 - 0.01 * np.abs(np.arange(5)[:, None] - peak)
+    held = []
+    for seed in range(20):
+        sim = simulate(
+            classes=20, images=150, runs=3, accuracy=accuracy[0], effect=accuracy[1:] - accuracy[0], paired=paired,
+            seed=seed,
+        )  # fmt: skip
+        found = best_doses(sim.predictions).class_contenders
+        held.append(found[peak, np.arange(20)])
+    assert np.mean(held) > 0.95 - 4 * np.sqrt(0.05 * 0.95 / 400)
+    far = simulate(
+        classes=4, images=600, runs=3, effect=np.full((4, 4), [[0.0], [-0.1], [-0.2], [-0.3]]), paired=paired
+    )
+    assert best_doses(far.predictions).class_contenders[:2].all()
+    assert not best_doses(far.predictions).class_contenders[3:].any()
+
+
+@pytest.mark.parametrize(("runs", "paired", "effect"), [(5, True, 0.05), (5, False, 0.05), (10, True, 0.04)])
+def test_the_images_that_a_class_is_said_to_need_find_the_effect_four_times_in_five(runs, paired, effect):
+    design = {"classes": 20, "runs": runs, "paired": paired}
+    pilots = [simulate(images=100, seed=1000 + s, **design).predictions for s in range(8)]
+    asked = np.median([class_power(p, "baseline", "arm 1", effect=effect).images_needed for p in pilots])
+    found = [
+        estimate(simulate(images=int(asked), effect=effect, seed=s, **design).predictions, "baseline").p < 0.05
+        for s in range(25)
+    ]
+    assert 0.75 < np.mean(found) < 0.9
 
 
 def test_three_runs_with_a_curve_find_peaks_as_well_as_ten_without():
