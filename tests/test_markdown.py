@@ -13,6 +13,17 @@ def test_who_pays_and_who_gains():
     assert "| class 1 |" not in text
 
 
+def test_it_says_how_it_was_judged():
+    sim = barn.simulate(classes=3, images=400, runs=4, effect=[-0.4, 0.0, 0.15], seed=1)
+    effects = barn.estimate(sim.predictions, "baseline").corrected("holm").within(0.2).simultaneous()
+    text = to_markdown(effects)
+    assert text.index("Unchanged") < text.index("| class 1 |")
+    assert "| Holm p |" in text
+    assert "helped: Holm p < 0.05 (Holm over 1 arm" in text
+    assert "of all classes and arms at once" in text
+    assert "by less than 20.0 points" in text
+
+
 @pytest.mark.parametrize("arms", [2, 400])
 def test_it_fits_into_a_comment_whatever_the_size(arms):
     rng = np.random.default_rng(0)

@@ -15,7 +15,7 @@ def test_who_pays_is_named_with_loss_and_interval():
     first, at_best, at_strongest = tell(effects, "arm 1", "crop")
     assert first == "crop: on validation images arm 1 is best on average."
     assert "gained" in at_best
-    assert "and 1 pay: 'class 0' loses" in at_strongest
+    assert "and 1 pays: 'class 0' loses" in at_strongest
     assert "at most 5 %" in at_strongest
 
 

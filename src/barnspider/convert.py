@@ -195,8 +195,8 @@ def class_names(given: Sequence[str] | None, arrays: Iterable[NDArray[Any] | Non
     texts = [a for a in present if a.dtype.kind == "U"]
     if texts and len(texts) < len(present):
         raise InputError(
-            "some labels or answers are names and others numbers; expected one kind, or give `classes`:"
-            " numbers are then indices into it"
+            "some labels or answers are names and others numbers; expected one kind, or give `classes`"
+            " (--classes FILE): numbers are then indices into it"
         )
     if texts:
         return tuple(sorted({str(name) for a in texts for name in np.unique(a)} - {""}))

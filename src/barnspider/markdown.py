@@ -1,4 +1,4 @@
-"""Effects as Markdown for a pull request: what every arm does, who is harmed, who is helped. Names are inert."""
+"""Effects as Markdown for a pull request: what every arm does, who is harmed, helped, unchanged. Names are inert."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ from barnspider.words import between, chance, counted, percent, points
 LIMIT = 65_536
 """Characters that the large code hosts accept in one comment."""
 
-_HEAD = "| class | images | before | change | interval | q |\n|:--|--:|--:|--:|--:|--:|"
-
 
 def to_markdown(effects: Effects, rows: int = 10) -> str:
-    """Return, for every arm, its headline and up to `rows` harmed and helped classes; always below `LIMIT`.
+    """Return, for every arm, its headline and up to `rows` harmed, helped and unchanged classes; always below `LIMIT`.
 
     Examples
     --------
@@ -44,15 +42,18 @@ def to_markdown(effects: Effects, rows: int = 10) -> str:
 def _arm(effects: Effects, a: int, rows: int) -> str:
     arm = effects.arms[a]
     order = effects.worst_first(arm)
+    found = effects.findings()[a][order]
     blocks = [f"#### {_code(arm)}\n\n{effects.headline(arm)}\n"]
+    head = f"| class | images | before | change | interval | {effects.method.symbol} |\n|:--|--:|--:|--:|--:|--:|"
     for name, classes in (
-        ("Harmed", order[effects.harmed[a][order]]),
-        ("Helped", order[effects.helped[a][order]][::-1]),
+        ("Harmed", order[found == "harmed"]),
+        ("Helped", order[found == "helped"][::-1]),
+        ("Unchanged", order[found == "unchanged"]),
     ):
         if len(classes):
             more = len(classes) - rows
             tail = f"\n\n... and {more} more" if more > 0 else ""
-            blocks.append(f"{name}\n\n{_HEAD}\n" + "\n".join(_row(effects, a, classes[:rows])) + tail + "\n")
+            blocks.append(f"{name}\n\n{head}\n" + "\n".join(_row(effects, a, classes[:rows])) + tail + "\n")
     return "\n".join(blocks)
 
 
@@ -66,10 +67,13 @@ def _row(effects: Effects, a: int, classes: NDArray[np.intp]) -> list[str]:
 
 
 def _notes(effects: Effects) -> str:
+    m = effects.method
     left = f" {counted(len(effects.left_out), 'run')} left out." if effects.left_out else ""
+    at_once = ", of all classes and arms at once," if m.simultaneous else ""
     return (
-        f"Points of a hundred; {100 * effects.method.level:g} % intervals generalize to "
-        f"{effects.method.generalizes_to}; harmed and helped: q < {1 - effects.method.level:.2g}.{left}\n"
+        f"Points of a hundred; {100 * m.level:g} % intervals{at_once} generalize to {m.generalizes_to}; harmed and"
+        f" helped: {m.symbol} < {m.alpha:.2g} ({m.multiplicity}); unchanged: certainly by less than"
+        f" {points(m.margin, sign=False)} points.{left}\n"
     )
 
 

@@ -29,15 +29,17 @@ class Effects(Evidence):
         """Return what happened to one class, for a reader who is no statistician."""
         return sentences.sentence(self, arm, name)
 
-    def text(self, rows: int = 10, *, relative: bool = False) -> str:
+    def text(self, rows: int | None = 10, *, relative: bool = False) -> str:
         """Return the table that a person wants: for every arm its headline and its worst `rows` classes.
 
-        With `relative`, it shows each class's change less the average change of its arm.
+        None is as many rows as one screen holds. With `relative`, each class's change less the average change of its
+        arm is shown.
         """
-        return overview.text(self, rows, relative=relative)
+        screen = max(3, 20 // max(len(self.arms), 1))
+        return overview.text(self, screen if rows is None else rows, relative=relative)
 
     def __str__(self) -> str:
-        return self.text(rows=max(3, 20 // max(len(self.arms), 1)))
+        return self.text(rows=None)
 
     def _repr_html_(self) -> str:
         return overview.as_html(self)

@@ -349,7 +349,7 @@ def _aligned(first: Predictions, other: Predictions) -> Predictions:
         raise InputError(
             f"the parts are about different samples: {len(first.sample)} against {len(order)},"
             f" absent from the later: {listing(absent) or 'none'}; select the common ones with where(samples=...),"
-            " or read the files with samples='common'"
+            " or read the files with samples='common' (--samples common)"
         )
     moved = other.where(samples=[order[str(s)] for s in first.sample])
     differ = np.flatnonzero(moved.label != first.label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +11,19 @@ from barnspider.files import sha256
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.store import Store
+from barnspider.tables.long_table import Samples
 from barnspider.tables.read import join, read_table
 
 
 def read_predictions(
-    source: str | Path, *, study: str | None = None, split: str = "test", paired: bool = False
+    source: str | Path,
+    *,
+    study: str | None = None,
+    split: str = "test",
+    paired: bool = False,
+    samples: Samples = "all",
+    on: str | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Predictions:
     """Read predictions from a store's folder or from a CSV, Parquet or npz file.
 
@@ -27,6 +35,8 @@ def read_predictions(
         "test" or "validation" images of the store.
     paired
         Say of a file that its runs of equal seed share their random numbers across arms; a store knows by itself.
+    samples, on, classes
+        Of a file, as in `read_table`.
 
     Raises
     ------
@@ -35,18 +45,43 @@ def read_predictions(
     """
     path = Path(source)
     if path.is_dir():
+        _refuse(path, paired=paired, samples=samples != "all", on=on is not None, classes=classes is not None)
         store = Store.existing(path)
         return store.load(store.study(study).cells, split)
     if not path.exists():
         raise InputError(f"{str(source)!r} does not exist; expected a store's folder or a CSV, Parquet or npz file")
     if study is not None or split != "test":
         raise InputError(f"{str(source)!r} is a file; only a store has studies and splits to choose from")
-    return read_table(path, paired=paired)
+    return read_table(path, paired=paired, samples=samples, on=on, classes=classes)
 
 
-def read_two(base: str | Path, candidate: str | Path, *, paired: bool = False) -> tuple[Predictions, str]:
-    """Read two files of one arm each; return them together, and the name of the arm in the first."""
-    parts = [read_predictions(path, paired=paired) for path in (base, candidate)]
+def _refuse(store: Path, **given: bool) -> None:
+    if wrong := [name for name, asked in given.items() if asked]:
+        raise InputError(
+            f"{str(store)!r} is a store, which knows by itself what {listing(wrong)} would say of a file;"
+            f" leave out {listing(f'--{name}' for name in wrong)}"
+        )
+
+
+def read_two(
+    base: str | Path,
+    candidate: str | Path,
+    *,
+    paired: bool = False,
+    samples: Samples = "all",
+    on: str | None = None,
+    classes: Sequence[str] | None = None,
+) -> tuple[Predictions, str]:
+    """Read two files of one arm each; return them together, and the name of the arm in the first.
+
+    Raises
+    ------
+    InputError
+        As `read_predictions`, or when a file holds several arms.
+    """
+    parts = [
+        read_predictions(path, paired=paired, samples=samples, on=on, classes=classes) for path in (base, candidate)
+    ]
     for path, part in zip((base, candidate), parts, strict=True):
         if len(part.arms) != 1:
             raise InputError(f"{str(path)!r} holds the arms {listing(part.arms)}; expected one, to compare two files")
@@ -54,7 +89,7 @@ def read_two(base: str | Path, candidate: str | Path, *, paired: bool = False) -
     if names[0] == names[1]:
         names = ["base", "candidate"]
     renamed = [replace(part, arm=(name,) * len(part.arm)) for part, name in zip(parts, names, strict=True)]
-    return join(renamed), names[0]
+    return join(renamed, samples=samples), names[0]
 
 
 def provenance(source: str | Path, *, study: str | None = None) -> dict[str, str]:

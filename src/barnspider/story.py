@@ -51,8 +51,12 @@ def _who_pays(effects: Effects, arm: str) -> str:
     a = effects.arms.index(arm)
     change = between(effects.overall_low[a], effects.overall_high[a])
     first = f"On test images {arm} {lost_or_gained(effects.overall[a])} on average (change {change})"
-    harmed, n_classes = np.flatnonzero(effects.harmed[a]), counted(int(effects.known[a].sum()), "class")
-    helped = f"of {n_classes}, {effects.helped[a].sum()} gain"
+    found = effects.findings()[a]
+    harmed, n_classes = np.flatnonzero(found == "harmed"), counted(int(effects.known[a].sum()), "class")
+    helped = f"of {n_classes}, {_some(int((found == 'helped').sum()), 'gain')}"
+    if unchanged := int((found == "unchanged").sum()):
+        margin = points(effects.method.margin, sign=False)
+        helped += f", {unchanged} certainly changed by less than {margin} points"
     if not len(harmed):
         widest = points(float(np.nanmax(effects.effect[a] - effects.low[a])), sign=False)
         return (
@@ -61,10 +65,15 @@ def _who_pays(effects: Effects, arm: str) -> str:
         )
     worst = harmed[np.argsort(effects.effect[a, harmed])]
     return (
-        f"{first}; {helped} and {len(harmed)} pay: {listing([_loss(effects, a, c) for c in worst], most=4)}."
+        f"{first}; {helped} and {_some(len(harmed), 'pay')}: {listing([_loss(effects, a, c) for c in worst], most=4)}."
         f" Of classes named like this, at most {100 * (1 - effects.method.level):.2g} % are expected to be"
         " named by chance."
     )
+
+
+def _some(number: int, does: str) -> str:
+    """Return "1 pays", "2 pay"."""
+    return f"{number} {does}s" if number == 1 else f"{number} {does}"
 
 
 def _loss(effects: Effects, a: int, c: np.intp) -> str:

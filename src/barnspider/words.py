@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import unicodedata
 from collections.abc import Sequence
 
 from barnspider.names import visible
@@ -86,11 +87,27 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     barn spider    +2.5
     """
     lines = [[visible(cell) for cell in line] for line in (head, *rows)]
-    width = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(line, width, strict=True)))
-        for line in lines
-    )
+    width = [max(columns(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("  ".join(map(_padded, line, width, (False, *[True] * (len(head) - 1)))) for line in lines)
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes: wide letters take two, marks upon letters none.
+
+    Examples
+    --------
+    >>> columns("cat"), columns("猫"), columns("e" + chr(0x301))
+    (3, 2, 1)
+    """
+    if text.isascii():
+        return len(text)
+    marks = sum(unicodedata.category(c) in {"Mn", "Me"} for c in text)
+    return len(text) - marks + sum(unicodedata.east_asian_width(c) in {"W", "F"} for c in text)
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    space = " " * (width - columns(cell))
+    return space + cell if right else cell + space
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

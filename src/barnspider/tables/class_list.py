@@ -130,7 +130,7 @@ def _refuse_strange_numbers(texts: Sequence[str]) -> None:
     others = [text for text in texts if not is_number(text)]
     if len(others) == len(texts) or any(text.lower() not in MISSING for text in others):
         return
-    escape = "or give `classes` if it is the name of one"
+    escape = "or give `classes` (--classes FILE) if it is the name of one"
     for text in others:
         raise ClassError(text, f"stands among numbers and looks like a missing value; leave out such samples, {escape}")
     for text in texts:
@@ -150,6 +150,7 @@ def _refuse_look_alikes(texts: Sequence[str]) -> None:
         same = Decimal(text) if number else unicodedata.normalize("NFC", text)
         if same in seen:
             how = "are the same number" if number else f"look the same (Unicode NFC and NFD: {text[:100]!a})"
-            why = f"and {shown(seen[same])} {how}; write them in one way, or give `classes` to keep them apart"
+            apart = "give `classes` (--classes FILE) to keep them apart"
+            why = f"and {shown(seen[same])} {how}; write them in one way, or {apart}"
             raise ClassError(text, why)
         seen[same] = text

@@ -159,7 +159,9 @@ def _chosen(piece: Piece, on: str | None, seen: set[str]) -> Piece:
 def _check_on(where: str, on: str | None, seen: set[str]) -> None:
     if on is None and len(seen) > 1:
         values = listing(map(shown, sorted(seen)))
-        raise InputError(f"{where} is about several sets of images: the column 'on' holds {values}; choose one by on=")
+        raise InputError(
+            f"{where} is about several sets of images: the column 'on' holds {values}; choose one by on= (--on)"
+        )
     if on is not None and on not in seen:
         values = f"the column 'on' holds {listing(map(shown, sorted(seen)))}" if seen else "there is no column 'on'"
         raise InputError(f"on={on!r} is not in {where}: {values}")
@@ -394,6 +396,7 @@ def _missing(coded: Coded, runs: Runs, sample: NDArray[np.int32], ids: list[str]
         f" samples: {listing((shown(ids[i]) for i in lacking), most=5)};"
         f" {int((of_run < len(ids)).sum())} of {len(of_run)} runs"
         ' lack some; add these answers, or pair on what all runs answered with samples="common"'
+        " (--samples common)"
     )
 
 

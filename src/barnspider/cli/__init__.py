@@ -1,0 +1,90 @@
+"""The command line: parse, call, print. Data goes to stdout, talk to stderr.
+
+Exit codes: 0 done or pass, 1 fail (harm found), 2 bad usage or bad input, 3 inconclusive, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from typing import Annotated, NoReturn
+
+import typer
+
+from barnspider import __version__
+from barnspider.cli import comparisons, designs, studies
+from barnspider.cli.options import grouped
+from barnspider.cli.output import talk
+from barnspider.errors import BarnspiderError, StoreError
+
+app = typer.Typer(
+    name="barnspider",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+for _command in (
+    studies.demo, studies.plan, studies.run, comparisons.audit, comparisons.gate, comparisons.report, designs.doses,
+    comparisons.inequality, designs.power,
+):  # fmt: skip
+    app.command()(grouped(_command))
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"barnspider {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def barnspider(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Who pays for your regularizer? Run studies, audit predictions, gate changes."""
+
+
+class _Stopped(BaseException):
+    """Ctrl-C, or a polite request to end."""
+
+
+def _stop(*_: object) -> NoReturn:
+    raise _Stopped
+
+
+def _note(message: Warning | str, *_: object, **__: object) -> None:
+    talk(f"note: {message}")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one message and exit code 2."""
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    warnings.showwarning = _note
+    try:
+        _run()
+    except BarnspiderError as error:
+        talk(f"error: {error}")
+        sys.exit(2)
+    except _Stopped:
+        talk("stopped; what was finished is kept. Run the same command to go on.")
+        sys.exit(130)
+
+
+def _run() -> None:
+    """Run the command and hand over its whole output, or say that nobody takes it."""
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StoreError(f"the output cannot be written: {error.strerror}") from error

@@ -1,0 +1,99 @@
+"""Commands about doses and designs: doses, power."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from barnspider.cli.options import All, AsJson, Baseline, Comparison, Level, Paired, Reading, Split, StudyName, To, Top
+from barnspider.cli.output import show
+from barnspider.errors import InputError
+
+
+def doses(
+    asked: Reading,
+    delta: Annotated[
+        float, typer.Option("--delta", help="A loss: curves tell the dose where a class has lost it.")
+    ] = 0.02,
+    level: Level = 0.95,
+    to: To = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Print the best dose on average, what it costs each class, and each class's curve over the doses.
+
+    In a store, doses are chosen on validation images and measured on test images.
+    """
+    from barnspider.as_json import plain
+    from barnspider.doses import best_doses, dose_curves, tolls
+
+    if not 0 < delta < 1:
+        raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
+    test = asked.read()
+    validation = asked.read("validation") if Path(asked.source).is_dir() else None
+    found: dict[str, Any] = {
+        "best": best_doses(test if validation is None else validation, level=level, generalize_to=to),
+        "tolls": tolls(test, choose_on=validation, level=level, generalize_to=to),
+        "curves": dose_curves(test, delta=delta, level=level, generalize_to=to),
+    }
+    show({"schema": "barnspider/doses/1", **plain(found)} if as_json else None, "\n\n".join(map(str, found.values())))
+
+
+def power(
+    images: Annotated[int | None, typer.Option("--images", min=1, help="Test images of each class.")] = None,
+    runs: Annotated[int | None, typer.Option("--runs", min=2, help="Runs (seeds) of each arm.")] = None,
+    classes: Annotated[int | None, typer.Option("--classes", min=1, help="Classes.")] = None,
+    effect: Annotated[float | None, typer.Option("--effect", help="A change to be found; 0.02 is two points.")] = None,
+    accuracy: Annotated[float, typer.Option("--accuracy", help="Accuracy of a typical class.")] = 0.8,
+    likeness: Annotated[float, typer.Option("--likeness", help="Correlation of two runs' answers.")] = 0.7,
+    run_sd: Annotated[
+        float, typer.Option("--run-sd", help="Standard deviation of a class's accuracy over runs.")
+    ] = 0.01,
+    unpaired: Annotated[
+        bool, typer.Option("--unpaired", help="Runs of equal seed do not share random numbers.")
+    ] = False,
+    like: Annotated[
+        str | None,
+        typer.Option("--like", metavar="SOURCE", help="Judge a design that was run: a store, or a file of answers."),
+    ] = None,
+    arm: Annotated[str | None, typer.Option("--arm", help="With --like: only this arm.")] = None,
+    baseline: Baseline = None,
+    study: StudyName = None,
+    split: Split = "test",
+    paired: Paired = False,
+    top: Top = None,
+    everything: All = False,
+    level: Level = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a study could find before it is run, or what one that was run found it could; and what would do.
+
+    Before: --images, --runs and --classes. After: --like SOURCE, and what each class needs for --effect to be found.
+    """
+    from barnspider.power import plan_power
+
+    if like is not None:
+        if images or runs or classes:
+            raise InputError("--like was given with --images, --runs or --classes; expected the one or the others")
+        asked = Comparison(like, study=study, paired=paired, baseline=baseline, split=split, level=level)
+        rows = None if everything else top or 10
+        return _like(asked, arm, 0.02 if effect is None else effect, rows, as_json)
+    if images is None or runs is None or classes is None:
+        raise InputError("expected --images, --runs and --classes of the design, or --like SOURCE of one that was run")
+    made = plan_power(
+        images=images, runs=runs, classes=classes, effect=effect, accuracy=accuracy, likeness=likeness, run_sd=run_sd,
+        paired=not unpaired, level=level,
+    )  # fmt: skip
+    return show(made.to_json() if as_json else None, made)
+
+
+def _like(asked: Comparison, arm: str | None, effect: float, rows: int | None, as_json: bool) -> None:
+    """Print what each class of a study that was run needs, for one arm or all."""
+    from barnspider.needs import SCHEMA, needs
+
+    effects, predictions = asked.effects()
+    found = [needs(effects, predictions, x, effect=effect) for x in (effects.arms if arm is None else [arm])]
+    document = {"schema": SCHEMA, "effect": effect, "arms": [x.to_json() for x in found]}
+    shown = (x.text(len(x.classes) if rows is None else rows) for x in found)
+    show(document if as_json else None, "\n\n".join(shown))

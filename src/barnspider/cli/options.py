@@ -1,0 +1,146 @@
+"""What a user may ask for: options, and groups of options that several commands share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from barnspider import Effects, Predictions
+from barnspider.cli.output import talk
+from barnspider.errors import InputError, listing
+
+Over = Literal["auto", "images and runs", "images", "runs"]
+Which = Literal["all", "common"]
+
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A store's folder, or a CSV, Parquet or npz file.")]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to train.")]
+StoreFolder = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
+Baseline = Annotated[str | None, typer.Option(help="The arm to compare with: its name or its dose. Default: dose 0.")]
+StudyName = Annotated[str | None, typer.Option("--study", help="Which study of the store, if it holds several.")]
+Split = Annotated[str, typer.Option(help="Which images of the store: test or validation.")]
+Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
+To = Annotated[Over, typer.Option("--generalize-to", help="What may differ next time.")]
+Paired = Annotated[bool, typer.Option("--paired", help="Runs of equal seed in a file share their random numbers.")]
+Samples = Annotated[Which, typer.Option("--samples", help="Of a file: all must be answered, or take the common ones.")]
+On = Annotated[str | None, typer.Option("--on", help="Which images of a file, if its column `on` names several.")]
+Classes = Annotated[
+    Path | None, typer.Option("--classes", metavar="FILE", help="The classes of a file, one name on each line.")
+]
+MaxDrop = Annotated[float, typer.Option("--max-drop", help="The loss that no class may exceed; 0.02 is two points.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
+Top = Annotated[int | None, typer.Option("--top", min=1, help="How many classes of each arm to show, worst first.")]
+All = Annotated[bool, typer.Option("--all", help="Show every class.")]
+Data = Annotated[Path | None, typer.Option("--data", help="Folder where your data sets are.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes. Default: one for each core.")]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The options of every command that reads answers."""
+
+    source: Source
+    study: StudyName = None
+    paired: Paired = False
+    samples: Samples = "all"
+    on: On = None
+    classes: Classes = None
+
+    def read(self, split: str = "test") -> Predictions:
+        """Read the answers about these images."""
+        from barnspider.sources import read_predictions
+
+        return read_predictions(
+            self.source, study=self.study, split=split, paired=self.paired, samples=self.samples, on=self.on,
+            classes=self.names(),
+        )  # fmt: skip
+
+    def names(self) -> list[str] | None:
+        """Return the names of the classes, if a file was given."""
+        if self.classes is None:
+            return None
+        try:
+            return self.classes.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            name = str(self.classes)
+            raise InputError(f"classes={name!r} cannot be read: {error}; expected one name on each line") from error
+
+
+@dataclass(frozen=True)
+class Against(Reading):
+    """The options of every command that compares arms with one of them."""
+
+    baseline: Baseline = None
+    split: Split = "test"
+    level: Level = 0.95
+
+    def arms(self) -> tuple[Predictions, str]:
+        """Read the answers and find the baseline; say so where runs were to be paired and cannot be."""
+        from barnspider.sources import default_baseline
+
+        predictions = self.read(self.split)
+        base = default_baseline(predictions) if self.baseline is None else _arm(self.baseline, predictions)
+        if self.paired:
+            say_who_has_no_partner(predictions, base)
+        return predictions, base
+
+
+@dataclass(frozen=True)
+class Comparison(Against):
+    """The options of every command that estimates effects."""
+
+    to: To = "auto"
+
+    def effects(self) -> tuple[Effects, Predictions]:
+        """Read the answers and estimate what every arm does to every class."""
+        from barnspider.effects import estimate
+
+        predictions, base = self.arms()
+        return estimate(predictions, baseline=base, level=self.level, generalize_to=self.to), predictions
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for each field of a parameter that is a group of options."""
+    signature = inspect.signature(command, eval_str=True)
+    kinds = {name: p.annotation for name, p in signature.parameters.items()}
+    groups = {name: kind for name, kind in kinds.items() if inspect.isclass(kind) and issubclass(kind, Reading)}
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        made = {name: group(**{f.name: given.pop(f.name) for f in fields(group)}) for name, group in groups.items()}
+        command(**made, **given)
+
+    parts: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        inner = inspect.signature(groups[name], eval_str=True).parameters.values() if name in groups else [parameter]
+        parts += [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in inner]
+    run.__annotations__ = {part.name: part.annotation for part in parts}
+    setattr(run, "__signature__", inspect.Signature(parts))  # noqa: B010 - functions have no such attribute to a checker
+    return run
+
+
+def say_who_has_no_partner(predictions: Predictions, base: str) -> None:
+    """Say which arms have runs that --paired cannot pair, for their seeds are others than the baseline's."""
+    seeds = {arm: {predictions.seed[r] for r in predictions.rows(arm)} for arm in predictions.arms}
+    own = seeds.pop(base)
+    alone = [arm for arm, other in seeds.items() if len(own & other) < min(2, len(own), len(other))]
+    if alone:
+        talk(
+            f"note: --paired pairs runs of equal seed, but {listing(alone)} and {listing([base])} have fewer than two"
+            " seeds in common: these runs are not paired"
+        )
+
+
+def _arm(baseline: str, predictions: Predictions) -> str:
+    """Return the arm that has this name, or else this dose."""
+    by_dose = {str(predictions.dose_of(arm)): arm for arm in predictions.arms}
+    try:
+        return by_dose.get(str(float(baseline)), baseline) if baseline not in predictions.arms else baseline
+    except ValueError:
+        return baseline
