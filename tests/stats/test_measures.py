@@ -90,3 +90,25 @@ def test_the_worst_pair_is_the_one_that_is_confused():
     made = inequality(Predictions.from_arrays(label, {"a": swapped}, classes=["shirt", "t-shirt", "bag"]), "a")
     assert made.worst_pair[0].name == "shirt / t-shirt"
     assert made.worst_pair[0].value == pytest.approx(0.3, abs=0.05)
+
+
+def test_an_accepted_answer_is_neither_wrong_nor_confused():
+    label = [[0, 1]] * 20 + [[1]] * 20
+    made = inequality(Predictions.from_arrays(label, {"a": np.ones((2, 40), dtype=int)}, classes=["cup", "mug"]), "a")
+    assert made.worst_precision[0].value == 1
+    assert made.worst_pair[0].name == "(none is confused)"
+
+
+def test_arms_may_come_in_any_order_of_dose():
+    p = simulate(classes=3, images=80, runs=3, effect=np.zeros((3, 1)), doses=(0, 1, 2, 3), paired=True).predictions
+    first, second = (dose_curves(x) for x in (p, p.where(runs=np.arange(12)[::-1])))
+    assert second.dose.tolist() == [0, 1, 2, 3]
+    assert str(first) == str(second)
+
+
+def test_doses_far_apart_have_curves_as_fine_as_doses_that_are_near():
+    x = np.array([0.0, 0.001, 0.01, 0.1, 1.0])
+    y = 0.8 - 0.05 * (np.arange(5)[:, None] - 1) ** 2
+    made = fit(x, y, np.full(y.shape, 1e-6), delta=0.1, level=0.95)
+    assert made.peak[0] == pytest.approx(0.001, abs=5e-4)
+    assert 0.01 < made.lost[0] < 0.1
