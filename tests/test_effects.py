@@ -120,7 +120,7 @@ def four():
 def test_every_finding_has_its_words(four):
     harmed, unchanged, helped, unclear = (four.sentence("arm 1", f"class {c}") for c in range(4))
     assert harmed.startswith("Class 'class 0' lost 30.4 points, from ")
-    assert "chance does not explain that (q < 0.001)" in harmed
+    assert "chance does not explain that (q < 0.001). It did" in harmed
     assert "points worse than the average (q" in harmed
     assert "gained" in helped
     assert "is unchanged: it " in unchanged

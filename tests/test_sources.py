@@ -31,3 +31,26 @@ def test_the_default_baseline_is_dose_zero():
     assert default_baseline(preds) == "off"
     with pytest.raises(barn.InputError, match="the baseline must be named; the arms are: on"):
         default_baseline(preds.where(arms=["on"]))
+
+
+def test_what_a_file_must_be_told_a_store_knows(tmp_path):
+    for name, value in {"paired": True, "samples": "common", "on": "test", "classes": ["x"]}.items():
+        with pytest.raises(barn.InputError, match=f"knows by itself what {name} .* leave out --{name}"):
+            barn.read_predictions(tmp_path, **{name: value})
+
+
+def test_options_reach_the_file(tmp_path):
+    (tmp_path / "a.csv").write_text("arm,seed,sample,label,prediction\na,0,0,x,x\na,0,1,x,x\nb,0,0,x,x\n")
+    with pytest.raises(barn.InputError, match="--samples common"):
+        barn.read_predictions(tmp_path / "a.csv")
+    with pytest.warns(UserWarning, match="1 of 2 samples"):
+        preds = barn.read_predictions(tmp_path / "a.csv", samples="common", classes=["y", "x"])
+    assert (len(preds.label), preds.classes) == (1, ("y", "x"))
+
+
+def test_two_files_on_common_samples(tmp_path):
+    one_arm(tmp_path / "a.csv", "main")
+    (tmp_path / "b.csv").write_text("arm,seed,sample,label,prediction\npr,0,0,x,x\npr,0,1,y,x\n")
+    with pytest.warns(UserWarning, match="1 of 3 samples"):
+        preds, _ = read_two(tmp_path / "a.csv", tmp_path / "b.csv", samples="common")
+    assert len(preds.label) == 2

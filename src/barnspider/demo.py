@@ -6,12 +6,12 @@ import sys
 import time
 from pathlib import Path
 
-from barnspider.effects import Effects, estimate
+from barnspider.effects import estimate
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.run import run
 from barnspider.lab.sweep import Sweep
 from barnspider.progress import clock
-from barnspider.report import write_report
+from barnspider.report import Study, gather, write_report
 from barnspider.sources import provenance
 from barnspider.store import Store
 from barnspider.story import best_on_average, tell
@@ -38,14 +38,15 @@ def tell_demo(out: Path, workers: int | None) -> None:
     """
     began = time.monotonic()
     store = Store(out / "store")
-    studies: dict[str, Effects] = {}
+    studies: dict[str, Study] = {}
     story: list[str] = []
     for title, sweep in SWEEPS.items():
         sys.stderr.write(f"{title}: {len(sweep.doses)} doses x {len(sweep.seeds)} seeds\n")
         test = run(sweep, store, workers=workers)
         effects = estimate(test, baseline=sweep.baseline)
-        chosen = best_on_average(store.load(sweep.runs(), "validation"))
-        studies[title] = effects
+        validation = store.load(sweep.runs(), "validation")
+        chosen = best_on_average(validation)
+        studies[title] = gather(test, effects, choose_on=validation)
         story += tell(effects, chosen, title)
         sys.stdout.write(f"\n{title}\n\n{effects}\n\n")
     sys.stdout.write("What this study found\n\n" + "\n".join(f"- {sentence}" for sentence in story) + "\n\n")

@@ -10,7 +10,6 @@ Classes without images are not judged and named as such; where no class has any,
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from barnspider.effects import Effects, Floats
 from barnspider.errors import InputError, listing
 from barnspider.names import visible
-from barnspider.needs import Needs, advice, needs
+from barnspider.needs import Needs, advice, needs, whole
 from barnspider.predictions import Predictions
 from barnspider.stats.multiplicity import holm
 from barnspider.words import between, compared, counted, points
@@ -210,7 +209,8 @@ class Gate:
             sentence = f"{shown}: lost more than {points(self.max_drop, sign=False)} points; {change}"
             return Finding(arm, name, status, effect, low, high, p, detectable, sentence)
         sentence = f"{shown}: cannot tell; {change}; finds {points(detectable, sign=False)} points or more"
-        runs, images = (_whole(wanted, a, c, x) for x in ("runs_needed", "images_needed"))
+        more = wanted.get(a)
+        runs, images = (None, None) if more is None else (whole(more.runs_needed[c]), whole(more.images_needed[c]))
         return Finding(arm, name, status, effect, low, high, p, detectable, sentence, runs, images)
 
 
@@ -222,8 +222,3 @@ def _advice(effects: Effects, wanted: dict[int, Needs], undecided: Bools) -> str
     return f"In the undecided classes this design finds changes of {points(found.min(), sign=False)} points or more" + (
         f", in the least certain of {points(found.max(), sign=False)}." if found.max() > found.min() else "."
     )
-
-
-def _whole(wanted: dict[int, Needs], a: int, c: int, name: str) -> int | None:
-    number = float(getattr(wanted[a], name)[c]) if a in wanted else math.inf
-    return int(number) if math.isfinite(number) else None

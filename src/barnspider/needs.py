@@ -18,8 +18,6 @@ from barnspider.names import visible
 from barnspider.power import class_power
 from barnspider.predictions import Predictions
 
-SCHEMA = "barnspider/needs/1"
-
 
 @dataclass(frozen=True, eq=False)
 class Needs:
@@ -81,12 +79,17 @@ class Needs:
         return [self.classes[c], f"{self.n[c]:,}", now, *needs]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `power --like --json` prints; null where there is no number."""
-        names = ("n", "detectable", "runs_needed", "images_needed")
-        columns: dict[str, Any] = {"class": list(self.classes)} | {x: plain(getattr(self, x)) for x in names}
+        """Return what `power --like --json` prints of one arm; None where there is no number."""
+        columns: dict[str, list[Any]] = {
+            "class": list(self.classes),
+            "n": self.n.tolist(),
+            "detectable": plain(self.detectable),
+            "runs_needed": list(map(whole, self.runs_needed)),
+            "images_needed": list(map(whole, self.images_needed)),
+        }
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         about = ("baseline", "arm", "runs", "effect", "level", "generalizes_to")
-        return {"schema": SCHEMA, **{name: getattr(self, name) for name in about}, "classes": rows}
+        return {**{name: getattr(self, name) for name in about}, "classes": rows}
 
 
 def needs(effects: Effects, predictions: Predictions, arm: str, *, effect: float = 0.02) -> Needs:
@@ -132,8 +135,8 @@ def needs(effects: Effects, predictions: Predictions, arm: str, *, effect: float
         runs=runs,
         n=effects.n,
         detectable=found,
-        runs_needed=more_runs,
-        images_needed=more_images,
+        runs_needed=_settled(more_runs, runs, found, effect),
+        images_needed=_settled(more_images, effects.n, found, effect),
         effect=effect,
         level=effects.method.level,
         generalizes_to=over,
@@ -159,6 +162,19 @@ def advice(found: Sequence[tuple[Needs, NDArray[np.bool_]]]) -> str:
     single = any((part.n[chosen] == 1).any() for part, chosen in found)
     but = " (not counting classes of one image)" if single else ""
     return f"To find a change of {size} points in each of them, 4 times in 5, takes {', or '.join(ways)}{but}."
+
+
+def whole(number: float) -> int | None:
+    """Return a number of runs or images; None where there is none."""
+    return int(number) if math.isfinite(number) else None
+
+
+def _settled(needed: Floats, there: NDArray[np.int64] | int, found: Floats, effect: float) -> Floats:
+    """Return what is needed, never more than is there where that does already, nor less where it does not.
+
+    The audit's standard errors lean on what classes have in common; components are a class's own, and scatter.
+    """
+    return np.where(found <= effect, np.minimum(needed, there), np.maximum(needed, np.add(there, 1)))
 
 
 def _count(number: float) -> str:

@@ -45,9 +45,7 @@ def sentence(evidence: Evidence, arm: str, name: str) -> str:
 def _changed(evidence: Evidence, a: int, c: int) -> str:
     low, high = float(evidence.low[a, c]), float(evidence.high[a, c])
     size = words.between(*((-high, -low) if evidence.effect[a, c] < 0 else (low, high)))
-    text = (
-        f" {_from_to(evidence, a, c)} ({_level(evidence)} {size}); chance does not explain that ({_q(evidence, a, c)})."
-    )
+    text = f" {_from_to(evidence, a, c)} ({_level(evidence)} {size}); chance does not explain that"
     small = f" It is certainly less than {_margin(evidence)} points." if evidence.negligible[a, c] else ""
     return f"{text} ({_q(evidence, a, c)}).{small}"
 

@@ -100,7 +100,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
-    from barnspider.report import write_report
+    from barnspider.report import gather, write_report
     from barnspider.sources import provenance
 
     if out.exists() and Path(asked.source).exists() and out.samefile(asked.source):
@@ -108,8 +108,10 @@ def report(
     effects, predictions = asked.effects()
     effects = effects.within(margin)
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
+    validation = asked.read("validation") if Path(asked.source).is_dir() and asked.split == "test" else None
+    study = gather(predictions, effects, choose_on=validation)
     known = provenance(asked.source, study=asked.study)
-    talk(f"{write_report(out, effects, verdict=verdict, provenance=known)} written")
+    talk(f"{write_report(out, study, verdict=verdict, provenance=known)} written")
 
 
 def inequality(asked: Against, as_json: AsJson = False) -> None:

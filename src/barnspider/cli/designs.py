@@ -90,10 +90,10 @@ def power(
 
 def _like(asked: Comparison, arm: str | None, effect: float, rows: int | None, as_json: bool) -> None:
     """Print what each class of a study that was run needs, for one arm or all."""
-    from barnspider.needs import SCHEMA, needs
+    from barnspider.needs import needs
 
     effects, predictions = asked.effects()
     found = [needs(effects, predictions, x, effect=effect) for x in (effects.arms if arm is None else [arm])]
-    document = {"schema": SCHEMA, "effect": effect, "arms": [x.to_json() for x in found]}
+    document = {"schema": "barnspider/needs/1", "effect": effect, "arms": [x.to_json() for x in found]}
     shown = (x.text(len(x.classes) if rows is None else rows) for x in found)
     show(document if as_json else None, "\n\n".join(shown))
