@@ -66,6 +66,70 @@ def test_audit_as_markdown(barnspider, brought):
     assert len(said) < 65_536
 
 
+def test_audit_says_how_it_judges(barnspider, brought):
+    args = ("audit", brought, "--baseline", "plain")
+    strict = barnspider(*args, "--correction", "holm", "--bands", "--margin", "0.05").stdout
+    assert "Holm p: Holm over 2 arms" in strict
+    assert "for all classes and arms at once" in strict
+    assert "3 unchanged within 5.0 points" in strict
+    assert "against average" in barnspider(*args, "--relative").stdout
+    assert barnspider(*args, "--top", "1").stdout.count("... and 2 more") == 2
+    assert "... and" not in barnspider(*args, "--all").stdout
+
+
+def test_audit_of_single_classes(barnspider, brought):
+    said = barnspider("audit", brought, "--baseline", "plain", "--class", "dog", "--class", "cat").stdout.splitlines()
+    assert len(said) == 4
+    assert said[0].startswith("mixup: Class 'dog' lost ")
+    assert said[2].startswith("mixup: Class 'cat' is unchanged")
+
+
+def test_audit_json_says_what_was_found(barnspider, brought):
+    done = barnspider("audit", brought, "--baseline", "plain", "--json", "--margin", "0.02", "--correction", "holm")
+    document = json.loads(done.stdout)
+    assert (document["margin"], document["correction"], document["method"]["paired"]) == (0.02, "holm", False)
+    arm = document["arms"][0]
+    assert arm["findings"] == {"harmed": 1, "helped": 0, "unchanged": 2, "cannot tell": 0}
+    dog = next(c for c in arm["classes"] if c["class"] == "dog")
+    assert dog["finding"] == "harmed"
+    assert dog["q"] == dog["p_holm"]
+    assert dog["relative"]["finding"] == "worse than average"
+    assert dog["band_low"] <= dog["low"] <= dog["effect"]
+
+
+def test_options_of_a_file_and_what_is_said_of_them(barnspider, tmp_path):
+    head, rows = "arm,seed,sample,label,prediction\n", []
+    for arm, first in (("a", 0), ("b", 10)):
+        rows += [f"{arm},{first + seed},{i},x,{'xy'[(i + seed) % 2]}\n" for seed in range(2) for i in range(6)]
+    (tmp_path / "short.csv").write_text(head + "".join(rows[:-1]))
+    (tmp_path / "names.txt").write_text("y\nx\nz\n")
+    assert "--samples common" in barnspider("audit", "short.csv", "--baseline", "a", check=2).stderr
+    args = ("short.csv", "--baseline", "a", "--samples", "common", "--classes", "names.txt", "--paired")
+    done = barnspider("audit", *args, "--json")
+    assert [c["class"] for c in json.loads(done.stdout)["arms"][0]["classes"]] == ["y", "x", "z"]
+    assert "note: 1 of 6 samples are left out" in done.stderr
+    assert "note: --paired pairs runs of equal seed, but b and a have fewer than two seeds in common" in done.stderr
+    gate = barnspider("gate", *args, check=None)
+    assert "Not judged, no images: y, z." in gate.stdout
+
+
+def test_power_of_a_design_that_was_run(barnspider, brought):
+    said = barnspider("power", "--like", brought, "--baseline", "plain", "--arm", "mixup", "--effect", "0.03").stdout
+    assert "mixup against plain, 4 runs in each arm: what finds a change of 3.0 points" in said
+    assert said.index("dog") < said.index("cat")
+    document = json.loads(barnspider("power", "--like", brought, "--baseline", "plain", "--json").stdout)
+    assert document["schema"] == "barnspider/needs/1"
+    assert [arm["arm"] for arm in document["arms"]] == ["mixup", "same"]
+    assert document["arms"][0]["classes"][0].keys() == {"class", "n", "detectable", "runs_needed", "images_needed"}
+
+
+def test_the_version(barnspider):
+    import barnspider as package
+
+    assert barnspider("--version").stdout == f"barnspider {package.__version__}\n"
+    assert "--version" in barnspider("--help").stdout
+
+
 def test_gate_fails_on_harm(barnspider, brought):
     done = barnspider("gate", brought, "--baseline", "plain", "--max-drop", "0.1", check=1)
     assert done.stdout.startswith("FAIL")
@@ -126,7 +190,8 @@ def test_ten_lines_of_python(tmp_path):
 
 
 def test_doses_of_a_store_are_chosen_on_validation_and_measured_on_test(barnspider, small_store):
-    said = barnspider("doses", small_store).stdout
+    said = barnspider("doses", small_store, "--delta", "0.05").stdout
+    assert "loses 5.0 points from dose" in said
     assert "Best on average: rotation=" in said
     assert "chosen on digits/validation, measured on digits/test" in said
     assert "points from dose" in said
