@@ -215,7 +215,7 @@ def point(arm: Arm) -> dict[str, float]:
     """
     unit, n = arm.shapes(), arm.classes
     weight = [*(_worst_weight(n, share) for share in SHARES.values()), np.eye(1, n)[0], _rank_weight(n)]
-    *worst, spaced = np.median(unit @ np.array(weight, dtype=np.float32).T, axis=0)
+    *worst, spaced = np.median(np.einsum("dc,kc->dk", unit, np.array(weight, dtype=np.float32)), axis=0)
     found = {name: arm.mean + arm.sd * x for name, x in zip((*SHARES, "worst class"), worst, strict=True)}
     found["gini"] = -arm.sd * spaced / max(arm.mean, 1e-12)
     return {name: float(np.clip(x, 0, 1)) for name, x in found.items()}

@@ -170,8 +170,7 @@ def choose(accuracy: Floats, weight: Floats) -> tuple[NDArray[np.intp], int]:
 
     A class without images (NaN in all arms) gets the first arm, and does not count in the average.
     """
-    known = np.isfinite(accuracy[0])
-    average = accuracy @ weight if known.all() else accuracy[:, known] @ weight[known]
+    average = np.einsum("kc,c->k", np.where(np.isfinite(accuracy), accuracy, 0.0), weight)
     return np.argmax(accuracy, axis=0), int(np.argmax(average))
 
 
