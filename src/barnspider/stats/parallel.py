@@ -10,8 +10,8 @@ from typing import TypeVar
 A = TypeVar("A")
 B = TypeVar("B")
 
-MOST = 4
-"""Threads at once, at most: each holds what it works on in memory."""
+MOST = 2
+"""Threads at once, at most: each holds what it works on in memory, and much of the rest waits for the interpreter."""
 
 
 def each(f: Callable[[A], B], items: Iterable[A]) -> list[B]:
