@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import barnspider as barn
-from barnspider.needs import needs
+from barnspider.needs import advice, needs
 
 
 def made(runs=4, effect=0.05, over="auto", images=(100, 30, 1, 0), **more):
@@ -29,6 +29,28 @@ def test_images_only_follow_the_square():
     n = made(runs=1)
     assert np.isnan(n.runs_needed).all()
     assert n.images_needed[0] == pytest.approx(100 * (n.detectable[0] / 0.05) ** 2, rel=0.01)
+
+
+def test_where_nothing_varies_the_smallest_effect_found_tells():
+    label = np.repeat([0, 1], 50)
+    guess = np.tile(label, (3, 1))
+    guess[:, 50:60] = 0
+    preds = barn.Predictions.from_arrays(label, {"a": guess, "b": guess})
+    n = needs(barn.estimate(preds, "a"), preds, "b", effect=0.001)
+    assert n.images_needed[0] == pytest.approx(50 * (n.detectable[0] / 0.001) ** 2, rel=0.01)
+
+
+def test_advice_is_for_all_that_are_chosen():
+    n = made()
+    for chosen, said in (
+        ([0, 0, 0, 0], ""),
+        ([0, 0, 1, 0], "A class of one image needs more of them"),
+        ([1, 0, 0, 0], "To find a change of 5.0 points in each of them"),
+        ([1, 0, 1, 0], "(not counting classes of one image)"),
+    ):
+        assert said in advice([(n, np.array(chosen, dtype=bool))])
+    assert advice([]) == advice([(n, np.zeros(4, dtype=bool))]) == ""
+    assert "too close to call" in advice([(made(effect=0.9), np.array([True, False, False, False]))])
 
 
 def test_the_table_shows_the_neediest_first():

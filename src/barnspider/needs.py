@@ -18,6 +18,8 @@ from barnspider.names import visible
 from barnspider.power import class_power
 from barnspider.predictions import Predictions
 
+Bools = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, eq=False)
 class Needs:
@@ -119,37 +121,48 @@ def needs(effects: Effects, predictions: Predictions, arm: str, *, effect: float
     if not 0 < effect < 1:
         raise InputError(f"effect={effect!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
     a, over = effects.place(arm), effects.generalizes_to(arm)
-    found, runs = effects.detectable()[a], min(effects.runs[a], effects.baseline_runs)
-    if over == "images and runs":
-        made = class_power(predictions, effects.baseline, arm, effect=effect, level=effects.method.level)
-        more_runs, more_images = made.runs_needed, made.images_needed
-    else:
-        times, never = (found / effect) ** 2, np.full(len(found), np.inf)
-        unknown = np.full(len(found), np.nan)
-        more_runs = np.ceil(times * runs) if over == "runs" else unknown
-        more_images = never if over == "runs" else np.where(effects.n > 1, np.ceil(times * effects.n), np.nan)
+    runs = min(effects.runs[a], effects.baseline_runs)
+    more_runs, more_images = _wanted(effects, predictions, arm, effect, runs)
     return Needs(
         baseline=effects.baseline,
         arm=arm,
         classes=effects.classes,
         runs=runs,
         n=effects.n,
-        detectable=found,
-        runs_needed=_settled(more_runs, runs, found, effect),
-        images_needed=_settled(more_images, effects.n, found, effect),
+        detectable=effects.detectable()[a],
+        runs_needed=more_runs,
+        images_needed=more_images,
         effect=effect,
         level=effects.method.level,
         generalizes_to=over,
     )
 
 
-def advice(found: Sequence[tuple[Needs, NDArray[np.bool_]]]) -> str:
+def _wanted(effects: Effects, predictions: Predictions, arm: str, effect: float, runs: int) -> tuple[Floats, Floats]:
+    """Return how many runs and how many images each class needs."""
+    over, found = effects.generalizes_to(arm), effects.detectable()[effects.place(arm)]
+    by_square = np.where(effects.n > 1, np.ceil((found / effect) ** 2 * effects.n), np.nan)
+    unknown, enough = np.full(len(found), np.nan), found <= effect
+    if over == "images":
+        return unknown, by_square
+    if over == "runs":
+        never = np.where(effects.n > 0, np.inf, np.nan)
+        return np.ceil((found / effect) ** 2 * runs), np.where(enough, effects.n, never)
+    with np.errstate(invalid="ignore"):  # classes in which nothing varies
+        made = class_power(predictions, effects.baseline, arm, effect=effect, level=effects.method.level)
+    nothing = made.image + made.residual + made.run == 0
+    more_runs, more_images = (np.where(nothing, 0, x) for x in (made.runs_needed, made.images_needed))
+    return _settled(more_runs, runs, enough, unknown), _settled(more_images, effects.n, enough, by_square)
+
+
+def advice(found: Sequence[tuple[Needs, Bools]]) -> str:
     """Return in one sentence what finds the change asked for in every chosen class of some arms; "" without any."""
-    if not any(chosen.any() for _, chosen in found):
-        return ""
+    single = any((part.n[chosen] == 1).any() for part, chosen in found)
+    if not any((part.n[chosen] > 1).any() for part, chosen in found):
+        return "A class of one image needs more of them before anything can be said." if single else ""
 
     def most(name: str) -> float:
-        return _most(np.concatenate([getattr(part, name)[chosen] for part, chosen in found]))
+        return float(np.concatenate([getattr(part, name)[c & (part.n > 1)] for part, c in found]).max(initial=0))
 
     size = words.points(found[0][0].effect, sign=False)
     if most("detectable") <= found[0][0].effect:
@@ -159,7 +172,6 @@ def advice(found: Sequence[tuple[Needs, NDArray[np.bool_]]]) -> str:
     ways += [f"{images:,.0f} images of each class"] if math.isfinite(images) else []
     if not ways:
         return f"To find a change of {size} points in each of them takes more images and more runs."
-    single = any((part.n[chosen] == 1).any() for part, chosen in found)
     but = " (not counting classes of one image)" if single else ""
     return f"To find a change of {size} points in each of them, 4 times in 5, takes {', or '.join(ways)}{but}."
 
@@ -169,19 +181,14 @@ def whole(number: float) -> int | None:
     return int(number) if math.isfinite(number) else None
 
 
-def _settled(needed: Floats, there: NDArray[np.int64] | int, found: Floats, effect: float) -> Floats:
-    """Return what is needed, never more than is there where that does already, nor less where it does not.
+def _settled(needed: Floats, there: NDArray[np.int64] | int, enough: Bools, otherwise: Floats) -> Floats:
+    """Return what is needed: at most what is there where that is enough, and `otherwise` where less is said to do.
 
-    The audit's standard errors lean on what classes have in common; components are a class's own, and scatter.
+    Standard errors lean on what classes have in common; components are a class's own, and may be 0 by luck.
     """
-    return np.where(found <= effect, np.minimum(needed, there), np.maximum(needed, np.add(there, 1)))
+    needed = np.where(enough, np.minimum(needed, there), needed)
+    return np.where(~enough & (needed <= there), otherwise, needed)
 
 
 def _count(number: float) -> str:
     return "cannot tell" if math.isnan(number) else f"{number:,.0f}" if math.isfinite(number) else "no number"
-
-
-def _most(numbers: Floats) -> float:
-    """Return the largest that is known; infinite where one is not enough whatever its size, NaN where none is known."""
-    known = numbers[~np.isnan(numbers)]
-    return float(known.max()) if len(known) else math.nan
