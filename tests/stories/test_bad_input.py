@@ -137,10 +137,16 @@ def test_names_cannot_act_on_the_terminal(barnspider, tmp_path):
     rows = [f"{arm},{s},{i},x\x1b[31m,x\x1b[31m\n" for arm in ("a", "b\x1b[2J") for s in (0, 1) for i in range(3)]
     (tmp_path / "hostile.csv").write_text(HEAD + "".join(rows))
     for args in (
-        ("audit", "--baseline", "a"),
-        ("gate", "--baseline", "a"),
-        ("inequality", "--baseline", "a"),
-        ("audit",),
+        ("audit", "hostile.csv", "--baseline", "a"),
+        ("audit", "hostile.csv", "--baseline", "a", "--relative", "--bands"),
+        ("audit", "hostile.csv", "--baseline", "a", "--relative"),
+        ("audit", "hostile.csv", "--baseline", "a", "--class", "x\x1b[31m"),
+        ("audit", "hostile.csv", "--baseline", "a", "--markdown"),
+        ("audit", "hostile.csv", "--baseline", "b\x1b[2J", "--paired", "--class", "\x1b"),
+        ("gate", "hostile.csv", "--baseline", "a"),
+        ("power", "--like", "hostile.csv", "--baseline", "a"),
+        ("inequality", "hostile.csv", "--baseline", "a"),
+        ("audit", "hostile.csv"),
     ):
-        done = barnspider(args[0], "hostile.csv", *args[1:], check=None)
+        done = barnspider(*args, check=None)
         assert "\x1b" not in done.stdout + done.stderr
