@@ -20,7 +20,7 @@ POWER = 0.8  # of the smallest effect that is called detectable
 FINDINGS = 6  # of a verdict, shown
 MANY = 40  # classes; with more, the forest plot shows some, and all are drawn by rank
 LONGEST = 300  # characters of a class name that the page keeps
-PLACES = 200_000  # of all smooth curves together; few classes have finer ones
+PLACES = 170_000  # of all smooth curves together; few classes have finer ones
 CODES = ("cannot tell", "harmed", "helped", "unchanged")  # the page's script knows the same order
 
 
@@ -57,13 +57,18 @@ def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -
 
 def _cells(effects: Effects, found: Floats) -> dict[str, str]:
     """Return every column of numbers, arm by arm."""
-    names = ("after", "effect", "low", "high", "shrunk", "relative", "relative_low", "relative_high")
-    return {name: shares(getattr(effects, name)) for name in names} | {
-        "found": shares(found),  # the smallest change that this study finds
-        "q": chances(effects.q),
-        "relative_q": chances(effects.relative_q),
-        "prob_harm": per_cents(effects.prob_harm),
-    }
+    drawn = {name: shares(getattr(effects, name)) for name in ("effect", "low", "high", "shrunk")}
+    told = ("after", "relative", "relative_low", "relative_high")
+    return (
+        drawn
+        | {name: shares(getattr(effects, name), drawn=False) for name in told}
+        | {
+            "found": shares(found, drawn=False),  # the smallest change that this study finds
+            "q": chances(effects.q),
+            "relative_q": chances(effects.relative_q),
+            "prob_harm": per_cents(effects.prob_harm),
+        }
+    )
 
 
 def _codes(effects: Effects) -> str:
