@@ -5,41 +5,46 @@ import pytest
 import torch
 
 from barnspider.errors import InputError
-from barnspider.lab import augment
+from barnspider.lab import augment, drops
+from barnspider.lab.augment import erasing, geometry, rectangles
 from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import KNOBS, Recipe
-from conformance import KnobLaws, change, constant, some_draws, some_images
+from conformance import KnobLaws, MixingLaws, constant, some_draws, some_images
 
 
-class TestCrop(KnobLaws):
-    step = next(s for s in augment.STEPS if s.knob == "crop")
+def step_of(knob):
+    return next(s for s in augment.STEPS if s.knob == knob)
 
 
-class TestRotation(KnobLaws):
-    step = next(s for s in augment.STEPS if s.knob == "rotation")
-
-    def test_more_is_stronger(self):
-        # Beyond 90 degrees a larger angle need not change pixels more; the angle itself is monotone by construction.
-        changes = [change(self.step, dose) for dose in (0, 5, 15, 30, 60, 90)]
-        assert changes[0] == 0
-        assert changes == sorted(set(changes))
+# Beyond these, a larger angle or shift need not change pixels more; angles and shifts are monotone by construction.
+MONOTONE_UP_TO = {"rotation": 0.5, "translation": 0.5}
 
 
-class TestFlip(KnobLaws):
-    step = next(s for s in augment.STEPS if s.knob == "flip")
+@pytest.mark.parametrize("knob", [step.knob for step in augment.STEPS])
+class TestKnobs(KnobLaws):
+    """Every law for every augmentation."""
+
+    @pytest.fixture(autouse=True)
+    def of(self, knob):
+        self.step = step_of(knob)
+
+    @property
+    def monotone_up_to(self):
+        return MONOTONE_UP_TO.get(self.step.knob, 1.0)
 
 
-class TestCutout(KnobLaws):
-    step = next(s for s in augment.STEPS if s.knob == "cutout")
+@pytest.mark.parametrize("knob", [step.knob for step in augment.MIXING])
+class TestMixingKnobs(MixingLaws):
+    """Every law for every augmentation of images and labels."""
+
+    @pytest.fixture(autouse=True)
+    def of(self, knob):
+        self.step = next(s for s in augment.MIXING if s.knob == knob)
 
 
-def test_every_knob_is_an_augmentation_or_known_to_the_optimizer():
-    assert set(KNOBS) == {step.knob for step in augment.STEPS} | {"weight_decay"}
-
-
-def test_every_augmentation_has_a_conformance_test():
-    tested = {laws.step.knob for laws in KnobLaws.__subclasses__()}
-    assert tested == {step.knob for step in augment.STEPS}
+def test_every_knob_is_somewhere():
+    augmentations = {step.knob for step in (*augment.STEPS, *augment.MIXING)}
+    assert set(KNOBS) == augmentations | set(drops.KNOBS) | {"label_smoothing", "weight_decay"}
 
 
 # --- crop against a plain reimplementation of torchvision's RandomResizedCrop -----------------------------------------
@@ -84,7 +89,7 @@ def reference_resize(box, height, width):
 @pytest.mark.parametrize("dose", [0.05, 0.5, 0.92, 0.99])
 def test_boxes_are_torchvisions(height, width, dose):
     draws = uniforms(3, "boxes", 0, 300, 22).astype(np.float64)
-    got = torch.stack(augment.boxes(height, width, constant(300, dose).double(), torch.from_numpy(draws)), 1)
+    got = torch.stack(rectangles.crop_boxes(height, width, constant(300, dose).double(), torch.from_numpy(draws)), 1)
     expected = [reference_box(height, width, float(np.float32(dose)), d) for d in draws.tolist()]
     assert got.int().tolist() == [list(b) for b in expected]
 
@@ -93,8 +98,8 @@ def test_boxes_are_torchvisions(height, width, dose):
 def test_pixels_are_torchvisions(shape):
     images = some_images(shape, torch.float64)
     draws, dose = torch.from_numpy(uniforms(3, "pixels", 0, 20, 22)), constant(20, 0.9)
-    got = augment.crop(images, dose, draws).numpy()
-    boxes = torch.stack(augment.boxes(*shape[2:], dose, draws), 1).int().tolist()
+    got = geometry.crop(images, dose, draws).numpy()
+    boxes = torch.stack(rectangles.crop_boxes(*shape[2:], dose, draws), 1).int().tolist()
     for i, (top, left, height, width) in enumerate(boxes):
         box = images[i, -1, top : top + height, left : left + width].numpy()
         np.testing.assert_allclose(got[i, -1], reference_resize(box, *shape[2:]), atol=1e-3)
@@ -103,8 +108,10 @@ def test_pixels_are_torchvisions(shape):
 def test_crop_agrees_with_torchs_own_interpolation():
     images = some_images((30, 3, 28, 28))
     draws, dose = torch.from_numpy(uniforms(5, "pixels", 0, 30, 22)), constant(30, 0.92)
-    got = augment.crop(images, dose, draws)
-    for i, (top, left, height, width) in enumerate(torch.stack(augment.boxes(28, 28, dose, draws), 1).int().tolist()):
+    got = geometry.crop(images, dose, draws)
+    for i, (top, left, height, width) in enumerate(
+        torch.stack(rectangles.crop_boxes(28, 28, dose, draws), 1).int().tolist()
+    ):
         box = images[i : i + 1, :, top : top + height, left : left + width]
         expected = torch.nn.functional.interpolate(box, (28, 28), mode="bilinear", antialias=True)
         torch.testing.assert_close(got[i : i + 1], expected, rtol=0, atol=1e-3)
@@ -113,18 +120,20 @@ def test_crop_agrees_with_torchs_own_interpolation():
 def test_crop_reads_no_pixel_outside_the_box():
     draws, dose = torch.from_numpy(uniforms(7, "outside", 0, 200, 22)), constant(200, 0.9)
     inside = torch.zeros(200, 1, 16, 16)
-    for i, (top, left, height, width) in enumerate(torch.stack(augment.boxes(16, 16, dose, draws), 1).int().tolist()):
+    for i, (top, left, height, width) in enumerate(
+        torch.stack(rectangles.crop_boxes(16, 16, dose, draws), 1).int().tolist()
+    ):
         inside[i, :, top : top + height, left : left + width] = 1
     # One where the box is, huge elsewhere: a single stray weight would show.
     images = torch.where(inside > 0, 1.0, 1e6)
-    assert (augment.crop(images, dose, draws) - 1).abs().max() < 1e-5
+    assert (geometry.crop(images, dose, draws) - 1).abs().max() < 1e-5
 
 
 def test_crop_keeps_the_area_it_should():
     areas = []
     for dose in (0.0, 0.2, 0.4, 0.6, 0.8, 0.92):
         draws = torch.from_numpy(uniforms(0, "area", 0, 4000, 22))
-        _, _, high, wide = augment.boxes(64, 64, constant(4000, dose), draws)
+        _, _, high, wide = rectangles.crop_boxes(64, 64, constant(4000, dose), draws)
         areas.append(float((high * wide).mean()) / 64**2)
         assert (high * wide).min() / 64**2 > 1 - dose - 0.03
     assert areas[0] == 1
@@ -137,15 +146,15 @@ def test_crop_keeps_the_area_it_should():
 
 def test_rotation_by_90_degrees_is_counter_clockwise_as_in_torchvision():
     images = some_images((4, 1, 8, 8))
-    quarter = augment.rotate(images, constant(4, 90), torch.ones(4, 1))
-    half = augment.rotate(images, constant(4, 180), torch.ones(4, 1))
+    quarter = geometry.rotate(images, constant(4, 90), torch.ones(4, 1))
+    half = geometry.rotate(images, constant(4, 180), torch.ones(4, 1))
     torch.testing.assert_close(quarter, images.rot90(1, (2, 3)), rtol=0, atol=1e-2)
     torch.testing.assert_close(half, images.flip(2, 3), rtol=0, atol=1e-2)
 
 
 def test_rotation_fills_with_black_and_keeps_the_centre():
     images = torch.ones(1, 1, 32, 32)
-    turned = augment.rotate(images, torch.tensor([45.0]), torch.ones(1, 1))
+    turned = geometry.rotate(images, torch.tensor([45.0]), torch.ones(1, 1))
     assert turned[0, 0, 0, 0] == 0
     assert turned[0, 0, 12:20, 12:20].allclose(torch.ones(8, 8))
 
@@ -153,14 +162,14 @@ def test_rotation_fills_with_black_and_keeps_the_centre():
 def test_rotation_of_an_oblong_image_keeps_angles():
     images = torch.zeros(1, 1, 9, 21)
     images[0, 0, 4, 7:14] = 1
-    turned = augment.rotate(images, torch.tensor([90.0]), torch.ones(1, 1))
+    turned = geometry.rotate(images, torch.tensor([90.0]), torch.ones(1, 1))
     assert turned[0, 0, 1:8, 10].allclose(torch.ones(7), atol=1e-4)
     assert turned.sum().item() == pytest.approx(7, abs=1e-3)
 
 
 def test_rotation_is_bilinear_as_computed_by_hand():
     images, draws = some_images((5, 1, 12, 12), torch.float64), torch.from_numpy(uniforms(2, "angle", 0, 5, 1))
-    got = augment.rotate(images, constant(5, 40), draws).numpy()
+    got = geometry.rotate(images, constant(5, 40), draws).numpy()
     for i in range(5):
         angle = math.radians(40 * (2 * float(draws[i, 0]) - 1))
         np.testing.assert_allclose(got[i, 0], reference_rotation(images[i, 0].numpy(), angle), atol=2e-3)
@@ -186,23 +195,23 @@ def reference_rotation(image, angle):
 
 
 def test_flip_happens_as_often_as_the_dose_says():
-    step = TestFlip.step
+    step = step_of("flip")
     images = torch.arange(2.0).expand(20_000, 1, 1, 2)
-    flipped = augment.flip(images, constant(20_000, 0.3), some_draws(step, 20_000))[:, 0, 0, 0]
+    flipped = geometry.flip(images, constant(20_000, 0.3), some_draws(step, 20_000))[:, 0, 0, 0]
     assert float(flipped.mean()) == pytest.approx(0.3, abs=0.01)
 
 
 def test_flipped_at_a_low_dose_is_flipped_at_a_high_one():
-    images, draws = some_images((100, 1, 8, 8)), some_draws(TestFlip.step, 100)
-    low, high = (augment.flip(images, constant(100, d), draws) for d in (0.1, 0.4))
+    images, draws = some_images((100, 1, 8, 8)), some_draws(step_of("flip"), 100)
+    low, high = (geometry.flip(images, constant(100, d), draws) for d in (0.1, 0.4))
     changed = (low != images).flatten(1).any(1)
     assert changed.any()
     assert torch.equal(low[changed], high[changed])
 
 
 def test_cutout_grows_around_its_centre_and_is_square():
-    images, draws = torch.ones(200, 2, 32, 32), some_draws(TestCutout.step, 200)
-    small, large = (augment.cutout(images, constant(200, d), draws) == 0 for d in (0.25, 0.5))
+    images, draws = torch.ones(200, 2, 32, 32), some_draws(step_of("cutout"), 200)
+    small, large = (erasing.cutout(images, constant(200, d), draws) == 0 for d in (0.25, 0.5))
     assert (large | ~small).all()
     assert small[:, 0].sum((1, 2)).max() == 64
     assert large[:, 0].sum((1, 2)).max() == 256

@@ -3,6 +3,7 @@ import torch
 
 from barnspider.errors import InputError
 from barnspider.lab.nets import NETWORKS, build
+from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import Recipe
 
 SHAPES = [(1, 4, 4), (1, 8, 8), (3, 15, 15), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 20, 48), (3, 97, 97)]
@@ -66,3 +67,25 @@ def test_unknown_network_is_named():
 def test_images_too_small_are_named():
     with pytest.raises(InputError, match="images are 3 x 8 pixels; expected at least 4 x 4"):
         build(Recipe("x", network="resnet"), (1, 3, 8), 10, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("network", "knob"), [("mlp", "dropout"), ("resnet", "dropout"), ("resnet", "stochastic_depth")]
+)
+def test_what_is_left_out_depends_on_the_images_draws_and_keeps_the_mean(network, knob):
+    net = build(Recipe("x", network=network, width=64).with_(knob, 0.3), (1, 16, 16), 10, seed=0)
+    images = torch.randn(1, 1, 16, 16, generator=torch.Generator().manual_seed(0)).expand(4000, 1, 16, 16)
+    net.eval()  # batch normalization must not see what is left out
+    draws = {knob: torch.from_numpy(uniforms(0, knob, 0, 4000, 2))}
+    with torch.inference_mode():
+        whole, left = net(images), net(images, draws)
+        assert torch.equal(left[:10], net(images[:10], {knob: draws[knob][:10]}))
+    assert torch.equal(whole, net(images))
+    assert not torch.equal(whole[0], left[0])
+    if network == "resnet":  # linear after the place where something is left out, but for the maximum over places
+        assert float((left.mean(0) - whole[0]).abs().max()) < (0.1 if knob == "dropout" else 2) * float(whole.std())
+
+
+def test_stochastic_depth_without_residual_branches_is_refused():
+    with pytest.raises(InputError, match=r"stochastic_depth=0\.1 does nothing in network='mlp'"):
+        build(Recipe("x", network="mlp", stochastic_depth=0.1), (1, 8, 8), 10, seed=0)

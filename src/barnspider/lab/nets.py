@@ -1,6 +1,7 @@
 """A few small networks, plainly.
 
-Initial weights depend on the seed alone, so runs of one seed start alike at every dose.
+Initial weights depend on the seed alone, so runs of one seed start alike at every dose. A network is called with images
+and, in training, with the uniform numbers for what it leaves out (`drops.Chance`).
 """
 
 from __future__ import annotations
@@ -12,26 +13,35 @@ import torch
 from torch import Tensor, nn
 
 from barnspider.errors import InputError, pick
+from barnspider.lab import drops
 from barnspider.lab.random import uniforms
-from barnspider.lab.recipe import Recipe
+from barnspider.lab.recipe import Dose, Recipe
 
 Shape = tuple[int, int, int]
 """(C, H, W) of one image."""
+
+NO_CHANCE: drops.Chance = {}
+"""What evaluation leaves to chance."""
+
+_STAGES = 2
 
 
 class Mlp(nn.Module):
     """Two hidden layers of equal width with ReLU: for tiny images."""
 
-    def __init__(self, shape: Shape, n_classes: int, width: int) -> None:
+    def __init__(self, shape: Shape, n_classes: int, recipe: Recipe) -> None:
         super().__init__()
+        self.dropout, width = _number(recipe.dropout), recipe.width
         self.first = nn.Linear(math.prod(shape), width)
         self.second = nn.Linear(width, width)
         self.head = nn.Linear(width, n_classes)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, chance: drops.Chance = NO_CHANCE) -> Tensor:
         """Float[N, C, H, W] -> logits, Float[N, n_classes]."""
-        hidden = self.first(images.flatten(1)).relu_()
-        return self.head(self.second(hidden).relu_())
+        hidden = images.flatten(1)
+        for number, layer in enumerate((self.first, self.second)):
+            hidden = drops.dropout(layer(hidden).relu_(), self.dropout, chance.get("dropout"), number)
+        return self.head(hidden)
 
 
 class ResNet(nn.Module):
@@ -41,31 +51,37 @@ class ResNet(nn.Module):
     28x28, width 16 costs 16 million floating-point operations for a training image, forward and backward.
     """
 
-    def __init__(self, shape: Shape, n_classes: int, width: int) -> None:
+    def __init__(self, shape: Shape, n_classes: int, recipe: Recipe) -> None:
         super().__init__()
+        self.dropout, width = _number(recipe.dropout), recipe.width
         channels, height, side = shape
         # Images under 16 pixels are too small to be halved three times.
         size, stride = (4, 2) if min(height, side) >= 16 else (3, 1)
         self.stem = _Conv(channels, width, size, stride)
-        self.stages = nn.Sequential(_Stage(width, 2 * width), _Stage(2 * width, 4 * width))
+        depth = _number(recipe.stochastic_depth)
+        self.stages = nn.ModuleList([_Stage(width, 2 * width, depth, 1), _Stage(2 * width, 4 * width, depth, 2)])
         self.head = nn.Linear(4 * width, n_classes)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, chance: drops.Chance = NO_CHANCE) -> Tensor:
         """Float[N, C, H, W] -> logits, Float[N, n_classes]."""
-        return self.head(self.stages(self.stem(images)).amax(dim=(2, 3)))
+        hidden = self.stem(images)
+        for stage in self.stages:
+            hidden = stage(hidden, chance)
+        return self.head(drops.dropout(hidden.amax(dim=(2, 3)), self.dropout, chance.get("dropout")))
 
 
 class _Stage(nn.Module):
-    """Convolution, max-pooling, then a residual convolution."""
+    """Convolution, max-pooling, then a residual convolution, which stochastic depth may leave out."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, before: int, after: int, depth: float, number: int) -> None:
         super().__init__()
+        self.depth, self.number = depth, number
         self.widen = _Conv(before, after, pool=True)
         self.refine = _Conv(after, after)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor, chance: drops.Chance) -> Tensor:
         wide = self.widen(images)
-        return wide + self.refine(wide)
+        return wide + drops.skip(self.refine(wide), self.depth, chance.get("stochastic_depth"), self.number, _STAGES)
 
 
 class _Conv(nn.Module):
@@ -81,8 +97,16 @@ class _Conv(nn.Module):
         return self.norm(self.pool(self.conv(images))).relu_()
 
 
-NETWORKS: dict[str, Callable[[Shape, int, int], nn.Module]] = {"mlp": Mlp, "resnet": ResNet}
-"""Every network by name: (shape of an image, number of classes, width) -> module."""
+def _number(dose: Dose) -> float:
+    """Return the dose of a knob that takes no doses per class."""
+    assert isinstance(dose, float)
+    return dose
+
+
+NETWORKS: dict[str, Callable[[Shape, int, Recipe], nn.Module]] = {"mlp": Mlp, "resnet": ResNet}
+"""Every network by name: (shape of an image, number of classes, recipe) -> module."""
+
+_WITHOUT_BRANCHES = {"mlp"}
 
 _SMALLEST = 4
 
@@ -93,7 +117,7 @@ def build(recipe: Recipe, shape: Shape, n_classes: int, seed: int) -> nn.Module:
     Raises
     ------
     InputError
-        For an unknown network, or images under 4 pixels.
+        For an unknown network, images under 4 pixels, or stochastic depth in a network without residual branches.
 
     Examples
     --------
@@ -104,9 +128,14 @@ def build(recipe: Recipe, shape: Shape, n_classes: int, seed: int) -> nn.Module:
     network = NETWORKS[pick("network", recipe.network, NETWORKS)]
     if min(shape[1:]) < _SMALLEST:
         raise InputError(f"images are {shape[1]} x {shape[2]} pixels; expected at least {_SMALLEST} x {_SMALLEST}")
+    if recipe.network in _WITHOUT_BRANCHES and recipe.stochastic_depth:
+        raise InputError(
+            f"stochastic_depth={recipe.stochastic_depth} does nothing in network={recipe.network!r}, which has no"
+            " residual branch; leave it out or take another network"
+        )
     # Skip torch's own initialization: it would draw from torch's global generator.
     with torch.device("meta"):
-        net = network(shape, n_classes, recipe.width)
+        net = network(shape, n_classes, recipe)
     net = net.to_empty(device="cpu")
     _initialize(net, seed)
     return net

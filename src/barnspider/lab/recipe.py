@@ -1,7 +1,8 @@
 """A Recipe says everything about a training but its seed. Its knobs are the fields that regularize.
 
-A knob is one field here and one pure function on a batch (`augment.py`) or one line of the optimizer (`train.py`);
-nothing else knows that it exists. Dose 0 is off, more is never less.
+A knob is one field here and one pure function on a batch (`augment`), inside the network (`drops.py`) or one line of
+the optimizer (`train.py`); nothing else knows that it exists. Dose 0 is off, more is never less. `docs/knobs.md` has
+them all in one table.
 """
 
 from __future__ import annotations
@@ -21,16 +22,26 @@ TRAINING_VERSION = 1
 
 @dataclass(frozen=True)
 class Knob:
-    """What a recipe says of one knob: its strongest dose, what the number means, whether classes may differ."""
+    """What a recipe says of one knob.
+
+    Attributes
+    ----------
+    strongest : the largest dose
+    unit : what the number means
+    per_class : whether classes may have different doses
+    needs_colour : whether it does nothing to grey images
+    """
 
     name: str
     strongest: float
     unit: str
     per_class: bool
+    needs_colour: bool
 
 
-def _knob(strongest: float, unit: str, *, per_class: bool = True) -> Any:
-    return field(default=0.0, metadata={"strongest": strongest, "unit": unit, "per_class": per_class})
+def _knob(strongest: float, unit: str, *, per_class: bool = True, needs_colour: bool = False) -> Any:
+    about = {"strongest": strongest, "unit": unit, "per_class": per_class, "needs_colour": needs_colour}
+    return field(default=0.0, metadata=about)
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,40 @@ class Recipe:
     crop : dose 0 to 0.99
         Random resized crop; 1 minus the lower bound of the area kept. Dose 0.92 is torchvision's
         `RandomResizedCrop(scale=(0.08, 1))`.
+    fixed_crop : dose 0 to 0.99
+        Crop of a fixed size; share of the area removed from every image (alpha of Angelakis & Rass 2024).
+    translation : dose 0 to 1
+        Largest shift, down or right, as a share of the side: torchvision's `RandomAffine(0, translate=(dose, dose))`.
     rotation : dose 0 to 180
         Rotation by an angle drawn uniformly from -dose to +dose degrees.
-    flip : dose 0 to 0.5
-        Probability of a horizontal mirror image.
+    flip, vertical_flip : dose 0 to 0.5
+        Probability of a mirror image, left-right or upside down.
+    randaugment : dose 0 to 1
+        Two of ten operations at this share of their largest magnitudes: torchvision's magnitude / 30, made monotone.
+    jitter : dose 0 to 1
+        Brightness, contrast, saturation and hue at once: SimCLR's `ColorJitter(0.8 s, 0.8 s, 0.8 s, 0.2 s)`.
+    brightness, contrast, saturation : dose 0 to 1; hue : dose 0 to 0.5
+        The four of torchvision's `ColorJitter`, each alone. Saturation and hue need colour images.
+    greyscale : dose 0 to 1
+        Probability that the colours are taken away. Needs colour images.
+    blur : dose 0 to 10
+        Gaussian blur; largest standard deviation in pixels.
+    noise : dose 0 to 1
+        Gaussian noise; standard deviation as a share of full white.
     cutout : dose 0 to 1
         Side of a square set to the mean colour, as a share of the image's side (DeVries & Taylor 2017).
+    erasing : dose 0 to 0.8
+        Largest area of a rectangle set to the mean colour: torchvision's `RandomErasing(p=1, scale=(0, dose))`.
+    mixup : dose 0 to 0.5
+        Largest share of another image and of its label that is mixed in; 0.5 is mixup with alpha = 1.
+    cutmix : dose 0 to 1
+        Largest area of a rectangle of another image that is pasted, with its label; 1 is CutMix with alpha = 1.
+    label_smoothing : dose 0 to 1
+        Share of the target that is given to all classes alike.
+    dropout : dose 0 to 0.95
+        Probability that a hidden unit before the last layer (in "mlp", any hidden unit) is left out of a step.
+    stochastic_depth : dose 0 to 0.95
+        Probability that the last residual branch is left out for an image; earlier branches in proportion.
     weight_decay : dose 0 to 1
         Coefficient of the L2 penalty on weights (not on biases or normalization), as in `torch.optim.SGD`.
 
@@ -84,9 +123,27 @@ class Recipe:
     train_images: int = 0
     split_seed: int = 0
     crop: Dose = _knob(0.99, "1 - smallest share of the area kept")
+    fixed_crop: Dose = _knob(0.99, "share of the area removed")
+    translation: Dose = _knob(1.0, "largest shift / side")
     rotation: Dose = _knob(180.0, "largest angle, degrees")
     flip: Dose = _knob(0.5, "probability")
+    vertical_flip: Dose = _knob(0.5, "probability")
+    randaugment: Dose = _knob(1.0, "share of the largest magnitudes")
+    jitter: Dose = _knob(1.0, "SimCLR's strength")
+    brightness: Dose = _knob(1.0, "largest distance of the factor from 1")
+    contrast: Dose = _knob(1.0, "largest distance of the factor from 1")
+    saturation: Dose = _knob(1.0, "largest distance of the factor from 1", needs_colour=True)
+    hue: Dose = _knob(0.5, "largest turn / full circle", needs_colour=True)
+    greyscale: Dose = _knob(1.0, "probability", needs_colour=True)
+    blur: Dose = _knob(10.0, "largest standard deviation, pixels")
+    noise: Dose = _knob(1.0, "standard deviation / full white")
     cutout: Dose = _knob(1.0, "side of the square / side of the image")
+    erasing: Dose = _knob(0.8, "largest share of the area erased")
+    mixup: Dose = _knob(0.5, "largest share of the other image")
+    cutmix: Dose = _knob(1.0, "largest share of the area pasted")
+    label_smoothing: Dose = _knob(1.0, "share of the target given to all classes")
+    dropout: Dose = _knob(0.95, "probability", per_class=False)
+    stochastic_depth: Dose = _knob(0.95, "probability for the last branch", per_class=False)
     weight_decay: Dose = _knob(1.0, "coefficient", per_class=False)
 
     def __post_init__(self) -> None:
@@ -105,8 +162,23 @@ class Recipe:
             object.__setattr__(self, knob.name, _checked(knob, getattr(self, knob.name)))
 
     def with_(self, vary: str, dose: Dose) -> Recipe:
-        """Return the recipe with one knob set to another dose."""
-        return replace(self, **{pick("vary", vary, KNOBS): dose})
+        """Return the recipe with one knob, or one plain field of `FIELDS`, set to another value."""
+        pick("vary", vary, [*KNOBS, *FIELDS])
+        return replace(self, **{vary: _plain(vary, dose) if vary in FIELDS else dose})
+
+    def without(self, vary: str) -> Recipe:
+        """Return the recipe with one knob off, or one plain field at its default: what a sweep over it leaves alone."""
+        return replace(self, **{vary: next(f.default for f in fields(self) if f.name == vary)})
+
+    def check_channels(self, channels: int) -> None:
+        """Raise `InputError` when a knob is on that does nothing to images of so few channels."""
+        for knob in KNOBS.values():
+            dose = getattr(self, knob.name)
+            if channels == 1 and knob.needs_colour and not is_off(dose):
+                raise InputError(
+                    f"{knob.name}={dose!r} does nothing to grey images, and those of {self.dataset!r} are grey;"
+                    f" leave {knob.name} out"
+                )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that say something: knobs that are off are left out, so a new knob changes no old key."""
@@ -136,10 +208,21 @@ def _in_range(knob: Knob, dose: Any, expected: str) -> float:
     return float(dose)
 
 
+def _plain(name: str, value: Any) -> Any:
+    """Return a whole value as the plain field's type: sweeps and study files say 5.0 for 5."""
+    exact = isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+    return FIELDS[name](value) if exact else value
+
+
 def _knob_of(recipe_field: Field[Any]) -> Knob:
     about = recipe_field.metadata
-    return Knob(recipe_field.name, about["strongest"], about["unit"], about["per_class"])
+    return Knob(recipe_field.name, **about)
 
 
 KNOBS: dict[str, Knob] = {f.name: _knob_of(f) for f in fields(Recipe) if f.metadata and f.default is not MISSING}
 """Every knob of a Recipe, by name."""
+
+FIELDS: dict[str, type[int] | type[float]] = {
+    "width": int, "epochs": int, "batch": int, "train_images": int, "lr": float, "momentum": float
+}  # fmt: skip
+"""Plain numeric fields that a sweep may vary: they are no knobs, 0 is not their natural "off"."""

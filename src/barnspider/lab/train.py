@@ -11,10 +11,10 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from torch.nn import functional
 from torch.utils import deterministic
 
 from barnspider.convert import smallest_int
-from barnspider.lab import augment, nets
+from barnspider.lab import augment, drops, nets
 from barnspider.lab.data import Dataset, Split, balanced
 from barnspider.lab.random import order, uniforms
 from barnspider.lab.recipe import Recipe, is_off
@@ -74,7 +74,8 @@ def train(recipe: Recipe, seed: int, data: Dataset, device: str = "cpu", progres
     Raises
     ------
     InputError
-        When the recipe does not fit the data: more training images than there are, doses for other classes.
+        When the recipe does not fit the data: more training images than there are, doses for other classes, a knob
+        that does nothing to grey images.
 
     Examples
     --------
@@ -84,6 +85,7 @@ def train(recipe: Recipe, seed: int, data: Dataset, device: str = "cpu", progres
     (False, (600,))
     """
     start = time.perf_counter()
+    recipe.check_channels(data.shape[0])
     with _reproducible():
         material = _Material.of(balanced(data.train, recipe.train_images, recipe.split_seed), len(data.classes), device)
         net = _placed(nets.build(recipe, data.shape, len(data.classes), seed), device)
@@ -103,9 +105,9 @@ def _epochs(
     for epoch in range(recipe.epochs):
         net.train()
         total = torch.zeros((), device=material.labels.device)
-        for step, (images, labels) in enumerate(material.batches(recipe, seed, epoch, steps)):
+        for step, (images, targets, chance) in enumerate(material.batches(recipe, seed, epoch, steps)):
             _set_lr(optimizer, recipe.lr * one_cycle((epoch * steps + step) / (recipe.epochs * steps)))
-            loss = functional.cross_entropy(net(images), labels)
+            loss = functional.cross_entropy(net(images, chance), targets)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -153,6 +155,14 @@ def _silent(_done: int, _epochs: int) -> None:
     """Say nothing."""
 
 
+class Batch(NamedTuple):
+    """One step's images, Float[N, C, H, W]; labels, Int64[N], or targets, Float[N, classes]; and uniform numbers."""
+
+    images: Tensor
+    targets: Tensor
+    draws: Mapping[str, Tensor]
+
+
 @dataclass(frozen=True, eq=False)
 class _Material:
     """The training images on the device: UInt8[N, H, W, C] and Int64[N], and how their grey levels are normalized."""
@@ -174,33 +184,37 @@ class _Material:
             n_classes,
         )
 
-    def batches(self, recipe: Recipe, seed: int, epoch: int, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, recipe: Recipe, seed: int, epoch: int, count: int) -> Iterator[Batch]:
         """Yield every training image once, in `count` batches whose sizes differ by at most one.
 
         Several small batches are augmented in one go: for tiny images the calls cost more than the arithmetic.
         """
-        device, n = self.labels.device, len(self.labels)
-        rows = torch.from_numpy(order(seed, epoch, n)).to(device)
-        draws = {
-            step.knob: torch.from_numpy(uniforms(seed, step.knob, epoch, n, step.draws)).to(device)
-            for step in augment.STEPS
-            if not is_off(getattr(recipe, step.knob))
-        }
+        rows = torch.from_numpy(order(seed, epoch, len(self.labels))).to(self.labels.device)
+        draws = self._draws(recipe, seed, epoch)
         together = max(1, _AUGMENTED_PIXELS // (recipe.batch * self.images[0].numel()))
         batches = rows.tensor_split(count)
         for i in range(0, count, together):
             some = batches[i : i + together]
-            chosen = torch.cat(some)
-            sizes = [len(b) for b in some]
-            yield from zip(
-                self._augmented(recipe, chosen, draws).split(sizes), self.labels[chosen].split(sizes), strict=True
-            )
+            images = self._augmented(recipe, torch.cat(some), draws).split([len(b) for b in some])
+            for part, own_rows in zip(images, some, strict=True):
+                own = {knob: numbers[own_rows] for knob, numbers in draws.items()}
+                yield Batch(*augment.mixed(part, self.labels[own_rows], recipe, own, self.n_classes), own)
+
+    def _draws(self, recipe: Recipe, seed: int, epoch: int) -> dict[str, Tensor]:
+        """Return an epoch's uniform numbers for every knob that is on: Float32[N, k], a row for each training image."""
+        augmentations = (*augment.STEPS, *augment.MIXING)
+        counts = {step.knob: step.draws for step in augmentations} | drops.KNOBS
+        return {
+            knob: torch.from_numpy(uniforms(seed, knob, epoch, len(self.labels), count)).to(self.labels.device)
+            for knob, count in counts.items()
+            if not is_off(getattr(recipe, knob))
+        }
 
     def _augmented(self, recipe: Recipe, rows: Tensor, draws: dict[str, Tensor]) -> Tensor:
         images = _levels(self.images[rows])
         labels = self.labels[rows]
         own = {knob: numbers[rows] for knob, numbers in draws.items()}
-        images = augment.apply(augment.GEOMETRY, images, labels, recipe, own, self.n_classes)
+        images = augment.apply(augment.LEVELS, images, labels, recipe, own, self.n_classes)
         images = augment.apply(augment.ERASING, self._normalize(images), labels, recipe, own, self.n_classes)
         return images.contiguous(memory_format=torch.channels_last)
 

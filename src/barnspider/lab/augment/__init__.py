@@ -1,0 +1,124 @@
+"""Whole-batch augmentations: each is one pure function (images, dose, draws) -> images.
+
+    images : Float[N, C, H, W]     any floating type; shape and type are kept
+    dose   : Float[N]              one for each image, looked up by its class; 0 leaves the image bit-identical
+    draws  : Float[N, k]           uniform numbers from 0 to 1, those of the image: a dose changes what is done with
+                                   them, never how many are used, so images of two doses of one seed stay comparable
+
+`STEPS` lists them in the order in which they are applied. Those of `LEVELS` work on grey levels from 0 to 255 (0 is
+black, which fills what a rotation uncovers); those of `ERASING` on normalized images, in which 0 is the training set's
+mean colour. Last come those of `MIXING`, which change the label too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from barnspider.errors import InputError
+from barnspider.lab.augment import colour, composed, erasing, geometry, mixing, rectangles, targets, texture
+from barnspider.lab.recipe import Dose, Recipe, is_off
+
+
+@dataclass(frozen=True)
+class Step:
+    """One augmentation: its knob, its function, how many uniform numbers an image needs."""
+
+    knob: str
+    act: Callable[[Tensor, Tensor, Tensor], Tensor]
+    draws: int
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """One augmentation of images and labels: its function also returns the share of each neighbour."""
+
+    knob: str
+    act: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+    draws: int
+
+
+LEVELS = (
+    Step("crop", geometry.crop, draws=rectangles.DRAWS),
+    Step("fixed_crop", geometry.fixed_crop, draws=2),
+    Step("translation", geometry.translate, draws=2),
+    Step("rotation", geometry.rotate, draws=1),
+    Step("flip", geometry.flip, draws=1),
+    Step("vertical_flip", geometry.vertical_flip, draws=1),
+    Step("randaugment", composed.randaugment, draws=4),
+    Step("jitter", colour.jitter, draws=4),
+    Step("brightness", colour.brightness, draws=1),
+    Step("contrast", colour.contrast, draws=1),
+    Step("saturation", colour.saturation, draws=1),
+    Step("hue", colour.hue, draws=1),
+    Step("greyscale", colour.greyscale, draws=1),
+    Step("blur", texture.blur, draws=1),
+    Step("noise", texture.noise, draws=2),
+)
+"""Steps on grey levels, in order."""
+
+ERASING = (Step("cutout", erasing.cutout, draws=2), Step("erasing", erasing.erase, draws=rectangles.DRAWS))
+"""Steps on normalized images, in order, after those."""
+
+STEPS = (*LEVELS, *ERASING)
+"""Every augmentation of images alone, in the order in which they are applied."""
+
+MIXING = (Mixing("mixup", mixing.mixup, draws=1), Mixing("cutmix", mixing.cutmix, draws=3))
+"""Augmentations of images and labels, in order, after all others."""
+
+
+def doses(name: str, dose: Dose, labels: Tensor, n_classes: int) -> Tensor:
+    """Return Float32[N]: each image's dose, looked up by its label.
+
+    Raises
+    ------
+    InputError
+        When there is neither one dose nor one for each class.
+
+    Examples
+    --------
+    >>> doses("flip", (0.0, 0.5), torch.tensor([1, 0, 1]), n_classes=2).tolist()
+    [0.5, 0.0, 0.5]
+    """
+    each = dose if isinstance(dose, tuple) else (dose,) * n_classes
+    if len(each) != n_classes:
+        raise InputError(f"{name} has {len(each)} doses; expected one number, or one for each of {n_classes} classes")
+    return torch.tensor(each, dtype=torch.float32, device=labels.device)[labels]
+
+
+def apply(
+    steps: Sequence[Step], images: Tensor, labels: Tensor, recipe: Recipe, draws: Mapping[str, Tensor], n_classes: int
+) -> Tensor:
+    """Apply those steps whose knob is on, in order, each image at the dose of its class."""
+    for step in steps:
+        dose = getattr(recipe, step.knob)
+        if not is_off(dose):
+            images = step.act(images, doses(step.knob, dose, labels, n_classes), draws[step.knob])
+    return images
+
+
+def mixed(
+    images: Tensor, labels: Tensor, recipe: Recipe, draws: Mapping[str, Tensor], n_classes: int
+) -> tuple[Tensor, Tensor]:
+    """Return a batch's images and targets: smoothed, then mixed; the labels themselves while all of that is off.
+
+    Examples
+    --------
+    >>> recipe = Recipe("digits", label_smoothing=0.5)
+    >>> mixed(torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]), recipe, {}, n_classes=2)[1].tolist()
+    [[0.75, 0.25], [0.25, 0.75]]
+    """
+    on = [step for step in MIXING if not is_off(getattr(recipe, step.knob))]
+    if not on and is_off(recipe.label_smoothing):
+        return images, labels
+    wanted = functional.one_hot(labels, n_classes).float()
+    wanted = targets.smooth(wanted, doses("label_smoothing", recipe.label_smoothing, labels, n_classes))
+    for step in on:
+        dose = mixing.pair_doses(doses(step.knob, getattr(recipe, step.knob), labels, n_classes))
+        images, share = step.act(images, dose, draws[step.knob])
+        wanted = targets.mix(wanted, share)
+    return images, wanted

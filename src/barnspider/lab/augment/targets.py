@@ -1,0 +1,33 @@
+"""What the network is asked to answer, as shares: Float[N, C] whose rows sum to 1."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from barnspider.lab.augment.mixing import neighbours
+
+
+def smooth(targets: Tensor, dose: Tensor) -> Tensor:
+    """Give the share dose of each image's target to all classes alike (no draws).
+
+    Label smoothing of Szegedy et al., "Rethinking the Inception architecture" (arXiv 1512.00567): torch's
+    `CrossEntropyLoss(label_smoothing=dose)`.
+
+    Examples
+    --------
+    >>> smooth(torch.tensor([[1.0, 0.0]]), torch.tensor([0.5])).tolist()
+    [[0.75, 0.25]]
+    """
+    return targets * (1 - dose[:, None]) + dose[:, None] / targets.shape[1]
+
+
+def mix(targets: Tensor, share: Tensor) -> Tensor:
+    """Take a share of each target from the neighbour's, as its image did.
+
+    Examples
+    --------
+    >>> mix(torch.eye(2), torch.tensor([0.25, 0.0])).tolist()
+    [[0.75, 0.25], [0.0, 1.0]]
+    """
+    return torch.lerp(targets, neighbours(targets), share[:, None])
