@@ -95,6 +95,14 @@ def test_who_needs_most_stands_first():
     assert "cannot tell" in table[4]
 
 
+def test_a_class_without_an_error_is_not_known_to_be_perfect():
+    label = np.repeat([0, 1], 10)
+    twins = Predictions.from_arrays(label, {"a": [label] * 3, "b": [label] * 3}, paired=True)
+    few, many = (class_power(twins, "a", "b", effect=x).images_needed for x in (0.2, 0.01))
+    assert (few >= 2).all()
+    assert (many > 100).all()
+
+
 def test_ten_thousand_classes_are_planned_quickly():
     rng = np.random.default_rng(0)
     label = np.repeat(np.arange(10_000), 10)

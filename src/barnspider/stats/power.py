@@ -62,17 +62,19 @@ class Components:
 
 
 def components(c: Contrast, *, paired: bool) -> Components:
-    """Return the components of each class, truncated at 0; NaN where n < 2.
+    """Return the components of each class; NaN where n < 2.
 
-    Where some runs are `paired`, the first series of the contrast is that of their differences: it alone says how runs
-    scatter, since more runs would be paired, too.
+    They are never below 0, and that of images never below one image's worth of chance: a class that is right everywhere
+    is not known to stay so. Where some runs are `paired`, the first series of the contrast is that of their
+    differences: it alone says how runs scatter, since more runs would be paired, too.
     """
     n = c.n.astype(np.float64)
     per_run = np.sum([part.within * n * part.share for part in c.parts], axis=0)
     parts = c.parts[:1] if paired else c.parts
     residual = np.sum([part.within * n for part in parts], axis=0)
     run = np.sum([part.between - part.within for part in parts], axis=0)
-    return Components(*(np.where(c.n > 1, np.maximum(x, 0), np.nan) for x in (c.image_var - per_run, residual, run)))
+    found = (np.maximum(c.image_var - per_run, c.binomial / np.maximum(n, 1)), residual, np.maximum(run, 0))
+    return Components(*(np.where(c.n > 1, x, np.nan) for x in found))
 
 
 def expected_components(accuracy: float, *, likeness: float, run_sd: float, paired: bool) -> Components:
