@@ -31,6 +31,20 @@ def test_the_name_is_the_files_by_default(tmp_path):
     assert (sweep.name, sweep.seeds) == ("my-study", (4, 7))
 
 
+def test_a_plain_field_with_a_stated_baseline(tmp_path):
+    text = GOOD.replace('"crop"', '"epochs"').replace("[0, 0.3, [0.1, 0.2]]", "[5, 10, 20]")
+    (tmp_path / "s.toml").write_text(text + "baseline = 10\n")
+    assert read_study(tmp_path / "s.toml").baseline == "epochs=10"
+    (tmp_path / "t.toml").write_text(text)
+    with pytest.raises(InputError, match=r"t\.toml.*vary='epochs' needs a baseline.*5, 10, 20"):
+        read_study(tmp_path / "t.toml")
+
+
+def test_a_baseline_with_one_dose_per_class(tmp_path):
+    (tmp_path / "s.toml").write_text(GOOD + "baseline = [0.1, 0.2]\n")
+    assert read_study(tmp_path / "s.toml").baseline.startswith("crop=per class")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -41,6 +55,7 @@ def test_the_name_is_the_files_by_default(tmp_path):
         ('vary = "crop"', 'vary = "crop"\ncolour = 1', "field 'sweep.colour' is unknown"),
         ("0.3", "1.3", "crop=1.3 is out of range"),
         ("0.3", "'a'", "field 'sweep.doses"),
+        ("seeds = 3", "seeds = 3\nbaseline = 0.7", "baseline=0.7 is not in the sweep"),
         ("seeds = 3", "seeds = 0", "seeds=0; expected how many seeds"),
         ("seeds = 3", "seeds = true", "field 'sweep.seeds"),
         ('dataset = "fashion-mnist"', "", r"\[recipe\] has no field 'dataset'"),

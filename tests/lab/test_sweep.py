@@ -63,6 +63,43 @@ def test_baseline_is_dose_zero_or_the_first():
     assert sweep(doses=(30, 60)).baseline == "rotation=30"
 
 
+def test_a_stated_baseline_wins():
+    stated = sweep(doses=(0, 30, 60), baseline_dose=30)
+    assert stated.baseline == "rotation=30"
+    assert Sweep.from_dict(json.loads(json.dumps(stated.as_dict()))) == stated
+    assert "baseline" not in sweep().as_dict(), "old plans stay what they were"
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("epochs", (5, 10.0)),
+        ("batch", (32, 64)),
+        ("width", (4, 8)),
+        ("train_images", (100, 200)),
+        ("lr", (0.05, 1)),
+        ("momentum", (0, 0.9)),
+    ],
+)
+def test_a_plain_field_is_an_axis_with_a_stated_baseline(field, values):
+    plain = sweep(vary=field, doses=values, baseline_dose=values[0])
+    assert [getattr(run.recipe, field) for run in plain.runs()] == [*values, *values]
+    assert [run.dose for run in plain.runs()[:2]] == list(values)
+    assert plain.baseline == f"{field}={values[0]:g}"
+    assert plain.identity == sweep(vary=field, doses=values[1:], baseline_dose=values[1]).identity
+    assert Sweep.from_dict(json.loads(json.dumps(plain.as_dict()))) == plain
+
+
+def test_a_plain_field_and_a_recipe_that_says_the_same_are_one_run():
+    varied = sweep(vary="epochs", doses=(3.0,), baseline_dose=3, seeds=(0,)).runs()[0]
+    assert varied.key == sweep(base=Recipe(dataset="digits", network="mlp", epochs=3), doses=(0,)).runs()[0].key
+
+
+def test_identities_are_those_of_the_first_release():
+    assert sweep().identity == "digits-rotation-9f310a"
+    assert sweep().runs()[1].key == "84c36914728cf73f04393fe33d4b6343"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -74,6 +111,12 @@ def test_baseline_is_dose_zero_or_the_first():
         ({"seeds": (-1,)}, "seed=-1; expected a whole number"),
         ({"seeds": (1.5,)}, r"seed=1\.5"),
         ({"doses": (0, 200)}, "rotation=200 is out of range"),
+        ({"baseline_dose": 10}, "baseline=10.0 is not in the sweep; expected one of the doses: 0.0, 30.0"),
+        ({"vary": "epochs", "doses": (5, 10)}, "vary='epochs' needs a baseline, since 0 does not mean off"),
+        ({"vary": "epochs", "doses": (5.5,), "baseline_dose": 5.5}, r"epochs=5\.5; expected a whole number"),
+        ({"vary": "epochs", "doses": ((5, 6),), "baseline_dose": 5}, r"epochs=\(5, 6\); expected a whole number"),
+        ({"vary": "train_images", "doses": (0, 9), "baseline_dose": 9}, "train_images=0 means all of them"),
+        ({"vary": "split_seed", "doses": (0, 1)}, "vary='split_seed' is unknown"),
     ],
 )
 def test_bad_sweeps_are_said(changes, message):

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from barnspider.errors import InputError, pick
-from barnspider.lab.recipe import Recipe
+from barnspider.lab.recipe import Dose, Recipe
 from barnspider.lab.sweep import Sweep
 
 
@@ -20,6 +20,7 @@ class _SweepTable(BaseModel):
     vary: str
     doses: list[float | list[float]]
     seeds: int | list[int]
+    baseline: float | list[float] | None = None
 
 
 class _StudyFile(BaseModel):
@@ -33,7 +34,8 @@ class _StudyFile(BaseModel):
 def read_study(path: str | Path) -> Sweep:
     """Read a study file: `name`, a table `[recipe]` (fields of `Recipe`) and a table `[sweep]` (vary, doses, seeds).
 
-    `seeds = 4` means the seeds 0 to 3.
+    `seeds = 4` means the seeds 0 to 3. `baseline = 10` says with which of the doses the others are compared; a sweep
+    over a plain field, such as epochs, needs it.
 
     Raises
     ------
@@ -65,10 +67,15 @@ def _sweep(study: _StudyFile, default_name: str) -> Sweep:
     return Sweep(
         base=Recipe(**study.recipe),
         vary=table.vary,
-        doses=tuple(tuple(d) if isinstance(d, list) else d for d in table.doses),
+        doses=tuple(_dose(d) for d in table.doses),
         seeds=tuple(range(table.seeds) if isinstance(table.seeds, int) else table.seeds),
         name=study.name or default_name,
+        baseline_dose=None if table.baseline is None else _dose(table.baseline),
     )
+
+
+def _dose(dose: float | list[float]) -> Dose:
+    return tuple(dose) if isinstance(dose, list) else dose
 
 
 def _complaint(error: Any) -> str:

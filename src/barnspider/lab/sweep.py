@@ -1,4 +1,4 @@
-"""A Sweep plans: one recipe, one knob, several doses, several seeds. Pure: it can be counted, priced and printed."""
+"""A Sweep plans: one recipe, one knob or plain field, several doses and seeds. Pure: it can be counted and priced."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from barnspider.errors import InputError, pick
-from barnspider.lab.recipe import KNOBS, TRAINING_VERSION, Dose, Recipe, is_off
+from barnspider.errors import InputError, listing
+from barnspider.lab.recipe import FIELDS, KNOBS, TRAINING_VERSION, Dose, Recipe, is_off
 
 
 @dataclass(frozen=True)
@@ -29,28 +29,33 @@ class Run:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The same recipe at several doses of one knob, with several seeds each.
+    """The same recipe at several doses of one knob, or values of one plain field, with several seeds each.
 
     Runs of equal seed share their initial weights and the order of their images, whatever the dose: they are paired.
 
     Attributes
     ----------
     base : the recipe; its own dose of `vary` is replaced by each of `doses`
-    vary : the knob, one of `recipe.KNOBS`
-    doses : each one number, or one number per class
+    vary : the knob, one of `recipe.KNOBS`, or the plain field, one of `recipe.FIELDS` (epochs, lr, batch, ...)
+    doses : each one number, or, for most knobs, one number per class
     seeds : whole numbers from 0 up
     name : what the study is called; by default "<dataset>-<knob>"
+    baseline_dose : the dose that the others are compared with; by default 0, or the first where 0 is not among them. A
+        plain field has no natural zero: there it must be said
 
     Raises
     ------
     InputError
-        When the knob is unknown, a dose is out of range, or a dose or seed stands twice.
+        When the knob is unknown, a dose is out of range, a dose or seed stands twice, or the baseline is not among
+        the doses, or is needed and not said.
 
     Examples
     --------
     >>> sweep = Sweep(Recipe(dataset="digits"), vary="rotation", doses=(0, 30), seeds=range(2))
     >>> [(run.arm, run.seed) for run in sweep.runs()]
     [('rotation=0', 0), ('rotation=30', 0), ('rotation=0', 1), ('rotation=30', 1)]
+    >>> Sweep(Recipe(dataset="digits"), vary="epochs", doses=(5, 10, 20), seeds=(0,), baseline_dose=10).baseline
+    'epochs=10'
     """
 
     base: Recipe
@@ -58,11 +63,10 @@ class Sweep:
     doses: tuple[Dose, ...]
     seeds: tuple[int, ...]
     name: str = ""
+    baseline_dose: Dose | None = None
 
     def __post_init__(self) -> None:
-        pick("vary", self.vary, KNOBS)
-        doses = tuple(getattr(self.base.with_(self.vary, dose), self.vary) for dose in self.doses)
-        object.__setattr__(self, "doses", doses)
+        object.__setattr__(self, "doses", tuple(map(self._checked, self.doses)))
         object.__setattr__(self, "seeds", tuple(_seed(s) for s in self.seeds))
         object.__setattr__(self, "name", self.name or f"{_last_part(self.base.dataset)}-{self.vary}")
         for what, items in (("doses", self.doses), ("seeds", self.seeds)):
@@ -70,26 +74,46 @@ class Sweep:
                 raise InputError(f"{what} is empty; expected at least one")
             if len(set(items)) != len(items):
                 raise InputError(f"{what}={list(items)} holds the same value twice")
+        object.__setattr__(self, "baseline_dose", self._checked_baseline())
+
+    def _checked(self, dose: Dose) -> Dose:
+        """Return the dose as the recipe keeps it."""
+        if self.vary == "train_images" and dose == 0:
+            raise InputError("train_images=0 means all of them, which is no dose; expected how many, at least 1")
+        return getattr(self.base.with_(self.vary, dose), self.vary)
+
+    def _checked_baseline(self) -> Dose | None:
+        expected = f"expected one of the doses: {listing(self.doses)}"
+        if self.baseline_dose is None:
+            if self.vary in FIELDS:
+                raise InputError(f"vary={self.vary!r} needs a baseline, since 0 does not mean off; {expected}")
+            return None
+        baseline = self._checked(self.baseline_dose)
+        if baseline not in self.doses:
+            raise InputError(f"baseline={baseline!r} is not in the sweep; {expected}")
+        return baseline
 
     def runs(self) -> tuple[Run, ...]:
         """Return every run, seed by seed, so that whatever is trained first is balanced over the doses."""
         arms = [(dose_name(self.vary, d), d, self.base.with_(self.vary, d)) for d in self.doses]
         return tuple(
-            Run(recipe, seed, arm, None if isinstance(dose, tuple) else dose)
+            Run(recipe, seed, arm, None if isinstance(dose, tuple) else float(dose))
             for seed in self.seeds
             for arm, dose, recipe in arms
         )
 
     @property
     def baseline(self) -> str:
-        """The arm that the others are compared with: dose 0, or the first dose where 0 is not among them."""
+        """The arm that the others are compared with: the one stated, else dose 0, else the first."""
+        if self.baseline_dose is not None:
+            return dose_name(self.vary, self.baseline_dose)
         off = [dose for dose in self.doses if is_off(dose)]
         return dose_name(self.vary, off[0] if off else self.doses[0])
 
     @property
     def identity(self) -> str:
         """The study's name and a hash of its recipe without the knob: sweeps that may be joined have the same."""
-        return f"{self.name}-{digest([self.base.with_(self.vary, 0.0).as_dict(), self.vary])[:6]}"
+        return f"{self.name}-{digest([self.base.without(self.vary).as_dict(), self.vary])[:6]}"
 
     def check_classes(self, classes: Sequence[str]) -> None:
         """Raise `InputError` when a dose has one number per class, but not for these classes."""
@@ -99,7 +123,7 @@ class Sweep:
                     raise InputError(f"{knob} has {len(dose)} doses; expected one for each of {len(classes)} classes")
 
     def with_doses(self, doses: Iterable[Dose]) -> Sweep:
-        """Return the same sweep at other doses."""
+        """Return the same sweep at other doses, among which a stated baseline must be."""
         return replace(self, doses=tuple(doses))
 
     def with_seeds(self, seeds: Iterable[int]) -> Sweep:
@@ -108,18 +132,21 @@ class Sweep:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads."""
-        return {
+        plan = {
             "name": self.name,
             "vary": self.vary,
             "doses": list(self.doses),
             "seeds": list(self.seeds),
             "recipe": self.base.as_dict(),
         }
+        return plan if self.baseline_dose is None else plan | {"baseline": self.baseline_dose}
 
     @classmethod
     def from_dict(cls, plan: Mapping[str, Any]) -> Sweep:
         """Make the sweep that `as_dict` described."""
-        return cls(Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"])
+        return cls(
+            Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline")
+        )
 
 
 def dose_name(vary: str, dose: Dose) -> str:
