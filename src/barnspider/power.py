@@ -12,7 +12,7 @@ from barnspider import words
 from barnspider.design import Design
 from barnspider.errors import InputError
 from barnspider.predictions import Predictions
-from barnspider.stats.power import Components, components, detectable, expected_components, needed
+from barnspider.stats.power import Components, components, detectable, expected_components, needed, with_chance
 
 Floats = NDArray[np.float64]
 
@@ -210,9 +210,11 @@ def class_power(
     runs = min(x.runs for x in d.counts)
     if runs < 2:
         raise InputError("an arm has one run; expected two or more in both, to see how runs scatter")
-    parts = components(d.contrast(0, 1), paired=len(d.pairs(0, 1)[0]) > 1)
-    more_runs = needed(parts, effect, images=d.layout.n, runs=None, level=level, power=power)
-    more_images = needed(parts, effect, images=None, runs=runs, level=level, power=power)
+    c = d.contrast(0, 1)
+    parts = components(c, paired=len(d.pairs(0, 1)[0]) > 1)
+    planned = with_chance(parts, c)
+    more_runs = needed(planned, effect, images=d.layout.n, runs=None, level=level, power=power)
+    more_images = needed(planned, effect, images=None, runs=runs, level=level, power=power)
     found = parts.image, parts.residual, parts.run, more_runs, more_images
     return ClassPower(d.preds.classes, *found, effect, level, power)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -64,17 +64,23 @@ class Components:
 def components(c: Contrast, *, paired: bool) -> Components:
     """Return the components of each class; NaN where n < 2.
 
-    They are never below 0, and that of images never below one image's worth of chance: a class that is right everywhere
-    is not known to stay so. Where some runs are `paired`, the first series of the contrast is that of their
-    differences: it alone says how runs scatter, since more runs would be paired, too.
+    They are never below 0. Where some runs are `paired`, the first series of the contrast is that of their differences:
+    it alone says how runs scatter, since more runs would be paired, too.
     """
     n = c.n.astype(np.float64)
     per_run = np.sum([part.within * n * part.share for part in c.parts], axis=0)
     parts = c.parts[:1] if paired else c.parts
     residual = np.sum([part.within * n for part in parts], axis=0)
     run = np.sum([part.between - part.within for part in parts], axis=0)
-    found = (np.maximum(c.image_var - per_run, c.binomial / np.maximum(n, 1)), residual, np.maximum(run, 0))
-    return Components(*(np.where(c.n > 1, x, np.nan) for x in found))
+    return Components(*(np.where(c.n > 1, np.maximum(x, 0), np.nan) for x in (c.image_var - per_run, residual, run)))
+
+
+def with_chance(parts: Components, c: Contrast) -> Components:
+    """Return components to plan by: that of images is at least one image's worth of chance.
+
+    A class that is right everywhere is not known to stay so.
+    """
+    return replace(parts, image=np.maximum(parts.image, c.binomial / np.maximum(c.n, 1)))
 
 
 def expected_components(accuracy: float, *, likeness: float, run_sd: float, paired: bool) -> Components:
