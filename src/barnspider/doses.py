@@ -74,9 +74,8 @@ def best_doses(preds: Predictions | Design, *, level: float = 0.95, generalize_t
     """
     d = _of_arms(preds)
     over = d.over(generalize_to)
-    by_class, whole = selection.contenders(
-        len(d.arms), len(d.layout.n), d.contrast, over=over, level=level
-    )  # fmt: skip
+    shape = len(d.arms), len(d.layout.n)
+    by_class, whole = selection.contenders(*shape, d.contrast, over=over, level=level)
     accuracy, overall = d.accuracy(), d.overall()
     return BestDoses(
         arms=d.arms,
