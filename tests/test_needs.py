@@ -31,13 +31,13 @@ def test_images_only_follow_the_square():
     assert n.images_needed[0] == pytest.approx(100 * (n.detectable[0] / 0.05) ** 2, rel=0.01)
 
 
-def test_where_nothing_varies_the_smallest_effect_found_tells():
+def test_where_nothing_varies_more_images_are_needed_all_the_same():
     label = np.repeat([0, 1], 50)
     guess = np.tile(label, (3, 1))
     guess[:, 50:60] = 0
     preds = barn.Predictions.from_arrays(label, {"a": guess, "b": guess})
     n = needs(barn.estimate(preds, "a"), preds, "b", effect=0.001)
-    assert n.images_needed[0] == pytest.approx(50 * (n.detectable[0] / 0.001) ** 2, rel=0.01)
+    assert 50 < n.images_needed[0] < np.inf
 
 
 def test_advice_is_for_all_that_are_chosen():

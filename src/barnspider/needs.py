@@ -148,11 +148,11 @@ def _wanted(effects: Effects, predictions: Predictions, arm: str, effect: float,
     if over == "runs":
         never = np.where(effects.n > 0, np.inf, np.nan)
         return np.ceil((found / effect) ** 2 * runs), np.where(enough, effects.n, never)
-    with np.errstate(invalid="ignore"):  # classes in which nothing varies
-        made = class_power(predictions, effects.baseline, arm, effect=effect, level=effects.method.level)
-    nothing = made.image + made.residual + made.run == 0
-    more_runs, more_images = (np.where(nothing, 0, x) for x in (made.runs_needed, made.images_needed))
-    return _settled(more_runs, runs, enough, unknown), _settled(more_images, effects.n, enough, by_square)
+    made = class_power(predictions, effects.baseline, arm, effect=effect, level=effects.method.level)
+    return (
+        _settled(made.runs_needed, runs, enough, unknown),
+        _settled(made.images_needed, effects.n, enough, by_square),
+    )
 
 
 def advice(found: Sequence[tuple[Needs, Bools]]) -> str:
@@ -184,7 +184,7 @@ def whole(number: float) -> int | None:
 def _settled(needed: Floats, there: NDArray[np.int64] | int, enough: Bools, otherwise: Floats) -> Floats:
     """Return what is needed: at most what is there where that is enough, and `otherwise` where less is said to do.
 
-    Standard errors lean on what classes have in common; components are a class's own, and may be 0 by luck.
+    Standard errors lean on what classes have in common; components are a class's own, and scatter.
     """
     needed = np.where(enough, np.minimum(needed, there), needed)
     return np.where(~enough & (needed <= there), otherwise, needed)
