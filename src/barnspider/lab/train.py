@@ -202,20 +202,16 @@ class _Material:
 
     def _draws(self, recipe: Recipe, seed: int, epoch: int) -> dict[str, Tensor]:
         """Return an epoch's uniform numbers for every knob that is on: Float32[N, k], a row for each training image."""
-        augmentations = (*augment.STEPS, *augment.MIXING)
-        counts = {step.knob: step.draws for step in augmentations} | drops.KNOBS
         return {
             knob: torch.from_numpy(uniforms(seed, knob, epoch, len(self.labels), count)).to(self.labels.device)
-            for knob, count in counts.items()
+            for knob, count in (augment.DRAWS | drops.KNOBS).items()
             if not is_off(getattr(recipe, knob))
         }
 
     def _augmented(self, recipe: Recipe, rows: Tensor, draws: dict[str, Tensor]) -> Tensor:
-        images = _levels(self.images[rows])
-        labels = self.labels[rows]
         own = {knob: numbers[rows] for knob, numbers in draws.items()}
-        images = augment.apply(augment.LEVELS, images, labels, recipe, own, self.n_classes)
-        images = augment.apply(augment.ERASING, self._normalize(images), labels, recipe, own, self.n_classes)
+        levels = levels_of(self.images[rows])
+        images = augment.shown(levels, self.labels[rows], recipe, own, self.n_classes, self._normalize)
         return images.contiguous(memory_format=torch.channels_last)
 
     def _normalize(self, images: Tensor) -> Tensor:
@@ -226,7 +222,7 @@ class _Material:
         net.eval()
         size = max(1, _EVALUATION_PIXELS // images[0].size)
         return torch.cat(
-            [net(self._normalize(_levels(part.to(self.labels.device)))) for part in torch.tensor(images).split(size)]
+            [net(self._normalize(levels_of(part.to(self.labels.device)))) for part in torch.tensor(images).split(size)]
         )
 
     def accuracy(self, net: nn.Module, split: Split) -> float:
@@ -242,8 +238,14 @@ class _Material:
         return Answers(guess, p_label.cpu().numpy())
 
 
-def _levels(images: Tensor) -> Tensor:
-    """UInt8[N, H, W, C] -> Float32[N, C, H, W], grey levels 0 to 255, the channels innermost in memory."""
+def levels_of(images: Tensor) -> Tensor:
+    """UInt8[N, H, W, C] -> Float32[N, C, H, W], grey levels 0 to 255, the channels innermost in memory.
+
+    Examples
+    --------
+    >>> levels_of(torch.zeros(2, 28, 20, 3, dtype=torch.uint8)).shape
+    torch.Size([2, 3, 28, 20])
+    """
     return images.permute(0, 3, 1, 2).float()
 
 

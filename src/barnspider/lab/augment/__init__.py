@@ -71,6 +71,10 @@ MIXING = (Mixing("mixup", mixing.mixup, draws=1), Mixing("cutmix", mixing.cutmix
 """Augmentations of images and labels, in order, after all others."""
 
 
+DRAWS = {step.knob: step.draws for step in (*STEPS, *MIXING)}
+"""How many uniform numbers each augmentation needs for an image."""
+
+
 def doses(name: str, dose: Dose, labels: Tensor, n_classes: int) -> Tensor:
     """Return Float32[N]: each image's dose, looked up by its label.
 
@@ -99,6 +103,19 @@ def apply(
         if not is_off(dose):
             images = step.act(images, doses(step.knob, dose, labels, n_classes), draws[step.knob])
     return images
+
+
+def shown(
+    levels: Tensor,
+    labels: Tensor,
+    recipe: Recipe,
+    draws: Mapping[str, Tensor],
+    n_classes: int,
+    normalize: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Return what the network would see of images of grey levels, but for mixing: changed and normalized."""
+    images = normalize(apply(LEVELS, levels, labels, recipe, draws, n_classes))
+    return apply(ERASING, images, labels, recipe, draws, n_classes)
 
 
 def mixed(
