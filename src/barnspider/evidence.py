@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from barnspider.errors import InputError, pick
 from barnspider.predictions import LeftOut
 from barnspider.stats.multiplicity import benjamini_hochberg, equivalence, holm, quantile, simultaneous_level
-from barnspider.stats.power import smallest_effect
+from barnspider.stats.power import smallest_change
 
 if TYPE_CHECKING:
     import polars
@@ -255,12 +255,17 @@ class Evidence:
         return replace(self, low=low, high=high, method=replace(self.method, simultaneous=True))
 
     def detectable(self, power: float = POWER) -> Floats:
-        """Return the smallest effect that this design finds with this power, one class by itself: Float[A, C]."""
-        return self._detectable if power == POWER else smallest_effect(self.se, self.df, self.method.level, power)
+        """Return the smallest true change that this design finds with this power, one class by itself: Float[A, C]."""
+        return self._detectable if power == POWER else self._found_with(power)
 
     @cached_property
     def _detectable(self) -> Floats:
-        return _sealed(smallest_effect(self.se, self.df, self.method.level, POWER))
+        return _sealed(self._found_with(POWER))
+
+    def _found_with(self, power: float) -> Floats:
+        fixed = np.array([[self.generalizes_to(arm) == "runs"] for arm in self.arms])
+        n = np.where(fixed, np.inf, self.n)
+        return smallest_change(self.se, self.df, n, self.before, self.method.level, power)
 
     def generalizes_to(self, arm: str) -> Generalizes:
         """Return what the intervals of this arm generalize to."""

@@ -77,7 +77,8 @@ def trust(ratio: Floats, weight: Floats, freedom: int) -> Floats:
         odd = np.where(mean > 0, ratio / mean, 0.0)
     true = np.where(mean > 0, (scatter - chance) / (1 + chance), 1.0)
     true = (classes * true + 20 / freedom) / (classes + 20 / freedom)
-    tail = fdtrc(freedom, 2 / np.maximum(true, 2 / MOST), odd)
+    tail, beyond = np.ones(len(ratio)), odd > 1  # of what is expected or less, no tail is small
+    tail[beyond] = fdtrc(freedom, 2 / np.maximum(true[beyond], 2 / MOST), odd[beyond])
     return np.minimum(tail / ODD, 1.0)
 
 
