@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import barnspider as barn
+from barnspider.report import gather
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -27,7 +28,7 @@ def browser():
         yield started
 
 
-def study(classes, *, doses, names=None, images=50, seed=0):
+def answers(classes, *, doses, names=None, images=50, seed=0):
     """Answers drawn directly: quick for many classes. A third of the classes pays at the strongest doses."""
     rng = np.random.default_rng(seed)
     label = np.arange(classes).repeat(images)
@@ -42,7 +43,16 @@ def study(classes, *, doses, names=None, images=50, seed=0):
         label, guess, classes=names or [f"class {c}" for c in range(classes)], dose={f"crop={d:g}": d for d in doses},
         on="made up/test",
     )  # fmt: skip
-    return barn.estimate(preds, baseline=f"crop={doses[0]:g}")
+    return preds, barn.estimate(preds, baseline=f"crop={doses[0]:g}")
+
+
+def study(*args, **options):
+    return answers(*args, **options)[1]
+
+
+def whole(*args, **options):
+    """A study with all that can be known of it."""
+    return gather(*answers(*args, **options))
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +68,8 @@ def small(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def thousand(tmp_path_factory):
-    effects = study(1_000, doses=tuple(i / 12 for i in range(13)))
-    return barn.write_report(tmp_path_factory.mktemp("thousand") / "r.html", effects)
+    made = whole(1_000, doses=tuple(i / 12 for i in range(13)))
+    return barn.write_report(tmp_path_factory.mktemp("thousand") / "r.html", made)
 
 
 def calm(page):
@@ -85,7 +95,7 @@ def test_all_charts_are_drawn_and_fit(browser, small, width, dark):
 
 
 def test_hostile_names_are_text_and_nothing_else(browser, tmp_path):
-    effects = study(len(HOSTILE), doses=(0.0, 0.4, 0.8), names=HOSTILE, images=100)
+    effects = whole(len(HOSTILE), doses=(0.0, 0.4, 0.8), names=HOSTILE, images=100)
     path = barn.write_report(
         tmp_path / "r.html", effects, title=HOSTILE[1], story=HOSTILE[:3], provenance={HOSTILE[0]: HOSTILE[1]}
     )
@@ -100,6 +110,8 @@ def test_hostile_names_are_text_and_nothing_else(browser, tmp_path):
     assert "\\u202etfel-ot-thgir" in shown
     drawn = page.run("[...document.querySelectorAll('.heat svg text')].map(t => t.textContent)")
     assert "שלום" in drawn
+    assert "שלום" in page.run("[...document.querySelectorAll('.tolls svg text')].map(t => t.textContent)")
+    assert "Its smooth curve peaks" in page.run("document.querySelector('.detail').textContent")
     assert page.run("document.querySelectorAll('img, iframe, .chart a, svg[onload]').length") == 0
     assert page.run("document.documentElement.scrollWidth") <= 1600
     calm(page)
@@ -172,7 +184,7 @@ def test_the_table_sorts_searches_and_filters(browser, thousand):
     page = browser.open(thousand)
     assert page.run("document.querySelectorAll('.table tbody tr').length") == 50
     cells = "[...document.querySelectorAll('.table tbody tr td:nth-child(3)')]"
-    effects = f"{cells}.map(c => Number(c.textContent.replace('−', '-')))"
+    effects = f"{cells}.map(c => parseFloat(c.textContent.replace('−', '-')))"
     head = "[...document.querySelectorAll('.table thead button')].find(b => b.textContent.startsWith('change'))"
     first = page.run(effects)
     page.run(f"{head}.click()")
@@ -209,7 +221,7 @@ def test_keys_alone_reach_a_class(browser, small):
 def test_a_thousand_classes_open_quickly(browser, thousand):
     assert thousand.stat().st_size < 2e6
     page = browser.open(thousand)
-    assert page.run("document.querySelectorAll('.chart svg').length") == 5
+    assert page.run("document.querySelectorAll('.chart svg').length") == 6
     assert page.run("Number(document.documentElement.dataset.drawn)") < 2_000 * slowness()
     calm(page)
 
@@ -220,7 +232,7 @@ def slowness():
 
 
 def test_ten_thousand_classes_stay_usable(browser, tmp_path):
-    effects = study(10_000, doses=tuple(i / 12 for i in range(13)), images=4)
+    effects = whole(10_000, doses=tuple(i / 12 for i in range(13)), images=4)
     path = barn.write_report(tmp_path / "r.html", effects)
     assert path.stat().st_size < 5e6
     page = browser.open(path)
@@ -248,6 +260,54 @@ def test_arms_without_doses_and_a_class_without_images(browser, tmp_path):
     page.run("document.querySelector('.pick-class').dispatchEvent(new Event('change'))")
     assert "Cannot tell: there is no image of this class." in page.run("document.querySelector('.detail').textContent")
     assert "NaN" not in page.run("document.querySelector('main').innerText")
+    calm(page)
+
+
+def test_the_page_says_what_the_command_line_says(browser, tmp_path):
+    effects = study(12, doses=(0.0, 0.3, 0.6, 0.9), images=300).within(0.1)
+    assert set(effects.findings().ravel()) == {"harmed", "helped", "unchanged", "cannot tell"}
+    page = browser.open(barn.write_report(tmp_path / "r.html", effects))
+    for a, arm in enumerate(effects.arms):
+        page.run(
+            f"(s => {{ s.value = '{a}'; s.dispatchEvent(new Event('change')) }})(document.querySelector('.pick-arm'))"
+        )
+        told = page.run(
+            "[...document.querySelectorAll('.table tbody tr')].map(r =>"
+            " [r.querySelector('th').textContent, r.querySelector('td.words').textContent])"
+        )
+        assert len(told) == 12
+        for name, sentence in told:
+            first, rest = effects.sentence(arm, name).split(f"'{name}'")[1].lstrip(": ").split(" ", 1)
+            opening = {"cannot": "Cannot", "is": "It is"}.get(first, f"It {first}")
+            assert sentence.replace("−", "-") == f"{opening} {rest}"
+    calm(page)
+
+
+def test_the_four_findings_can_be_filtered(browser, tmp_path):
+    effects = study(12, doses=(0.0, 0.3, 0.6, 0.9), images=300).within(0.1)
+    page = browser.open(barn.write_report(tmp_path / "r.html", effects))
+    first = int(np.argmax(effects.overall))
+    for finding in ("harmed", "helped", "unchanged", "cannot tell"):
+        page.run(f"document.querySelector('.table input[value=\"{finding}\"]').click()")
+        shown = page.run("document.querySelectorAll('.table tbody tr').length")
+        assert shown == (effects.findings()[first] == finding).sum()
+    calm(page)
+
+
+def test_a_class_shows_its_smooth_curve_and_its_measured_points(browser, tmp_path):
+    made = whole(10, doses=(0.0, 0.2, 0.4, 0.6, 0.8), images=200)
+    page = browser.open(barn.write_report(tmp_path / "r.html", made))
+    violet = "document.querySelectorAll('.curves svg path[fill=\"var(--chosen)\"]').length"
+    assert page.run(violet) >= 5 + 1
+    text = page.run("document.querySelector('.detail').textContent")
+    for part in (
+        "Against the average",
+        "Chance of harm",
+        "Its own best is",
+        "Toll of",
+        "Its smooth curve peaks at dose",
+    ):
+        assert part in text
     calm(page)
 
 

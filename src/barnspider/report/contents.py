@@ -15,6 +15,7 @@ from barnspider.names import visible
 from barnspider.report import inequality_table, words
 from barnspider.report.packing import chances, doses, per_cents, shares
 from barnspider.report.study import Study
+from barnspider.words import counted
 
 POWER = 0.8  # of the smallest effect that is called detectable
 FINDINGS = 6  # of a verdict, shown
@@ -116,6 +117,7 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
     return {name: data[name] for name in ("id", "name", "arms", "first", "margin")} | {
         "on": effects.on,
         "classes": len(effects.classes),
+        "of_classes": counted(len(effects.classes), "class"),
         "images": int(effects.n.sum()),
         "baseline": visible(effects.baseline),
         "baseline_runs": effects.baseline_runs,
@@ -174,9 +176,11 @@ def _arm(study: Study, a: int, shown: str, found: Floats, verdict: Verdict | Non
         "headline": words.headline(effects, effects.arms[a]),
         "average": words.points(overall[0]),
         "interval": words.between(overall[1], overall[2]),
+        "within": words.within(overall[1], overall[2]),
         "overall": [None if np.isnan(x) else round(100 * float(x), 3) for x in overall],
         "tau": words.points(effects.tau[a], sign=False),
         "tau_interval": words.between(effects.tau_low[a], effects.tau_high[a]),
+        "tau_within": words.within(effects.tau_low[a], effects.tau_high[a]),
         "unequal": None if spread is None else words.unequal(spread, spread.arms.index(effects.arms[a])),
         "found": words.typical(found, POWER),
         "harmed": status.count(rows.HARMED),

@@ -16,8 +16,7 @@ function againstAverage(study, arm, cls) {
   const relative = study.get("relative", arm, cls);
   if (Number.isNaN(relative)) return "";
   const size = `${points(relative)} points (${range(study, arm, cls, "relative_")}; ${study.symbol} ${compared(study.get("relative_q", arm, cls))})`;
-  const side = study.apart(arm, cls) ? (relative < 0 ? ": worse than the average class" : ": better than the average class") : "";
-  return `Against the average of all images: ${size}${side}.`;
+  return `Against the average of all images: ${size}.`;
 }
 
 function likely(study, arm, cls) {
@@ -51,6 +50,11 @@ function turning(study, arm, cls) {
     const [middle, low, high] = ["", "_low", "_high"].map((end) => dose(curves.marks[kind + end][cls]));
     return `${middle} (${low} to ${high})`;
   };
-  const lost = Number.isFinite(curves.marks.lost_low[cls]) ? `has lost ${curves.delta} from dose ${at("lost")}` : `never loses ${curves.delta}`;
-  return `Its smooth curve peaks at dose ${at("peak")} and ${lost}.`;
+  return `Its smooth curve peaks at dose ${at("peak")} and ${loss(curves, cls, at)}.`;
+}
+
+function loss({ marks, delta }, cls, at) {
+  if (Number.isFinite(marks.lost[cls])) return `has lost ${delta} from dose ${at("lost")}`;
+  const soonest = marks.lost_low[cls];
+  return Number.isFinite(soonest) ? `never loses ${delta}, though it might from dose ${dose(soonest)} on` : `never loses ${delta}`;
 }

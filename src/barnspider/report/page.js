@@ -50,9 +50,9 @@ class StudyPage {
     this.arm = arm;
     const about = this.study.arms[arm];
     const texts = {
-      average: about.average, interval: `${about.interval} points`, harmed: count(about.harmed), helped: count(about.helped),
+      average: about.average, interval: about.within, harmed: count(about.harmed), helped: count(about.helped),
       unchanged: count(about.unchanged), unclear: count(about.unclear), found: about.found,
-      tau: about.tau, "tau-interval": `tau, ${about.tau_interval} points`, unequal: about.unequal,
+      tau: about.tau, "tau-interval": `tau, ${about.tau_within}`, unequal: about.unequal,
       headline: about.headline, arm: about.title, generalizes: about.generalizes, lead: about.lead,
       role: about.role && ` (${about.role})`,
     };
@@ -185,7 +185,13 @@ class StudyPage {
   }
 }
 
+const TOO_OLD = "This browser is too old for the charts and the table of classes (those since 2023 can): the findings below are complete.";
+
 async function start() {
+  if (!("DecompressionStream" in window)) {
+    document.querySelector("header").append(element("p", { className: "note", textContent: TOO_OLD }));
+    return;
+  }
   const { studies } = await unseal(document.getElementById("data").textContent);
   const pages = studies.map((raw) => new StudyPage(document.getElementById(raw.id), new Study(raw)));
   const root = document.documentElement;

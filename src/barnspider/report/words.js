@@ -43,7 +43,15 @@ function lostOrGained(effect) {
 // What happened to a class at an arm, for a reader who is no statistician: the words of the command line.
 function sentence(study, arm, cls) {
   if (Number.isNaN(study.get("effect", arm, cls))) return "Cannot tell: there is no image of this class.";
-  return { harmed: changed, helped: changed, unchanged, [CANNOT_TELL]: cannotTell }[study.status(arm, cls)](study, arm, cls);
+  const told = { harmed: changed, helped: changed, unchanged, [CANNOT_TELL]: cannotTell }[study.status(arm, cls)];
+  return told(study, arm, cls) + notAsAverage(study, arm, cls);
+}
+
+function notAsAverage(study, arm, cls) {
+  if (!study.apart(arm, cls)) return "";
+  const relative = study.get("relative", arm, cls);
+  const q = `${study.symbol} ${compared(study.get("relative_q", arm, cls))}`;
+  return ` It did ${points(Math.abs(relative), false)} points ${relative < 0 ? "worse" : "better"} than the average (${q}).`;
 }
 
 function changed(study, arm, cls) {

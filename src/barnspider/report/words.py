@@ -35,6 +35,12 @@ def between(low: float, high: float) -> str:
     return CANNOT if math.isnan(low) or math.isnan(high) else words.between(low, high).replace("-", "−")
 
 
+def within(low: float, high: float) -> str:
+    """Return an interval with its unit, "0.9 to 1.5 points"; "cannot tell" where an end is NaN."""
+    text = between(low, high)
+    return text if text == CANNOT else f"{text} points"
+
+
 def headline(effects: Effects, arm: str) -> str:
     """Return the sentence of every report: average, class dependence, how many are harmed and helped."""
     return effects.headline(arm).replace("unknown", CANNOT).replace("-", "−")  # it holds no names
@@ -71,8 +77,14 @@ def lead(effects: Effects, a: int) -> str:
     alike = (
         f" {same:,} certainly {'changes' if same == 1 else 'change'} by less than {margin(effects)}." if same else ""
     )
-    rest = f" Of {'the other ' if unclear < len(found) else 'all '}{unclear:,} the data cannot tell." if unclear else ""
-    return f"{average}. {who}.{alike}{rest}"
+    return f"{average}. {who}.{alike}{_untold(unclear, len(found))}"
+
+
+def _untold(unclear: int, classes: int) -> str:
+    if not unclear or classes == 1:  # of one class, all is said
+        return ""
+    which = f"all {classes:,}" if unclear == classes else f"the other {unclear:,}" if unclear > 1 else "the other one"
+    return f" Of {which} the data cannot tell."
 
 
 def _pay(effects: Effects, a: int) -> str:
@@ -174,7 +186,7 @@ def toll(tolls: Tolls) -> str:
     order = toll_order(tolls)
     pay, total = [c for c in order if tolls.low[c] > 0], words.counted(len(order), "class")
     if not pay:
-        return f"Of none of {total} can it be shown that the best average costs it anything."
+        return f"Of {total}, none can be shown to pay for the best average."
     named = "; ".join(
         f"{isolated(tolls.classes[c])} {points(tolls.toll[c], sign=False)} points"
         f" ({between(tolls.low[c], tolls.high[c])}; naive {points(tolls.naive[c], sign=False)})"
