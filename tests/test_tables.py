@@ -895,6 +895,7 @@ alphabet = st.sampled_from([*'a1,"\n ;', "\r\n", "\r", "0", "\u00e9", "a,b", '"a
 
 @given(text=st.lists(alphabet, max_size=30).map("".join))
 @hypothesis.example(text=',"";""')
+@hypothesis.example(text=",\n\r\n,,")
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_are_those_of_the_standard_library_or_refused(tmp_path, text):
     """Where we read a table at all, we read what Python's own csv reads."""

@@ -307,7 +307,8 @@ def _refuse_lone_returns(path: Path, block: Block) -> None:
 
 
 def _parsed(path: Path, block: Block, data: bytes, header: Header, places: list[int], names: list[str]) -> pl.DataFrame:
-    # With a schema, polars refuses a row that has more fields than the header, wherever it stands.
+    # With a schema, polars refuses a row that has more fields than the header, if a line feed ends it.
+    data = data if data.endswith(b"\n") else data + b"\n"
     schema = {f"column {i}": pl.String for i in range(len(header.names))}
     options: dict[str, Any] = {"has_header": False, "schema": schema, "separator": header.separator}
     try:
