@@ -26,12 +26,13 @@ def doses(
     In a store, doses are chosen on validation images and measured on test images.
     """
     from barnspider.as_json import plain
+    from barnspider.design import Design
     from barnspider.doses import best_doses, dose_curves, tolls
 
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
-    test = asked.read()
-    validation = asked.read("validation") if Path(asked.source).is_dir() else None
+    test = Design.of(asked.read())
+    validation = Design.of(asked.read("validation")) if Path(asked.source).is_dir() else None
     found: dict[str, Any] = {
         "best": best_doses(test if validation is None else validation, level=level, generalize_to=to),
         "tolls": tolls(test, choose_on=validation, level=level, generalize_to=to),
