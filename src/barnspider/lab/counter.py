@@ -34,11 +34,11 @@ def scattered(draws: Tensor, size: int, purpose: int = 0) -> Tensor:
 
 def _mixed(bits: Tensor) -> Tensor:
     """Int32 -> Int32, one to one, every bit of the result depending on every bit given; products wrap around."""
-    bits = (bits ^ _shifted(bits, 16)) * (0x85EBCA6B - (1 << 32))
-    bits = (bits ^ _shifted(bits, 13)) * (0xC2B2AE35 - (1 << 32))
-    return bits ^ _shifted(bits, 16)
+    for shift, factor in ((16, 0x85EBCA6B - (1 << 32)), (13, 0xC2B2AE35 - (1 << 32))):
+        bits = _shifted(bits, shift).bitwise_xor_(bits).mul_(factor)
+    return _shifted(bits, 16).bitwise_xor_(bits)
 
 
 def _shifted(bits: Tensor, by: int) -> Tensor:
     """Shift right and fill with zeros, where torch would fill with the sign."""
-    return (bits >> by) & ((1 << (32 - by)) - 1)
+    return (bits >> by).bitwise_and_((1 << (32 - by)) - 1)

@@ -74,10 +74,11 @@ def hue(images: Tensor, dose: Tensor, draws: Tensor) -> Tensor:
         return images
     most, least = images.amax(1), images.amin(1)
     chroma = most - least
-    angle = _hue_of(images, most, chroma) + (_SEXTANTS * between(draws[:, 0], dose)).to(images.dtype)[:, None, None]
-    # Red, green and blue are the same wave, a third of the circle apart: on, fall, off, rise.
-    waves = [(angle + start).remainder_(_SEXTANTS) for start in (5, 3, 1)]
-    turned = torch.stack([most - chroma * torch.minimum(wave, 4 - wave).clamp_(0, 1) for wave in waves], dim=1)
+    turn = (_SEXTANTS * between(draws[:, 0], dose)).to(images.dtype)[:, None, None]
+    angle = _hue_of(images, most, chroma).add_(turn).remainder_(_SEXTANTS)
+    # Red is full within a sixth of 0, green of 2, blue of 4, and off when more than two sixths away.
+    parts = ((angle - 3).abs() - 1, 2 - (angle - 2).abs(), 2 - (angle - 4).abs())
+    turned = torch.stack([torch.addcmul(least, chroma, part.clamp_(0, 1)) for part in parts], dim=1)
     return where_on(dose, turned, images)
 
 

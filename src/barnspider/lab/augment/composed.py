@@ -68,7 +68,8 @@ def _coloured(images: Tensor, colours: Tensor) -> Tensor:
     """Change colours: Float[N, 5] in the order of `COLOURING`; at most two of an image's are not 0."""
     up, sizes = (colours > 0).to(colours.dtype), colours.abs()
     for i, act in enumerate((brightness, contrast, saturation, sharpness, _solarize)):
-        images = act(images, sizes[:, i], up[:, i : i + 1])
+        rows = sizes[:, i].nonzero()[:, 0]
+        images = images.index_copy(0, rows, act(images[rows], sizes[rows, i], up[rows, i : i + 1]))
     return images
 
 
