@@ -100,14 +100,16 @@ def peaks(effects: Effects) -> list[int]:
 
 
 def forest_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
-    """Return the sources of the forest plot."""
-    a = effects.arms.index(arm)
-    names, status, found = labels(effects.classes), effects.findings()[a], effects.detectable()[a]
+    """Return the sources of the forest plot; a change that is found is drawn no longer than the longest interval."""
+    a, drawn = effects.arms.index(arm), extremes(effects, arm, most)
+    names, status = labels(effects.classes), effects.findings()[a]
+    ends = np.abs([effects.low[a, drawn], effects.high[a, drawn]])
+    found = np.minimum(effects.detectable()[a], np.fmax.reduce(ends, axis=None, initial=0.0))
     rows = [
         {"name": names[c], "status": str(status[c]), "shrunk": points(effects.shrunk[a, c])}
         | {"found": points(found[c]), "missed": points(-found[c])}
         | interval_of(effects, a, c)
-        for c in extremes(effects, arm, most)
+        for c in drawn
     ]
     return {"rows": rows, "average": [interval_of(effects, a, None)]}
 

@@ -173,18 +173,20 @@ function shownRows(study, arm, which) {
 
 function forestData(study, arm, which) {
   const [effect, low, high] = study.arms[arm].overall;
-  return {
-    average: effect === null ? [] : [{ effect, low, high }],
-    rows: shownRows(study, arm, which).map((cls) => ({
-      id: cls,
-      name: study.label(cls),
-      status: study.status(arm, cls),
-      shrunk: inPoints(study.get("shrunk", arm, cls)),
-      found: inPoints(study.get("found", arm, cls)),
-      missed: inPoints(-study.get("found", arm, cls)),
-      ...interval(study, arm, cls),
-    })),
-  };
+  const rows = shownRows(study, arm, which).map((cls) => ({
+    id: cls,
+    name: study.label(cls),
+    status: study.status(arm, cls),
+    shrunk: inPoints(study.get("shrunk", arm, cls)),
+    found: inPoints(study.get("found", arm, cls)),
+    ...interval(study, arm, cls),
+  }));
+  const longest = Math.max(...rows.flatMap((row) => [Math.abs(row.low), Math.abs(row.high)]));
+  for (const row of rows) {
+    if (row.found !== null) row.found = Math.min(row.found, longest);
+    row.missed = row.found === null ? null : -row.found;
+  }
+  return { average: effect === null ? [] : [{ effect, low, high }], rows };
 }
 
 function heatData(study, arm, which, width) {
