@@ -147,7 +147,7 @@ def heat(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
     place: dict[str, Any] = {"x": x, "y": y, "text": "text:N"}
     sure = f"datum.status != '{CANNOT_TELL}'"
     bold = rows.transform_filter(sure).mark_text(fontSize=11, color=palette.ink, fontWeight="bold").encode(**place)
-    pale = rows.transform_filter(f"!({sure})").mark_text(fontSize=11, color=palette.soft).encode(**place)
+    pale = rows.transform_filter(f"!({sure})").mark_text(fontSize=11, color=palette.ink, opacity=0.8).encode(**place)
     return _finish([cell, pale, bold], palette, height=alt.Step(21))
 
 
