@@ -1,13 +1,21 @@
+from pathlib import Path
+
 import pytest
 
 from barnspider import InputError
 from barnspider.lab import KNOBS, Recipe
+from barnspider.lab.recipe import FIELDS
 
 
 def test_knobs_are_fields_that_are_off_by_default():
     recipe = Recipe(dataset="digits")
     assert set(KNOBS) >= {"crop", "rotation", "flip", "cutout", "weight_decay"}
     assert all(getattr(recipe, name) == 0.0 for name in KNOBS)
+
+
+def test_every_knob_is_in_the_documentation():
+    text = (Path(__file__).parents[2] / "docs" / "knobs.md").read_text(encoding="utf-8")
+    assert all(f"\n| `{name}` |" in text for name in KNOBS)
 
 
 def test_a_knob_that_is_off_is_not_part_of_the_description():
@@ -49,3 +57,23 @@ def test_bad_fields_are_said(field, value, message):
 def test_an_unknown_knob_is_said():
     with pytest.raises(InputError, match=r"vary='corp' is unknown.*Did you mean 'crop'"):
         Recipe(dataset="digits").with_("corp", 0.1)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_plain_field_is_set_as_its_own_type(field):
+    base = Recipe(dataset="digits")
+    assert base.with_(field, float(getattr(base, field))) == base
+    assert base.with_(field, float(getattr(base, field))).as_dict() == base.as_dict()
+    assert base.without(field) == base
+
+
+def test_without_a_knob_is_with_that_knob_off():
+    assert Recipe(dataset="digits", crop=(0.1, 0.2), epochs=3).without("crop") == Recipe(dataset="digits", epochs=3)
+
+
+def test_knobs_for_colour_are_refused_on_grey_images_only_when_on():
+    recipe = Recipe(dataset="digits", saturation=(0.0, 0.1))
+    recipe.check_channels(3)
+    recipe.without("saturation").check_channels(1)
+    with pytest.raises(InputError, match=r"saturation=\(0\.0, 0\.1\) does nothing to grey images"):
+        recipe.check_channels(1)
