@@ -265,7 +265,7 @@ class Evidence:
     def _found_with(self, power: float) -> Floats:
         fixed = np.array([[self.generalizes_to(arm) == "runs"] for arm in self.arms])
         n = np.where(fixed, np.inf, self.n)
-        return smallest_change(self.se, self.df, n, self.before, self.method.level, power)
+        return smallest_change(self.se, self.df, n, self.before, self.after, self.method.level, power)
 
     def generalizes_to(self, arm: str) -> Generalizes:
         """Return what the intervals of this arm generalize to."""

@@ -1,7 +1,8 @@
 """Curves over doses: a Gaussian process for each class, with the noise that was measured.
 
-All classes share one smoothness and one amplitude, found by marginal likelihood (Rasmussen & Williams 2006, eq. 5.8),
-so that a class with few images borrows what a curve looks like, though not where it peaks. Eight doses of three
+Classes share one smoothness and one amplitude, found by marginal likelihood (Rasmussen & Williams 2006, eq. 5.8), so
+that a class with few images borrows what a curve looks like, though not where it peaks; a class that they do not fit has
+its own. Eight doses of three
 paired runs then find peaks as well as eight doses of ten with "argmax of the means".
 """
 
@@ -31,6 +32,18 @@ TOGETHER = 32
 
 KNOTS = 25
 """Points that carry the prior: four in the shortest length scale, and few enough for BLAS to use one thread."""
+
+ASKED = 256
+"""Classes, at most, that tell how smooth curves are."""
+
+LENGTHS = (0.15, 0.25, 0.4, 0.6, 1.0)
+"""Length scales that are tried, as shares of the ladder of doses."""
+
+SIZES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""Amplitudes that are tried, in standard deviations of accuracies about their class's mean."""
+
+ODD = 0.05
+"""A class whose accuracies are less likely than this under the shared prior takes one of its own."""
 
 CONSTANT = 1.0
 """Prior variance of a curve's level, which is as good as free."""
@@ -91,17 +104,19 @@ def fit(dose: Floats, accuracy: Floats, noise: Floats, *, delta: float, level: f
     even, fine = np.linspace(0, 1, len(x)), np.linspace(0, 1, GRID)
     grid = np.interp(fine, even, x)
     known = np.flatnonzero(np.all(np.isfinite(y) & np.isfinite(v), axis=0))
-    basis = _basis(np.concatenate([even, fine]), *_smoothness(even, y[:, known], v[:, known]))
     out, marks = np.full((3, GRID, y.shape[1]), np.nan), np.full((6, y.shape[1]), np.nan)
 
-    def fill(start: int) -> None:
-        some = known[start : start + TOGETHER]
+    def fill(some: NDArray[np.intp], basis: Floats) -> None:
         mean, root = _posterior(basis[: len(x)], basis[len(x) :], y[:, some].T, v[:, some].T)
         half = _normal_quantile((1 + level) / 2) * np.sqrt(np.sum(root**2, axis=2))
         out[:, :, some] = mean.T, np.clip(mean - half, 0, 1).T, np.clip(mean + half, 0, 1).T
         marks[:, some] = _marks(grid, mean, root, delta, level)
 
-    each(fill, range(0, len(known), TOGETHER))
+    parts: list[tuple[NDArray[np.intp], Floats]] = []
+    for prior, same in _priors(even, y[:, known].T, v[:, known].T):
+        basis, alike = _basis(np.concatenate([even, fine]), *prior), known[same]
+        parts += [(alike[start : start + TOGETHER], basis) for start in range(0, len(alike), TOGETHER)]
+    each(lambda part: fill(*part), parts)
     return Curves(grid, *out, *marks, delta=delta)
 
 
@@ -181,26 +196,40 @@ def _kernel(a: Floats, b: Floats, length: float) -> Floats:
     return np.exp(-square / (2 * length**2)) + np.outer(a - 0.5, b - 0.5)
 
 
-def _smoothness(at: Floats, y: Floats, v: Floats) -> tuple[float, float]:
-    """Return the length scale and amplitude with the largest likelihood of all classes together, whatever their levels.
+Prior = tuple[float, float]
+"""Length scale and amplitude."""
 
-    About their level, curves have one eigenbasis for each length scale, in which doses are independent: a class's noise
-    is taken to be its mean over doses here (restricted likelihood, Rasmussen & Williams 2006, section 2.7).
+
+def _priors(at: Floats, y: Floats, v: Floats) -> list[tuple[Prior, NDArray[np.intp]]]:
+    """Return priors, each with the classes that have it; `y` and `v` are Float[c, K].
+
+    All classes share the length scale and amplitude with the largest likelihood of all together, whatever their levels
+    (of very many classes some are asked, evenly: two numbers need no more). A class that these do not fit takes those
+    that are likeliest for itself: the one class that falls steeply must not be drawn as flat as its neighbours.
     """
-    noise, doses = v.mean(axis=0), len(at)
-    scale = float(np.sqrt(np.mean((y - y.mean(axis=0)) ** 2))) + 1e-4 if y.size else 1e-4
-    best, found = -np.inf, (0.3, scale)
-    for length in (0.15, 0.25, 0.4, 0.6, 1.0):
-        about = np.eye(doses) - 1 / doses
-        value, vector = np.linalg.eigh(about @ _kernel(at, at, length) @ about)
-        # The smallest eigenvalue is that of the level, which is left out.
-        square, size = np.einsum("kr,kc->rc", vector[:, 1:], y) ** 2, np.maximum(value[1:], 0.0)
-        for amplitude in scale * np.array([0.1, 0.25, 0.5, 1.0, 2.0]):
-            variance = amplitude**2 * size[:, None] + noise
-            likely = -float(np.sum(square / variance + np.log(variance)))
-            if likely > best:
-                best, found = likely, (length, float(amplitude))
-    return found
+    from scipy.special import chdtri  # importing scipy costs 0.1 s; only numbers need it
+
+    if not len(y):
+        return []
+    own = y - y.mean(axis=1, keepdims=True)
+    scale = float(np.sqrt(np.mean(own**2))) + 1e-4
+    tried = [(length, scale * size) for length in LENGTHS for size in SIZES]
+    asked = np.unique(np.linspace(0, len(y) - 1, ASKED).astype(int))
+    shared = int(np.argmax([_fit(at, prior, own[asked], v[asked])[0].sum() for prior in tried]))
+    odd = np.flatnonzero(_fit(at, tried[shared], own, v)[1] > chdtri(len(at) - 1, ODD))
+    choice = np.full(len(y), shared)
+    if len(odd):
+        choice[odd] = np.argmax([_fit(at, prior, own[odd], v[odd])[0] for prior in tried], axis=0)
+    return [(tried[k], np.flatnonzero(choice == k)) for k in np.unique(choice).tolist()]
+
+
+def _fit(at: Floats, prior: Prior, y: Floats, v: Floats) -> tuple[Floats, Floats]:
+    """Return each class's log likelihood, but for a constant, and its sum of squares in units of the prior."""
+    length, amplitude = prior
+    covariance = _kernel(at, at, length) * amplitude**2 + CONSTANT + np.eye(len(at)) * v[:, None, :]
+    root = np.linalg.cholesky(covariance)
+    square = np.sum(np.linalg.solve(root, y[:, :, None]) ** 2, axis=(1, 2))
+    return -0.5 * square - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1), square
 
 
 def _normal_quantile(p: float) -> float:

@@ -32,36 +32,39 @@ def smallest_effect(se: Floats, df: Floats, level: float, power: float) -> Float
     return (stdtrit(df, (1 + level) / 2) + stdtrit(df, power)) * se
 
 
-def smallest_change(se: Floats, df: Floats, n: Floats, accuracy: Floats, level: float, power: float) -> Floats:
-    """Return the smallest true change that is found where a class has only scattered so far: at most 1.
+def smallest_change(
+    se: Floats, df: Floats, n: Floats, before: Floats, after: Floats, level: float, power: float
+) -> Floats:
+    """Return the smallest true change of a class that would have been found: at most 1, NaN where `se` is.
 
-    A class that really loses scatters more than it did: p (1 - p) grows on the way to one half, and its images do not
-    all lose alike (a coefficient of variation of 0.7 is taken, near that of p (1 - p) over images). So the smallest
-    change solves d**2 = k**2 (se**2 u(p - d / 2) / u(p) + d**2 / (2 n)) with u(p) = p (1 - p), one image right and
-    one wrong added, k as in `smallest_effect`, and p mirrored where it is below one half, so that neither a loss nor a
-    gain scatters more.
+    The scatter was seen at the accuracies that there are, and a class that loses more or less scatters otherwise: its
+    variance goes with u(p) = p (1 - p), p halfway between before and after, one image right and one wrong added; and
+    its images do not all lose alike (a coefficient of variation of 0.7 is taken, near that of p (1 - p) over images).
+    So the change solves d**2 = k**2 (se**2 u(before - d / 2) / u(seen) + d**2 / (2 n)), k as in `smallest_effect`; a
+    `before` below one half is mirrored, so that neither a loss nor a gain scatters more.
 
     Parameters
     ----------
     se, df : of the estimated change
-    n, accuracy : images (infinite where they are not to be generalized to), and what share is right before
+    n : images; infinite where they are not to be generalized to
+    before, after : accuracies
 
     Examples
     --------
-    >>> se, df = np.full(2, 0.02), np.full(2, 100.0)
-    >>> smallest_change(se, df, np.array([20.0, 2000.0]), np.full(2, 0.9), 0.95, 0.8).round(3).tolist()
+    >>> se, df, n = np.full(2, 0.02), np.full(2, 100.0), np.array([20.0, 2000.0])
+    >>> smallest_change(se, df, n, np.full(2, 0.9), np.full(2, 0.9), 0.95, 0.8).round(3).tolist()
     [0.069, 0.064]
     >>> smallest_effect(se, df, 0.95, 0.8).round(3).tolist()
     [0.057, 0.057]
     """
     times = smallest_effect(np.ones_like(se), df, level, power) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        smoothed = (accuracy + 1 / n) / (1 + 2 / n)
-        p = np.minimum(np.maximum(smoothed, 1 - smoothed), 1 - 1e-6)
-        unit, noise = p * (1 - p), times * se**2
-        square = 1 - times / (2 * n) + noise / (4 * unit)
-        line = noise * (2 * p - 1) / (2 * unit)
-        found = (line + np.sqrt(line**2 + 4 * square * noise)) / (2 * square)
+        first, seen = ((share + 1 / n) / (1 + 2 / n) for share in (before, (before + after) / 2))
+        p = np.minimum(np.maximum(first, 1 - first), 1 - 1e-6)
+        noise = times * se**2 / np.maximum(seen * (1 - seen), 1e-6)
+        square = 1 - times / (2 * n) + noise / 4
+        line = noise * (2 * p - 1) / 2
+        found = (line + np.sqrt(line**2 + 4 * square * noise * p * (1 - p))) / (2 * square)
     return np.where(np.isnan(se), np.nan, np.where(square > 0, np.minimum(found, 1.0), 1.0))
 
 
