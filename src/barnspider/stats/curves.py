@@ -1,9 +1,8 @@
 """Curves over doses: a Gaussian process for each class, with the noise that was measured.
 
 Classes share one smoothness and one amplitude, found by marginal likelihood (Rasmussen & Williams 2006, eq. 5.8), so
-that a class with few images borrows what a curve looks like, though not where it peaks; a class that they do not fit has
-its own. Eight doses of three
-paired runs then find peaks as well as eight doses of ten with "argmax of the means".
+that a class with few images borrows what a curve looks like, though not where it peaks; a class that they do not fit
+has its own. Eight doses of three paired runs then find peaks as well as eight doses of ten with "argmax of the means".
 """
 
 from __future__ import annotations
