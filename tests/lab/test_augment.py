@@ -6,7 +6,7 @@ import torch
 
 from barnspider.errors import InputError
 from barnspider.lab import augment, drops
-from barnspider.lab.augment import erasing, geometry, rectangles
+from barnspider.lab.augment import erasing, geometry, mixing, rectangles
 from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import KNOBS, Recipe
 from conformance import KnobLaws, MixingLaws, constant, some_draws, some_images
@@ -215,6 +215,49 @@ def test_cutout_grows_around_its_centre_and_is_square():
     assert (large | ~small).all()
     assert small[:, 0].sum((1, 2)).max() == 64
     assert large[:, 0].sum((1, 2)).max() == 256
+
+
+# --- translation, fixed crop, erasing, mixing -------------------------------------------------------------------------
+
+
+def test_translation_moves_whole_pixels_and_uncovers_black():
+    images, draws = some_images((40, 3, 12, 10)), some_draws(step_of("translation"), 40)
+    got = geometry.translate(images, constant(40, 0.4), draws)
+    for i, (down, right) in enumerate((0.4 * (2 * draws - 1) * torch.tensor([12, 10])).round().int().tolist()):
+        padded = torch.nn.functional.pad(images[i], (10, 10, 12, 12))
+        assert torch.equal(got[i], padded[:, 12 - down : 24 - down, 10 - right : 20 - right])
+
+
+def test_a_fixed_crop_removes_the_same_area_everywhere_and_may_lie_anywhere():
+    draws = torch.from_numpy(uniforms(0, "fixed", 0, 2000, 2))
+    top, left, high, wide = rectangles.fixed_boxes(40, 20, constant(2000, 0.75), draws)
+    assert set(high.tolist()) == {20}
+    assert set(wide.tolist()) == {10}
+    assert set(top.tolist()) == set(range(21))
+    assert set(left.tolist()) == set(range(11))
+
+
+def test_erased_rectangles_lie_inside_and_have_the_area_they_should():
+    areas = []
+    for dose in (0.1, 0.3, 0.5, 0.8):
+        top, left, high, wide = rectangles.erased_boxes(
+            64, 64, constant(4000, dose), some_draws(step_of("erasing"), 4000)
+        )
+        assert ((top >= 0) & (left >= 0) & (top + high <= 64) & (left + wide <= 64)).all()
+        assert (high * wide / 64**2).max() < dose + 0.03
+        areas.append(float((high * wide).mean()) / 64**2)
+    assert areas[:2] == pytest.approx([0.05, 0.15], abs=0.005)
+    assert areas == sorted(areas)
+
+
+def test_a_pasted_rectangle_grows_with_the_dose_around_its_centre():
+    images, draws = (
+        torch.arange(200.0).view(200, 1, 1, 1).expand(200, 1, 32, 32),
+        torch.from_numpy(uniforms(0, "cutmix", 0, 200, 3)),
+    )
+    small, large = (mixing.cutmix(images, constant(200, dose), draws)[0] != images for dose in (0.3, 0.9))
+    assert (large | ~small).all()
+    assert large.float().mean() == pytest.approx(0.29, abs=0.06)  # E (r - r^2 / 4)^2 for r^2 uniform from 0 to 0.9
 
 
 def test_a_wrong_number_of_doses_is_named():
