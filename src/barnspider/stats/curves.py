@@ -59,7 +59,8 @@ class Curves:
     mean, low, high : Float[G, C]
         Accuracy and its pointwise interval.
     peak, peak_low, peak_high : Float[C]
-        The dose where the curve is highest.
+        The dose where the curve is highest: median of draws from the posterior, and doses that were tried, below and
+        above, between which it is.
     lost, lost_low, lost_high : Float[C]
         The smallest dose from which the class has lost `delta` against the first dose; infinite where it never has.
     delta : float
@@ -116,6 +117,7 @@ def fit(dose: Floats, accuracy: Floats, noise: Floats, *, delta: float, level: f
         basis, alike = _basis(np.concatenate([even, fine]), *prior), known[same]
         parts += [(alike[start : start + TOGETHER], basis) for start in range(0, len(alike), TOGETHER)]
     each(lambda part: fill(*part), parts)
+    marks[1:3] = _rungs(x, marks[1:3])
     return Curves(grid, *out, *marks, delta=delta)
 
 
@@ -126,7 +128,7 @@ def _basis(at: Floats, length: float, amplitude: float) -> Floats:
     """
     knots = np.linspace(0, 1, KNOTS)
     value, vector = np.linalg.eigh(_kernel(knots, knots, length) * amplitude**2 + CONSTANT)
-    keep = value > 1e-9 * amplitude**2
+    keep = value > 1e-3 * amplitude**2
     return (_kernel(at, knots, length) * amplitude**2 + CONSTANT) @ (vector[:, keep] / np.sqrt(value[keep]))
 
 
@@ -144,20 +146,13 @@ def _posterior(seen: Floats, fine: Floats, y: Floats, v: Floats) -> tuple[Floats
 
 
 def _marks(grid: Floats, mean: Floats, root: Floats, delta: float, level: float) -> Floats:
-    """Return the peak and its interval, the first loss and its interval: Float[6, c]."""
+    """Return the peak and its interval, the first loss and its interval: Float[6, c]; medians and limits of draws."""
     # The mean is one more function, whose weight is 1.
     both = np.concatenate([root[:, ::2], mean[:, ::2, None]], axis=2, dtype=np.float32)
     draws, coarse = both[:, None] @ _weights(root.shape[2]), np.append(grid[::2], np.inf)
-    peaks = _ends(coarse, _first(draws == draws.max(axis=2, keepdims=True)), level)
-    losses = _ends(coarse, _first(draws <= draws[:, :, :1] - np.float32(delta)), level)
-    peak = grid[np.argmax(mean, axis=1)]
-    lost = np.append(grid, np.inf)[_first(mean[:, :, None] <= mean[:, :1, None] - delta)[:, 0]]
-    return np.array([x for at, (low, high) in ((peak, peaks), (lost, losses)) for x in _around(at, low, high)])
-
-
-def _around(at: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return a value and its interval, which holds it."""
-    return at, np.minimum(low, at), np.maximum(high, at)
+    peaks = _first(draws == draws.max(axis=2, keepdims=True))
+    losses = _first(draws <= draws[:, :, :1] - np.float32(delta))
+    return np.concatenate([_limits(coarse, place, level) for place in (peaks, losses)])
 
 
 @cache
@@ -172,11 +167,21 @@ def _weights(size: int) -> NDArray[np.float32]:
     return drawn
 
 
-def _ends(grid: Floats, place: NDArray[np.uint8], level: float) -> tuple[Floats, Floats]:
-    """Return the limits of `level` of draws whose places on the grid are Int[c, B, D]."""
+def _rungs(dose: Floats, ends: Floats) -> Floats:
+    """Return the interval of a peak, widened to doses that were tried: where between them a curve has its top, or a
+    corner, nobody has seen.
+    """
+    low, high = np.nan_to_num(ends, nan=dose[0])
+    below = dose[np.searchsorted(dose, low, side="right") - 1]
+    above = dose[np.searchsorted(dose, high, side="left")]
+    return np.where(np.isnan(ends), np.nan, np.array([below, above]))
+
+
+def _limits(grid: Floats, place: NDArray[np.uint8], level: float) -> Floats:
+    """Return the median and the limits of `level` of draws whose places on the grid are Int[c, B, D]: Float[3, c]."""
     ordered = np.sort(place.astype(np.uint16).reshape(len(place), -1), axis=1)
     tail = int((1 - level) / 2 * (DRAWS - 1))
-    return grid[ordered[:, tail]], grid[ordered[:, DRAWS - 1 - tail]]
+    return grid[ordered[:, [DRAWS // 2, tail, DRAWS - 1 - tail]]].T
 
 
 def _first(here: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -190,9 +195,12 @@ def _first(here: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def _kernel(a: Floats, b: Floats, length: float) -> Floats:
-    """Return the squared-exponential covariance and a slope, of amplitude 1; the level comes on top of it."""
-    square = (a[:, None] - b[None, :]) ** 2
-    return np.exp(-square / (2 * length**2)) + np.outer(a - 0.5, b - 0.5)
+    """Return Matern's covariance (3/2) and a slope, of amplitude 1; the level comes on top of it.
+
+    Curves of accuracy have kinks and steps: a smoother prior would place peaks more surely than it knows (Stein 1999).
+    """
+    apart = np.sqrt(3) * np.abs(a[:, None] - b[None, :]) / length
+    return (1 + apart) * np.exp(-apart) + np.outer(a - 0.5, b - 0.5)
 
 
 Prior = tuple[float, float]
