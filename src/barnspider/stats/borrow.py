@@ -64,7 +64,7 @@ def trust(ratio: Floats, weight: Floats, freedom: int) -> Floats:
     >>> trust(np.array([0.9, 1.0, 1.1, 1.0, 30.0]), np.ones(5), freedom=4).round(2).tolist()
     [1.0, 1.0, 1.0, 1.0, 0.01]
     """
-    from scipy.special import fdtrc  # importing scipy costs 0.1 s; only numbers need it
+    from scipy.special import chdtri, fdtrc  # importing scipy costs 0.1 s; only numbers need it
 
     if len(ratio) < 4:
         return np.ones(len(ratio))
@@ -77,7 +77,8 @@ def trust(ratio: Floats, weight: Floats, freedom: int) -> Floats:
         odd = np.where(mean > 0, ratio / mean, 0.0)
     true = np.where(mean > 0, (scatter - chance) / (1 + chance), 1.0)
     true = (classes * true + 20 / freedom) / (classes + 20 / freedom)
-    tail, beyond = np.ones(len(ratio)), odd > 1  # of what is expected or less, no tail is small
+    # Where even a prior that is known exactly leaves a larger tail, no other need be asked.
+    tail, beyond = np.ones(len(ratio)), odd > chdtri(freedom, ODD) / freedom
     tail[beyond] = fdtrc(freedom, 2 / np.maximum(true[beyond], 2 / MOST), odd[beyond])
     return np.minimum(tail / ODD, 1.0)
 
