@@ -2,6 +2,7 @@ import pytest
 
 import barnspider as barn
 from barnspider.sources import default_baseline, read_two
+from barnspider.store import Cell, Store
 
 
 def one_arm(path, arm, guess=(0, 1, 1)):
@@ -31,6 +32,18 @@ def test_the_default_baseline_is_dose_zero():
     assert default_baseline(preds) == "off"
     with pytest.raises(barn.InputError, match="the baseline must be named; the arms are: on"):
         default_baseline(preds.where(arms=["on"]))
+
+
+@pytest.mark.parametrize(("plan", "arm"), [({"baseline": 10}, "epochs=10"), ({"baseline": [1, 2]}, "per class")])
+def test_the_baseline_that_a_plan_states_is_taken(tmp_path, plan, arm):
+    store = Store(tmp_path)
+    cells = [Cell("epochs=5", 5.0, 0, "k0"), Cell("epochs=10", 10.0, 0, "k1"), Cell("per class", None, 0, "k2")]
+    store.plan("s", cells, {"doses": [5, 10, [1, 2]], **plan})
+    arms = {cell.arm: [[0, 1]] for cell in cells}
+    preds = barn.Predictions.from_arrays([0, 1], arms)
+    assert default_baseline(preds, tmp_path) == default_baseline(preds, tmp_path, study="s") == arm
+    with pytest.raises(barn.InputError, match="no arm has dose 0"):
+        default_baseline(preds.where(arms=["epochs=5"]), tmp_path)
 
 
 def test_what_a_file_must_be_told_a_store_knows(tmp_path):

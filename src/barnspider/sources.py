@@ -10,7 +10,7 @@ from barnspider.errors import InputError, listing
 from barnspider.files import sha256
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
-from barnspider.store import Store
+from barnspider.store import Store, Study
 from barnspider.tables.long_table import Samples
 from barnspider.tables.read import join, read_table
 
@@ -124,10 +124,32 @@ def _words(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def default_baseline(predictions: Predictions) -> str:
-    """Return the arm of dose 0; `InputError` when there is none and the baseline must be named."""
+def default_baseline(predictions: Predictions, source: str | Path | None = None, *, study: str | None = None) -> str:
+    """Return the arm to compare with: the one that a store's plan states, else the arm of dose 0.
+
+    Parameters
+    ----------
+    source, study
+        Where the predictions were read from, as in `read_predictions`; files state no baseline.
+
+    Raises
+    ------
+    InputError
+        When no baseline is stated, and no arm, or more than one, has dose 0: then it must be named.
+    """
+    if source is not None and Path(source).is_dir():
+        stated = _stated_baseline(Store.existing(source).study(study))
+        if stated in predictions.arms:
+            return stated
     off = [arm for arm in predictions.arms if predictions.dose_of(arm) == 0]
     if len(off) == 1:
         return off[0]
     count = "no arm has" if not off else f"{len(off)} arms have"
     raise InputError(f"{count} dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}")
+
+
+def _stated_baseline(plan: Study) -> str | None:
+    """Return the arm of the plan's `baseline`; a plan's cells stand seed by seed, in the order of its doses."""
+    if "baseline" not in plan.sweep:
+        return None
+    return plan.cells[plan.sweep["doses"].index(plan.sweep["baseline"])].arm

@@ -122,3 +122,10 @@ def test_identities_are_those_of_the_first_release():
 def test_bad_sweeps_are_said(changes, message):
     with pytest.raises(InputError, match=message):
         sweep(**changes)
+
+
+def test_a_sweep_over_colour_is_refused_on_grey_images():
+    coloured = sweep(vary="hue", doses=(0, 0.1))
+    coloured.check_channels(3)
+    with pytest.raises(InputError, match=r"hue=0\.1 does nothing to grey images"):
+        coloured.check_channels(1)

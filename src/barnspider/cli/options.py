@@ -85,7 +85,10 @@ class Against(Reading):
         from barnspider.sources import default_baseline
 
         predictions = self.read(self.split)
-        base = default_baseline(predictions) if self.baseline is None else _arm(self.baseline, predictions)
+        if self.baseline is None:
+            base = default_baseline(predictions, self.source, study=self.study)
+        else:
+            base = _arm(self.baseline, predictions)
         if self.paired:
             say_who_has_no_partner(predictions, base)
         return predictions, base

@@ -122,6 +122,11 @@ class Sweep:
                 if isinstance(dose, tuple) and len(dose) != len(classes):
                     raise InputError(f"{knob} has {len(dose)} doses; expected one for each of {len(classes)} classes")
 
+    def check_channels(self, channels: int) -> None:
+        """Raise `InputError` when a knob is on, at any dose, that does nothing to images of so few channels."""
+        for dose in self.doses:
+            self.base.with_(self.vary, dose).check_channels(channels)
+
     def with_doses(self, doses: Iterable[Dose]) -> Sweep:
         """Return the same sweep at other doses, among which a stated baseline must be."""
         return replace(self, doses=tuple(doses))

@@ -7,16 +7,21 @@ has to say goes to standard output, one JSON object a line.
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from barnspider.errors import BarnspiderError, TrainingError
 from barnspider.lab.claims import claimed
 from barnspider.lab.data import Dataset, load
+from barnspider.lab.recipe import Recipe
+from barnspider.lab.strength import strength
 from barnspider.lab.sweep import Run, Sweep
 from barnspider.lab.train import train
 from barnspider.store import Images, Result, Store
@@ -75,9 +80,16 @@ def result_of(run: Run, data: Dataset) -> Result:
     about: Mapping[str, Any] = {
         "recipe": run.recipe.as_dict(), "seed": run.seed, "seconds": round(trained.seconds, 3),
         "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],
-        "environment": dict(trained.environment),
+        "strength": _strength(run.recipe, data), "environment": dict(trained.environment),
     }  # fmt: skip
     return Result("diverged" if trained.diverged else "done", data.fingerprint, answers, about)
+
+
+@lru_cache
+def _strength(recipe: Recipe, data: Dataset) -> dict[str, list[float | None]]:
+    """Return what the recipe's augmentations do to each class, as JSON knows it; measured once for all seeds."""
+    measured = asdict(strength(recipe, data))
+    return {name: [None if math.isnan(x) else round(x, 5) for x in numbers] for name, numbers in measured.items()}
 
 
 def say(**event: Any) -> None:
