@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from barnspider.lab.cores import core_count
 from barnspider.lab.data import load
 from barnspider.lab.probe import seconds_of
-from barnspider.lab.run import core_count
 from barnspider.lab.sweep import Sweep
 from barnspider.progress import clock
 from barnspider.store import Store
@@ -63,6 +63,7 @@ def price(sweep: Sweep, store: Store, *, workers: int | None = None) -> Cost:
     documents = store.sealed(runs)
     data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     sweep.check_classes(data.classes)
+    sweep.check_channels(data.shape[0])
     if documents:
         seconds, source = sum(d["seconds"] for d in documents) / len(documents), f"mean of {len(documents)} runs there"
     else:

@@ -44,9 +44,17 @@ def mirrors(dataset: str) -> tuple[str, ...]:
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept: `barnspider` in the XDG cache directory."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
+    """Return where downloads and packed images are kept: BARNSPIDER_CACHE, or `barnspider` in the XDG cache folder."""
+    own, root = os.environ.get("BARNSPIDER_CACHE", ""), os.environ.get("XDG_CACHE_HOME", "")
+    if own:
+        return Path(own)
     return (Path(root) if root else Path.home() / ".cache") / "barnspider"
+
+
+def data_folder() -> Path | None:
+    """Return where the user keeps data sets: BARNSPIDER_DATA, if it is set."""
+    own = os.environ.get("BARNSPIDER_DATA", "")
+    return Path(own) if own else None
 
 
 def content_sha256(path: Path) -> str:

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from barnspider.errors import StoreError, TrainingError
 from barnspider.lab.claims import clear_abandoned
+from barnspider.lab.cores import core_count
 from barnspider.lab.data import load
 from barnspider.lab.sweep import Sweep
 from barnspider.predictions import Predictions
@@ -64,6 +65,7 @@ def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None) -> 
     _check_torch()
     data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     sweep.check_classes(data.classes)
+    sweep.check_channels(data.shape[0])
     runs = sweep.runs()
     _refuse_other_data(sweep, store, data.fingerprint)
     store.plan(sweep.identity, runs, sweep.as_dict())
@@ -82,11 +84,6 @@ def _check_torch() -> None:
 def worker_environment() -> dict[str, str]:
     """Return the environment of a worker; what the user has set wins."""
     return WORKER_ENVIRONMENT | dict(os.environ)
-
-
-def core_count() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _refuse_other_data(sweep: Sweep, store: Store, fingerprint: str) -> None:
