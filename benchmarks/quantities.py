@@ -30,6 +30,9 @@ class Share:
     error: float
 
 
+EXACT = 1e-12
+"""Rounding: a Gini coefficient of 0 comes out as -2e-17."""
+
 Section = Callable[[int], list[Share]]
 
 
@@ -265,7 +268,7 @@ def unequal(sets: int) -> list[Share]:
         ("all alike, nothing changes", np.full(40, 0.8), np.zeros(40)),
         ("three of forty far below, and lower still", few, np.where(np.arange(40) < 3, -0.1, 0.0)),
     ):
-        out += _unequal(sets, shape, true, effect)
+        out += _unequal(2 * sets, shape, true, effect)
     return out
 
 
@@ -278,8 +281,8 @@ def _unequal(sets: int, shape: str, true: np.ndarray, effect: np.ndarray) -> lis
         for name, measure in MEASURES.items():
             before, after = float(measure(true)), float(measure(true + effect))
             m, c = found.measures[0][name], found.change[0][name]
-            level.setdefault(name, []).append(float(m.low <= before <= m.high))
-            change.setdefault(name, []).append(float(c.low <= after - before <= c.high))
+            level.setdefault(name, []).append(float(m.low - EXACT <= before <= m.high + EXACT))
+            change.setdefault(name, []).append(float(c.low - EXACT <= after - before <= c.high + EXACT))
             naive.setdefault(name, []).append(m.naive - before)
     return [
         *(mean_and_error(f"{name}: interval covers ({shape})", "0.95", x) for name, x in level.items()),
