@@ -53,8 +53,10 @@ class BestDoses:
     def __str__(self) -> str:
         others = [visible(arm) for arm in self.contenders if arm != self.best]
         many = f"cannot be told from {listing(others)}" if others else "better than every other arm"
-        accuracy = words.percent(float(self.overall[self.arms.index(self.best)]))
-        return f"Best on average: {visible(self.best)} ({accuracy}), {many} ({100 * self.level:.4g} %)."
+        k = self.arms.index(self.best)
+        dose = "" if self.dose[k] is None else f"dose {self.dose[k]:g}, "
+        best = f"{visible(self.best)} ({dose}{words.percent(float(self.overall[k]))})"
+        return f"Best on average: {best}, {many} ({100 * self.level:.4g} % for {words.explained(self.generalizes_to)})."
 
 
 def best_doses(preds: Predictions | Design, *, level: float = 0.95, generalize_to: Wanted = "auto") -> BestDoses:
@@ -127,7 +129,10 @@ class Tolls:
         rows = [self._row(int(c)) for c in order]
         head = ["class", "own best", "toll", f"{100 * self.level:.4g} % interval", "naive"]
         where = f"chosen on {self.chosen_on}, measured on {self.measured_on}"
-        title = f"Toll of {visible(self.average)} (best on average), in points; {where}"
+        title = (
+            f"Toll of {visible(self.average)} (best on average), in points; {where};"
+            f" intervals generalize to {words.explained(self.generalizes_to)}"
+        )
         more = len(self.classes) - len(rows)
         return f"{title}\n{words.text_table(head, rows)}" + (f"\n... and {more:,} more" if more else "")
 
@@ -272,12 +277,32 @@ def dose_curves(
     return DoseCurves(d.preds.classes, doses, accuracy, noise, fit, level)
 
 
-def _in_order_of_dose(answers: Predictions | Design) -> Design:
+def why_no_curves(preds: Predictions | Design) -> str | None:
+    """Return why these answers have no curves over doses; None where they have.
+
+    Examples
+    --------
+    >>> from barnspider.simulate import simulate
+    >>> why_no_curves(simulate(doses=(0.0, 1.0)).predictions)
+    'doses are 0, 1; expected three different ones or more, each of one arm'
+    """
+    doses = list(_doses(preds).values())
+    if len(set(doses)) >= max(3, len(doses)):
+        return None
+    given = listing(f"{dose:g}" for dose in doses) or "not given"
+    return f"doses are {given}; expected three different ones or more, each of one arm"
+
+
+def _doses(answers: Predictions | Design) -> dict[str, float]:
+    """Return the arms that have a dose, and their doses."""
     preds = answers.preds if isinstance(answers, Design) else answers
-    arms = {a: dose for a in answers.arms if (dose := preds.dose_of(a)) is not None}
-    if len(set(arms.values())) < max(3, len(arms)):
-        given = listing(f"{dose:g}" for dose in arms.values()) or "not given"
-        raise InputError(f"doses are {given}; expected three different ones or more, each of one arm")
+    return {a: dose for a in answers.arms if (dose := preds.dose_of(a)) is not None}
+
+
+def _in_order_of_dose(answers: Predictions | Design) -> Design:
+    if why := why_no_curves(answers):
+        raise InputError(why)
+    arms = _doses(answers)
     return Design.of(answers, sorted(arms, key=arms.__getitem__))
 
 

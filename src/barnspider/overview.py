@@ -6,7 +6,7 @@ import html
 
 from barnspider import words
 from barnspider.errors import listing
-from barnspider.evidence import Evidence, Generalizes
+from barnspider.evidence import Evidence
 from barnspider.names import visible
 from barnspider.sentences import headline
 
@@ -44,7 +44,7 @@ def heading(evidence: Evidence) -> str:
     out = [
         f"Change of accuracy from {base}{where}:"
         f" {words.counted(len(evidence.classes), 'class')}, {words.counted(int(evidence.n.sum()), 'image')}, in points",
-        f"{100 * m.level:.4g} % intervals{at_once} generalize to {_explained(m.generalizes_to)}; {seeds};"
+        f"{100 * m.level:.4g} % intervals{at_once} generalize to {words.explained(m.generalizes_to)}; {seeds};"
         f" {m.symbol}: {m.multiplicity}",
     ]
     if evidence.left_out:
@@ -57,7 +57,7 @@ def _title(evidence: Evidence, arm: str) -> str:
     a = evidence.place(arm)
     dose = "" if evidence.dose[a] is None else f"dose {evidence.dose[a]:g}, "
     over = evidence.generalizes_to(arm)
-    note = "" if over == evidence.method.generalizes_to else f"; intervals generalize to {_explained(over)}"
+    note = "" if over == evidence.method.generalizes_to else f"; intervals generalize to {words.explained(over)}"
     return f"{visible(arm)} ({dose}{words.counted(evidence.runs[a], 'run')}{note})"
 
 
@@ -90,11 +90,3 @@ def _relative(evidence: Evidence, a: int, c: int) -> list[str]:
     interval = words.between(evidence.relative_low[a, c], evidence.relative_high[a, c])
     change, against = words.points(evidence.effect[a, c]), words.points(evidence.relative[a, c])
     return [change, against, interval, words.chance(evidence.relative_q[a, c])]
-
-
-def _explained(over: Generalizes) -> str:
-    return {
-        "images and runs": "new images and new runs",
-        "images": "new images: these models, not the recipe",
-        "runs": "new runs on this very test set",
-    }[over]

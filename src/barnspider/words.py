@@ -58,6 +58,21 @@ def compared(p: float) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
+def explained(generalizes_to: str) -> str:
+    """Return what may differ next time, in full.
+
+    Examples
+    --------
+    >>> explained("images")
+    'new images: these models, not the recipe'
+    """
+    return {
+        "images and runs": "new images and new runs",
+        "images": "new images: these models, not the recipe",
+        "runs": "new runs on this very test set",
+    }[generalizes_to]
+
+
 def lost_or_gained(x: float) -> str:
     """Return "lost 8.4 points", "gained 1.0 points" or "did not change"."""
     size = points(abs(x), sign=False)

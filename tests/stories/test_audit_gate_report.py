@@ -200,8 +200,15 @@ def test_doses_of_a_store_are_chosen_on_validation_and_measured_on_test(barnspid
     assert len(document["tolls"]["toll"]) == len(document["curves"]["classes"]) == 10
 
 
-def test_doses_need_doses(barnspider, brought):
-    assert "expected three different ones or more" in barnspider("doses", brought, check=2).stderr
+def test_without_three_doses_there_are_a_best_arm_and_tolls_and_no_curves(barnspider, brought):
+    said = barnspider("doses", brought).stdout
+    assert "% for new images and new runs)." in said
+    assert "Toll of " in said
+    assert "intervals generalize to new images and new runs\n" in said
+    assert "\n\nNo curves over the doses: doses are not given; expected three different ones or more" in said
+    document = json.loads(barnspider("doses", brought, "--json").stdout)
+    assert document["curves"] is None
+    assert len(document["tolls"]["toll"]) == 3
 
 
 def test_inequality_of_a_table(barnspider, brought):

@@ -23,22 +23,24 @@ def doses(
 ) -> None:
     """Print the best dose on average, what it costs each class, and each class's curve over the doses.
 
-    In a store, doses are chosen on validation images and measured on test images.
+    In a store, doses are chosen on validation images and measured on test images. Curves need three doses or more.
     """
     from barnspider.as_json import plain
     from barnspider.design import Design
-    from barnspider.doses import best_doses, dose_curves, tolls
+    from barnspider.doses import best_doses, dose_curves, tolls, why_no_curves
 
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
     test = Design.of(asked.read())
     validation = Design.of(asked.read("validation")) if Path(asked.source).is_dir() else None
+    why = why_no_curves(test)
     found: dict[str, Any] = {
         "best": best_doses(test if validation is None else validation, level=level, generalize_to=to),
         "tolls": tolls(test, choose_on=validation, level=level, generalize_to=to),
-        "curves": dose_curves(test, delta=delta, level=level, generalize_to=to),
+        "curves": None if why else dose_curves(test, delta=delta, level=level, generalize_to=to),
     }
-    show({"schema": "barnspider/doses/1", **plain(found)} if as_json else None, "\n\n".join(map(str, found.values())))
+    said = found | ({"curves": f"No curves over the doses: {why}."} if why else {})
+    show({"schema": "barnspider/doses/1", **plain(found)} if as_json else None, "\n\n".join(map(str, said.values())))
 
 
 def power(
