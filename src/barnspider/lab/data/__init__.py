@@ -12,5 +12,6 @@ Validation images are always split from the training images, stratified, by a se
 from barnspider.lab.data.arrays import from_arrays
 from barnspider.lab.data.loading import NAMED, load
 from barnspider.lab.data.parts import Dataset, Split, balanced
+from barnspider.lab.data.twins import Twin, told, twins
 
-__all__ = ["NAMED", "Dataset", "Split", "balanced", "from_arrays", "load"]
+__all__ = ["NAMED", "Dataset", "Split", "Twin", "balanced", "from_arrays", "load", "told", "twins"]
