@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from barnspider.errors import DataError
-from barnspider.lab import download
+from barnspider.lab import Recipe, Store, Sweep, download, run
 from barnspider.lab.data import load, packing
 from barnspider.lab.data.decoder import COLOUR, WAITING
 from barnspider.lab.data.listing import list_folder, list_zip
@@ -296,3 +296,11 @@ def test_monkeys():
     found = load(f"{SHARED / 'monkeys10_160.zip'}?size=32")
     assert found.classes[0] == "mantled_howler"
     assert [len(p) for p in (found.train, found.validation, found.test)] == [988, 109, 272]
+
+
+def test_a_study_on_a_zip_file(tmp_path):
+    path = a_zip(tmp_path / "x.zip", [f"{c}/{i}.png" for c in ("cat", "dog") for i in range(30)])
+    sweep = Sweep(Recipe(f"{path}?size=8", width=4, epochs=1), vary="flip", doses=(0, 0.5), seeds=(0,))
+    predictions = run(sweep, Store(tmp_path / "runs"), workers=1)
+    assert predictions.classes == ("cat", "dog")
+    assert predictions.guess.shape == (2, 12)
