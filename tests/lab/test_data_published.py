@@ -68,6 +68,25 @@ def test_cifar_100_is_the_same_in_both_forms(tmp_path):
     assert load(str(root)).fingerprint == load(str(flat)).fingerprint == load("cifar100", folder=tmp_path).fingerprint
 
 
+def as_python_2_wrote_it(data, labels) -> bytes:
+    """The opcodes of the published files: texts are byte strings, and numpy's rooms have their old names."""
+    array = b"".join([
+        b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR",
+        b"(K\x01(K", bytes([len(data)]), b"M", (3072).to_bytes(2, "little"), b"t",
+        b"cnumpy\ndtype\n(U\x02u1K\x00K\x01tR(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb",
+        b"\x89T", data.size.to_bytes(4, "little"), data.tobytes(), b"tb",
+    ])  # fmt: skip
+    numbers = b"](" + b"".join(b"K" + bytes([label]) for label in labels) + b"e"
+    return b"\x80\x02}(U\x04data" + array + b"U\x06labels" + numbers + b"u."
+
+
+def test_python_2_pickles_are_read_as_they_are(tmp_path):
+    root = cifar10_pickles(tmp_path / "cifar-10-batches-py")
+    before = load(str(root))
+    (root / "test_batch").write_bytes(as_python_2_wrote_it(CIFAR[5], LABELS.tolist()))
+    assert load(str(root)).fingerprint == before.fingerprint
+
+
 class Harm:
     def __init__(self, path):
         self.path = path
