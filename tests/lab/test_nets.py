@@ -59,6 +59,11 @@ def test_width_16_at_28_pixels_costs_what_performance_says():
     assert sum(multiplications) * 2 * 3 == pytest.approx(16e6, rel=0.1)
 
 
+def test_the_wide_net_leaves_out_in_proportion_to_depth():
+    net = build(Recipe("x", network="wide-resnet", width=4, stochastic_depth=0.3), (1, 16, 16), 10, seed=0)
+    assert [stage.place for stage in net.stages] == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_unknown_network_is_named():
     with pytest.raises(InputError, match=r"network='resnett' is unknown.*Did you mean 'resnet'"):
         build(Recipe("x", network="resnett"), (1, 8, 8), 10, seed=0)

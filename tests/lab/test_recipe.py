@@ -46,6 +46,9 @@ def test_whole_doses_are_numbers():
         ("lr", "fast", "lr='fast'"),
         ("momentum", 1.0, "momentum=1.0"),
         ("network", 3, "network=3"),
+        ("mirrored", 1, "mirrored=1; expected true or false"),
+        ("stem", "tiny", "stem='tiny' is unknown"),
+        ("stem", "small", "stem='small' is for networks of torchvision and timm, not for 'mlp'"),
         ("dataset", None, "dataset=None"),
     ],
 )
@@ -77,3 +80,19 @@ def test_knobs_for_colour_are_refused_on_grey_images_only_when_on():
     recipe.without("saturation").check_channels(1)
     with pytest.raises(InputError, match=r"saturation=\(0\.0, 0\.1\) does nothing to grey images"):
         recipe.check_channels(1)
+
+
+@pytest.mark.parametrize("network", ["torchvision/resnet18", "timm/resnet18", "my.module:factory"])
+def test_what_a_foreign_network_cannot_honour_is_refused_at_once(network):
+    for knob in ("dropout", "stochastic_depth"):
+        with pytest.raises(InputError, match=f"{knob}=0.1 cannot be applied inside network='{network}'"):
+            Recipe("digits", network=network).with_(knob, 0.1)
+    if "/" in network:
+        with pytest.raises(InputError, match="width=8 does nothing in network"):
+            Recipe("digits", network=network, width=8)
+
+
+def test_later_fields_are_described_only_when_they_say_something():
+    assert not {"stem", "mirrored"} & set(Recipe("digits").as_dict())
+    described = Recipe("digits", network="timm/resnet18", stem="small", mirrored=True)
+    assert Recipe(**described.as_dict()) == described

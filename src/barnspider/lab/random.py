@@ -42,6 +42,17 @@ def uniforms(seed: int, purpose: str, epoch: int, n: int, k: int) -> NDArray[np.
     return ((raw >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)).reshape(n, k)
 
 
+def torch_seed(seed: int, purpose: str, epoch: int = 0) -> int:
+    """Return what to set torch's own generator to, where only torch can draw.
+
+    Examples
+    --------
+    >>> torch_seed(3, "weights") == torch_seed(3, "weights"), torch_seed(3, "weights") == torch_seed(4, "weights")
+    (True, False)
+    """
+    return int(_bits(seed, purpose, epoch, 0).random_raw() >> 1)
+
+
 def order(seed: int, epoch: int, n: int) -> NDArray[np.int64]:
     """Return a permutation of 0..n-1 that depends on the seed and the epoch alone.
 

@@ -53,15 +53,21 @@ class Recipe:
     dataset
         "digits", "fashion-mnist", or the path of an .npz file or of a folder of images by class.
     network
-        A name from `nets.py`: "mlp" or "resnet".
+        "mlp", "resnet" or "wide-resnet"; "torchvision/resnet18" or "timm/resnet18", any of their classifiers; or a
+        function of yours, "my.module:factory". `docs/networks.md` says what each takes.
+    stem
+        "" leaves the network's first layers alone; "small" makes those of a torchvision or timm network small, for
+        images under about 64 pixels: a 3x3 convolution with stride 1, no max-pooling.
     width
-        Channels (hidden units) of the network's first stage.
+        Channels (hidden units) of the network's first stage; torchvision and timm name theirs themselves.
     epochs, batch, lr, momentum
         SGD with Nesterov momentum and a one-cycle schedule whose peak is `lr`, for a batch of `batch` images.
     train_images
         Use only so many training images, the same for every run, balanced over classes as far as possible; 0 uses all.
     split_seed
         Seed of the split into train and validation (and test, where the data has none): its own, never a run's.
+    mirrored
+        Answer each image and its mirror image, and average the logits.
     crop : dose 0 to 0.99
         Random resized crop; 1 minus the lower bound of the area kept. Dose 0.92 is torchvision's
         `RandomResizedCrop(scale=(0.08, 1))`.
@@ -122,6 +128,8 @@ class Recipe:
     momentum: float = 0.9
     train_images: int = 0
     split_seed: int = 0
+    stem: str = ""
+    mirrored: bool = False
     crop: Dose = _knob(0.99, "1 - smallest share of the area kept")
     fixed_crop: Dose = _knob(0.99, "share of the area removed")
     translation: Dose = _knob(1.0, "largest shift / side")
@@ -158,8 +166,31 @@ class Recipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < high:
                 raise InputError(f"{name}={value!r}; expected a number from 0, below {high}")
+        if type(self.mirrored) is not bool:
+            raise InputError(f"mirrored={self.mirrored!r}; expected true or false")
         for knob in KNOBS.values():
             object.__setattr__(self, knob.name, _checked(knob, getattr(self, knob.name)))
+        self._check_network()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the network is torchvision's, timm's or the user's own."""
+        return "/" in self.network or ":" in self.network
+
+    def _check_network(self) -> None:
+        """Refuse what this network cannot honour, before anything is trained."""
+        in_library = self.is_foreign and ":" not in self.network
+        pick("stem", self.stem, _STEMS)
+        if self.stem and not in_library:
+            raise InputError(f"stem={self.stem!r} is for networks of torchvision and timm, not for {self.network!r}")
+        if in_library and self.width != _default("width"):
+            raise InputError(f"width={self.width} does nothing in network={self.network!r}; leave it out")
+        for knob in ("dropout", "stochastic_depth"):
+            if self.is_foreign and getattr(self, knob):
+                raise InputError(
+                    f"{knob}={getattr(self, knob)!r} cannot be applied inside network={self.network!r}, which is not"
+                    " ours; leave it out or take a network of ours"
+                )
 
     def with_(self, vary: str, dose: Dose) -> Recipe:
         """Return the recipe with one knob, or one plain field of `FIELDS`, set to another value."""
@@ -168,7 +199,7 @@ class Recipe:
 
     def without(self, vary: str) -> Recipe:
         """Return the recipe with one knob off, or one plain field at its default: what a sweep over it leaves alone."""
-        return replace(self, **{vary: next(f.default for f in fields(self) if f.name == vary)})
+        return replace(self, **{vary: _default(vary)})
 
     def check_channels(self, channels: int) -> None:
         """Raise `InputError` when a knob is on that does nothing to images of so few channels."""
@@ -182,7 +213,19 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields that say something: knobs that are off are left out, so a new knob changes no old key."""
-        return {name: value for name, value in asdict(self).items() if not (name in KNOBS and is_off(value))}
+        silent = {name for name in _LATER if getattr(self, name) == _default(name)}
+        silent |= {name for name in KNOBS if is_off(getattr(self, name))}
+        return {name: value for name, value in asdict(self).items() if name not in silent}
+
+
+_STEMS = ("", "small")
+
+_LATER = ("stem", "mirrored")
+"""Plain fields that came after the first release: at their default they are no part of a run's key."""
+
+
+def _default(name: str) -> Any:
+    return next(f.default for f in fields(Recipe) if f.name == name)
 
 
 def is_off(dose: Dose) -> bool:

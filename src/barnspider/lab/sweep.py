@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from barnspider.errors import InputError, listing
+from barnspider.lab.factory import source_sum
 from barnspider.lab.recipe import FIELDS, KNOBS, TRAINING_VERSION, Dose, Recipe, is_off
 
 
@@ -23,8 +24,12 @@ class Run:
 
     @property
     def key(self) -> str:
-        """Hash of all that can change the run's answers: the recipe, the seed, the version of the training code."""
-        return digest({"version": TRAINING_VERSION, "recipe": self.recipe.as_dict(), "seed": self.seed})
+        """Hash of all that can change the run's answers: the recipe, the seed, the version of the training code.
+
+        For a network that is the user's own, its source file, too; `InputError` when there is none.
+        """
+        own = {"source": source_sum(self.recipe.network)} if ":" in self.recipe.network else {}
+        return digest({"version": TRAINING_VERSION, "recipe": self.recipe.as_dict(), "seed": self.seed, **own})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
-"""A few small networks, plainly.
-
-Initial weights depend on the seed alone, so runs of one seed start alike at every dose. A network is called with images
-and, in training, with the uniform numbers for what it leaves out (`drops.Chance`).
+"""Our own networks, plainly. They are called with images and, in training, with the uniform numbers for what they
+leave out (`drops.Chance`).
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from barnspider.errors import InputError, pick
 from barnspider.lab import drops
 from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import Dose, Recipe
@@ -22,8 +19,6 @@ Shape = tuple[int, int, int]
 
 NO_CHANCE: drops.Chance = {}
 """What evaluation leaves to chance."""
-
-_STAGES = 2
 
 
 class Mlp(nn.Module):
@@ -51,16 +46,26 @@ class ResNet(nn.Module):
     28x28, width 16 costs 16 million floating-point operations for a training image, forward and backward.
     """
 
+    growth = (2, 4)
+    """Channels after each stage, in widths."""
+
     def __init__(self, shape: Shape, n_classes: int, recipe: Recipe) -> None:
         super().__init__()
         self.dropout, width = _number(recipe.dropout), recipe.width
-        channels, height, side = shape
-        # Images under 16 pixels are too small to be halved three times.
-        size, stride = (4, 2) if min(height, side) >= 16 else (3, 1)
+        channels, *sides = shape
+        size, stride = self.patch(min(sides))
         self.stem = _Conv(channels, width, size, stride)
-        depth = _number(recipe.stochastic_depth)
-        self.stages = nn.ModuleList([_Stage(width, 2 * width, depth, 1), _Stage(2 * width, 4 * width, depth, 2)])
-        self.head = nn.Linear(4 * width, n_classes)
+        side, before = min(sides) // stride, width
+        depth, self.stages = _number(recipe.stochastic_depth), nn.ModuleList()
+        for number, growth in enumerate(self.growth, 1):
+            place = (number, len(self.growth))
+            self.stages.append(_Stage(before, growth * width, depth, place, pool=side > 1))
+            before, side = growth * width, side // 2
+        self.head = nn.Linear(before, n_classes)
+
+    def patch(self, side: int) -> tuple[int, int]:
+        """Return size and stride of the stem; images under 16 pixels are too small to be halved three times."""
+        return (4, 2) if side >= 16 else (3, 1)
 
     def forward(self, images: Tensor, chance: drops.Chance = NO_CHANCE) -> Tensor:
         """Float[N, C, H, W] -> logits, Float[N, n_classes]."""
@@ -70,18 +75,31 @@ class ResNet(nn.Module):
         return self.head(drops.dropout(hidden.amax(dim=(2, 3)), self.dropout, chance.get("dropout")))
 
 
+class WideResNet(ResNet):
+    """A wider and deeper one, as airbench's and hlb-CIFAR10's: stages of 2, 4 and 4 widths at the images' full size.
+
+    Each stage halves height and width, as far as they can be. `width` 64 is about airbench's largest.
+    """
+
+    growth = (2, 4, 4)
+
+    def patch(self, side: int) -> tuple[int, int]:
+        """Return size and stride of the stem, which here never shrinks the image."""
+        return 3, 1
+
+
 class _Stage(nn.Module):
     """Convolution, max-pooling, then a residual convolution, which stochastic depth may leave out."""
 
-    def __init__(self, before: int, after: int, depth: float, number: int) -> None:
+    def __init__(self, before: int, after: int, depth: float, place: tuple[int, int], *, pool: bool) -> None:
         super().__init__()
-        self.depth, self.number = depth, number
-        self.widen = _Conv(before, after, pool=True)
+        self.depth, self.place = depth, place
+        self.widen = _Conv(before, after, pool=pool)
         self.refine = _Conv(after, after)
 
     def forward(self, images: Tensor, chance: drops.Chance) -> Tensor:
         wide = self.widen(images)
-        return wide + drops.skip(self.refine(wide), self.depth, chance.get("stochastic_depth"), self.number, _STAGES)
+        return wide + drops.skip(self.refine(wide), self.depth, chance.get("stochastic_depth"), *self.place)
 
 
 class _Conv(nn.Module):
@@ -103,46 +121,14 @@ def _number(dose: Dose) -> float:
     return dose
 
 
-NETWORKS: dict[str, Callable[[Shape, int, Recipe], nn.Module]] = {"mlp": Mlp, "resnet": ResNet}
-"""Every network by name: (shape of an image, number of classes, recipe) -> module."""
-
-_WITHOUT_BRANCHES = {"mlp"}
-
-_SMALLEST = 4
-
-
-def build(recipe: Recipe, shape: Shape, n_classes: int, seed: int) -> nn.Module:
-    """Return the recipe's network with the initial weights of this seed, on the CPU.
-
-    Raises
-    ------
-    InputError
-        For an unknown network, images under 4 pixels, or stochastic depth in a network without residual branches.
-
-    Examples
-    --------
-    >>> net = build(Recipe(dataset="digits", network="mlp", width=8), (1, 8, 8), n_classes=10, seed=0)
-    >>> sum(p.numel() for p in net.parameters())
-    682
-    """
-    network = NETWORKS[pick("network", recipe.network, NETWORKS)]
-    if min(shape[1:]) < _SMALLEST:
-        raise InputError(f"images are {shape[1]} x {shape[2]} pixels; expected at least {_SMALLEST} x {_SMALLEST}")
-    if recipe.network in _WITHOUT_BRANCHES and recipe.stochastic_depth:
-        raise InputError(
-            f"stochastic_depth={recipe.stochastic_depth} does nothing in network={recipe.network!r}, which has no"
-            " residual branch; leave it out or take another network"
-        )
-    # Skip torch's own initialization: it would draw from torch's global generator.
-    with torch.device("meta"):
-        net = network(shape, n_classes, recipe)
-    net = net.to_empty(device="cpu")
-    _initialize(net, seed)
-    return net
+NETWORKS: dict[str, Callable[[Shape, int, Recipe], nn.Module]] = {
+    "mlp": Mlp, "resnet": ResNet, "wide-resnet": WideResNet
+}  # fmt: skip
+"""Our networks by name: (shape of an image, number of classes, recipe) -> module."""
 
 
 @torch.no_grad()
-def _initialize(net: nn.Module, seed: int) -> None:
+def initialize(net: nn.Module, seed: int) -> None:
     """He et al. (arXiv 1502.01852), uniform: variance 2 / fan-in for weights; biases 0; normalization 1 and 0."""
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):

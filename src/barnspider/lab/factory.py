@@ -1,0 +1,66 @@
+"""A user's own network by import path, "my.module:factory": where its source is, and the factory itself.
+
+The source is found without running it, so that a plan, which trains nothing, needs none of what the module imports.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+from barnspider.errors import InputError
+from barnspider.files import sha256
+
+
+def source_sum(network: str) -> str:
+    """Return the SHA-256 of the file that "my.module:factory" names: part of a run's key.
+
+    Other files that this one imports are not part of it.
+
+    Raises
+    ------
+    InputError
+        When there is no such module, in the current folder or where Python looks.
+
+    Examples
+    --------
+    >>> len(source_sum("barnspider.lab.factory:source_sum"))
+    64
+    """
+    module = network.partition(":")[0]
+    folders: list[str] | None = [str(Path.cwd()), *sys.path]
+    spec = None
+    for part in _prefixes(module):
+        spec = PathFinder.find_spec(part, folders)
+        folders = None if spec is None else spec.submodule_search_locations
+        if folders is None:
+            break
+    if spec is None or spec.name != module or spec.origin is None:
+        raise InputError(f"network={network!r}: there is no module {module!r}; expected 'my.module:factory'")
+    return sha256(Path(spec.origin))
+
+
+def imported(network: str) -> Any:
+    """Import the module and return its factory.
+
+    Raises
+    ------
+    InputError
+        When the module cannot be imported, or has no such function.
+    """
+    module, _, name = network.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise InputError(f"network={network!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise InputError(f"network={network!r}: {module!r} has no function {name!r}; expected 'my.module:factory'")
+    return found
+
+
+def _prefixes(module: str) -> list[str]:
+    parts = module.split(".")
+    return [".".join(parts[: i + 1]) for i in range(len(parts))]
