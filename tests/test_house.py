@@ -42,7 +42,7 @@ FLOORS = [
     {"cli", "__main__"},
 ]
 LAB_MAY_USE = {"errors", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
-TORCH_ROOMS = {"augment", "counter", "drops", "nets", "strength", "train"}
+TORCH_ROOMS = {"augment", "averaging", "counter", "drops", "nets", "strength", "train"}
 
 
 def imports(module: str) -> set[str]:

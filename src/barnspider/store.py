@@ -3,7 +3,8 @@
     barnspider.json                 the format's version
     studies/<identity>/0001.json    what was planned: the sweep and its cells (arm, dose, seed, key)
     images/<fingerprint>/           the images that answers are about: labels, ids, class names
-    runs/<key>/                     one run, sealed: run.json, test.npz, validation.npz, and `seal`, the sum of run.json
+    runs/<key>/                     one run, sealed: run.json, test.npz, validation.npz, the same -averaged.npz (the
+                                    answers of weights averaged over the last steps), and `seal`, the sum of run.json
     claims/<key>                    who is training a run right now; a hint that saves work, never the truth
     set-aside/                      runs that were found damaged
 
@@ -35,7 +36,19 @@ from barnspider.files import cannot_write, read_arrays, sha256, sync_folder, wri
 from barnspider.predictions import LeftOut, Predictions
 
 FORMAT = 1
-SPLITS = ("test", "validation")
+SPLITS = ("test", "validation", "test-averaged", "validation-averaged")
+"""Which answers of a run can be read: to which images, by the last weights or by the last steps' average."""
+
+
+def averaged_name(split: str) -> str:
+    """Return the name under which the answers of averaged weights to this split are kept.
+
+    Examples
+    --------
+    >>> averaged_name("test")
+    'test-averaged'
+    """
+    return f"{split}-averaged"
 
 
 class Planned(Protocol):
@@ -267,6 +280,8 @@ class Store:
     def load(self, runs: Iterable[Planned], split: str = "test") -> Predictions:
         """Return the answers of these runs to one split; runs that have none are listed in `left_out`.
 
+        `split` is one of `SPLITS`. Runs of stores from before there were averaged weights have none of theirs.
+
         Raises
         ------
         StoreError
@@ -276,7 +291,7 @@ class Store:
         there: list[tuple[Planned, dict[str, Any]]] = []
         left_out: list[LeftOut] = []
         for run in runs:
-            document, why = self._readable(run)
+            document, why = self._readable(run, split)
             if document is None:
                 left_out.append(LeftOut(run.arm, run.seed, why))
             else:
@@ -295,14 +310,16 @@ class Store:
                 documents += [document] if document is not None else []
         return documents
 
-    def _readable(self, run: Planned) -> tuple[dict[str, Any] | None, str]:
+    def _readable(self, run: Planned, split: str) -> tuple[dict[str, Any] | None, str]:
         try:
             document = self.document(run.key)
         except StoreError:
             return None, "damaged"
         if document is None:
             return None, "missing"
-        return (document, "") if document["status"] == "done" else (None, document["status"])
+        if document["status"] != "done":
+            return None, document["status"]
+        return (document, "") if f"{split}.npz" in document["files"] else (None, f"without {split} answers")
 
     def _stack(
         self, there: Sequence[tuple[Planned, dict[str, Any]]], left_out: tuple[LeftOut, ...], split: str
@@ -311,7 +328,7 @@ class Store:
         if len(fingerprints) > 1:
             raise StoreError(f"runs of this study saw different data ({listing(fingerprints)}); use one store for each")
         images = self.root / "images" / slug(fingerprints[0])
-        about, known = _read_json(images / "about.json"), _read_npz(images / f"{split}.npz")
+        about, known = _read_json(images / "about.json"), _read_npz(images / f"{split.removesuffix('-averaged')}.npz")
         answers = [_read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
         return Predictions(
             guess=np.stack([a["guess"] for a in answers]),

@@ -1,13 +1,16 @@
+import math
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from barnspider import StoreError, TrainingError
+from barnspider import InputError, StoreError, TrainingError
 from barnspider.lab import Recipe, Store, Sweep, run
 from barnspider.lab import worker as worker_room
 from barnspider.lab.cost import price
 from barnspider.lab.data import load
+from barnspider.lab.strength import Strength
 from barnspider.lab.worker import result_of, work
 
 run_room = sys.modules["barnspider.lab.run"]  # `lab.run` is the function
@@ -93,6 +96,48 @@ def test_a_store_of_other_data_is_refused(store):
     assert other.runs()[0].key not in changed, "another split is another recipe: no clash, another key"
     with pytest.raises(StoreError, match="no finished run"):
         store.load(other.runs())
+
+
+def test_answers_of_averaged_weights_can_be_read_instead(store):
+    last, averaged = (run(SWEEP, store, split=split) for split in ("test", "test-averaged"))
+    assert averaged.on == "digits/test-averaged"
+    assert np.array_equal(averaged.sample, last.sample)
+    assert np.array_equal(averaged.p_label, last.p_label), "these runs have one step"
+
+
+def test_a_store_from_before_there_were_averages_stays_readable(tmp_path):
+    store, planned = Store(tmp_path), SWEEP.runs()[:1]
+    data = load("digits")
+    worker_room.describe(store, data)
+    result = result_of(planned[0], data)
+    old = {name: part for name, part in result.answers.items() if "averaged" not in name}
+    store.write(planned[0].key, replace(result, answers=old))
+    assert store.load(planned).on == "digits/test"
+    with pytest.raises(StoreError, match="1 without test-averaged answers"):
+        store.load(planned, "test-averaged")
+
+
+def test_what_the_augmentation_does_is_stored_with_the_run(store):
+    plain, turned = (store.document(run.key)["strength"] for run in SWEEP.runs()[:2])
+    assert plain["kept"] == [1.0] * 10
+    assert plain["change"] == [0.0] * 10
+    assert plain["images"] == [30] * 10
+    assert min(turned["change"]) > 0.1
+
+
+def test_a_class_without_training_images_has_no_strength(monkeypatch):
+    measured = Strength((1.0, math.nan), (0.0, math.nan), (3, 0))
+    monkeypatch.setattr(worker_room, "strength", lambda recipe, data: measured)
+    about = result_of(SWEEP.runs()[0], replace(load("digits"))).about["strength"]
+    assert about == {"kept": [1.0, None], "change": [0.0, None], "images": [3, 0]}
+
+
+def test_a_sweep_that_does_nothing_is_refused_before_anything_is_trained_or_measured(tmp_path):
+    grey = Sweep(BASE, vary="hue", doses=(0, 0.1), seeds=(0,))
+    for start in (run, price):
+        with pytest.raises(InputError, match=r"hue=0\.1 does nothing to grey images"):
+            start(grey, Store(tmp_path))
+    assert not any(tmp_path.iterdir())
 
 
 def test_training_without_torch_says_what_to_install(tmp_path, monkeypatch):

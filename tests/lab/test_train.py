@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from barnspider.errors import InputError
-from barnspider.lab import augment
+from barnspider.lab import augment, averaging, nets
 from barnspider.lab import train as training
 from barnspider.lab.data import Dataset, Split, load
 from barnspider.lab.recipe import KNOBS, Recipe
@@ -171,6 +171,30 @@ def test_a_diverged_run_says_so_and_does_not_crash(digits):
     assert trained.test is None
     assert trained.validation is None
     assert len(trained.validation_accuracy) < SMALL.epochs
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet"])
+def test_the_average_is_that_of_the_last_steps_weights(digits, network, monkeypatch):
+    recipe = dataclasses.replace(SMALL, network=network)
+    monkeypatch.setattr(averaging, "SHARE", 0.5)
+    trained = train(recipe, 0, digits)
+    assert set(trained.answers) == {"test", "validation", "test-averaged", "validation-averaged"}
+    assert not np.array_equal(trained.answers["test"].p_label, trained.answers["test-averaged"].p_label)
+    monkeypatch.setattr(averaging, "SHARE", 0.0)  # the last step alone
+    alone = train(recipe, 0, digits)
+    assert same(alone, trained)
+    assert np.array_equal(alone.answers["test"].p_label, alone.answers["test-averaged"].p_label)
+
+
+def test_mirrored_answers_are_the_mean_over_image_and_mirror_image(digits):
+    recipe = dataclasses.replace(SMALL, mirrored=True)
+    assert not same(train(recipe, 0, digits), train(SMALL, 0, digits))
+    material = training._Material.of(digits.train, 10, "cpu")
+    net = nets.build(SMALL, digits.shape, 10, 0)
+    images = digits.test.images[:20]
+    turned = np.ascontiguousarray(images[:, :, ::-1])
+    both = [material._logits(net, part, SMALL) for part in (images, turned)]
+    torch.testing.assert_close(material._logits(net, images, recipe), (both[0] + both[1]) / 2)
 
 
 def test_progress_is_told_after_every_epoch(digits):

@@ -71,6 +71,6 @@ def price(sweep: Sweep, store: Store, *, workers: int | None = None) -> Cost:
     answers = len(data.test.labels) + len(data.validation.labels)
     return Cost(
         study=sweep.identity, planned=len(runs), missing=len(runs) - len(documents), seconds_each=seconds,
-        measured_on=source, workers=workers or core_count(), bytes_each=2000 + 3 * answers,
+        measured_on=source, workers=workers or core_count(), bytes_each=2000 + 6 * answers,
         arms=tuple(dict.fromkeys(run.arm for run in runs)), seeds=len(sweep.seeds),
     )  # fmt: skip

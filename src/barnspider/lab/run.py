@@ -47,7 +47,8 @@ def run(sweep: Sweep, store: Store, *, workers: int | None = None, split: str = 
     workers
         Processes, each of one thread; by default one for each core that this process may use.
     split
-        "test" or "validation".
+        "test" or "validation"; "test-averaged" or "validation-averaged" for the answers of the last steps' averaged
+        weights.
 
     Raises
     ------

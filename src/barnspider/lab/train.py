@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,10 +26,11 @@ from torch.utils import deterministic
 
 from barnspider.convert import smallest_int
 from barnspider.lab import augment, drops, nets
+from barnspider.lab.averaging import Average
 from barnspider.lab.data import Dataset, Split, balanced
-from barnspider.lab.random import order, uniforms
+from barnspider.lab.random import order, torch_seed, uniforms
 from barnspider.lab.recipe import Recipe, is_off
-from barnspider.store import Answers
+from barnspider.store import Answers, averaged_name
 
 Progress = Callable[[int, int], None]
 """Told after every epoch: epochs done, epochs in all."""
@@ -46,8 +48,9 @@ class Trained:
 
     Attributes
     ----------
-    validation, test
-        The last iterate's answers; None when the run diverged.
+    answers
+        Answers by the store's names: to "test" and "validation" by the last iterate, to "test-averaged" and
+        "validation-averaged" by the mean of the last steps' weights; empty when the run diverged.
     validation_accuracy
         After each epoch, as a share.
     seconds
@@ -58,12 +61,21 @@ class Trained:
         What the bits may depend on: versions, device, threads, determinism.
     """
 
-    validation: Answers | None
-    test: Answers | None
+    answers: Mapping[str, Answers]
     validation_accuracy: tuple[float, ...]
     seconds: float
     diverged: bool
     environment: dict[str, str]
+
+    @property
+    def test(self) -> Answers | None:
+        """The last iterate's answers to the test images; None when the run diverged."""
+        return self.answers.get("test")
+
+    @property
+    def validation(self) -> Answers | None:
+        """The last iterate's answers to the validation images; None when the run diverged."""
+        return self.answers.get("validation")
 
 
 def train(recipe: Recipe, seed: int, data: Dataset, device: str = "cpu", progress: Progress | None = None) -> Trained:
@@ -86,24 +98,37 @@ def train(recipe: Recipe, seed: int, data: Dataset, device: str = "cpu", progres
     """
     start = time.perf_counter()
     recipe.check_channels(data.shape[0])
-    with _reproducible():
+    with _reproducible(device):
         material = _Material.of(balanced(data.train, recipe.train_images, recipe.split_seed), len(data.classes), device)
         net = _placed(nets.build(recipe, data.shape, len(data.classes), seed), device)
-        curve = tuple(_epochs(net, recipe, seed, material, data.validation, progress or _silent))
-        answers = [material.answers(net, part) for part in (data.validation, data.test)]
-    diverged = len(curve) < recipe.epochs or not all(np.isfinite(a.p_label).all() for a in answers)
-    validation, test = (None, None) if diverged else answers
-    return Trained(validation, test, curve, time.perf_counter() - start, diverged, environment(device))
+        average = Average.of(net, recipe.epochs * _steps(material, recipe))
+        curve = tuple(_epochs(net, recipe, seed, material, data.validation, average, progress or _silent))
+        answers = material.all_answers(net, data, average, recipe) if len(curve) == recipe.epochs else {}
+    diverged = not answers or not all(np.isfinite(a.p_label).all() for a in answers.values())
+    seconds = time.perf_counter() - start
+    return Trained({} if diverged else answers, curve, seconds, diverged, environment(device, recipe))
+
+
+def _steps(material: _Material, recipe: Recipe) -> int:
+    """Return the number of steps of an epoch."""
+    return math.ceil(len(material.labels) / recipe.batch)
 
 
 def _epochs(
-    net: nn.Module, recipe: Recipe, seed: int, material: _Material, validation: Split, progress: Progress
+    net: nn.Module,
+    recipe: Recipe,
+    seed: int,
+    material: _Material,
+    validation: Split,
+    average: Average,
+    progress: Progress,
 ) -> Iterator[float]:
     """Train; yield the validation accuracy after each epoch, and end early when the loss is no longer finite."""
     optimizer = _optimizer(net, recipe)
-    steps = math.ceil(len(material.labels) / recipe.batch)
+    steps = _steps(material, recipe)
     for epoch in range(recipe.epochs):
         net.train()
+        torch.manual_seed(torch_seed(seed, "network", epoch))  # for others' networks: ours never draw from it
         total = torch.zeros((), device=material.labels.device)
         for step, (images, targets, chance) in enumerate(material.batches(recipe, seed, epoch, steps)):
             _set_lr(optimizer, recipe.lr * one_cycle((epoch * steps + step) / (recipe.epochs * steps)))
@@ -111,10 +136,11 @@ def _epochs(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            average.add(epoch * steps + step)
             total += loss.detach()
         if not math.isfinite(float(total)):
             return
-        yield material.accuracy(net, validation)
+        yield material.accuracy(net, validation, recipe)
         progress(epoch + 1, recipe.epochs)
 
 
@@ -218,20 +244,30 @@ class _Material:
         return (images - self.mean) / self.std
 
     @torch.inference_mode()
-    def _logits(self, net: nn.Module, images: NDArray[np.uint8]) -> Tensor:
+    def _logits(self, net: nn.Module, images: NDArray[np.uint8], recipe: Recipe) -> Tensor:
         net.eval()
         size = max(1, _EVALUATION_PIXELS // images[0].size)
-        return torch.cat(
-            [net(self._normalize(levels_of(part.to(self.labels.device)))) for part in torch.tensor(images).split(size)]
-        )
+        parts = torch.tensor(images).split(size)
+        seen = (self._normalize(levels_of(part.to(self.labels.device))) for part in parts)
+        if recipe.mirrored:
+            return torch.cat([(net(part) + net(part.flip(3))) / 2 for part in seen])
+        return torch.cat([net(part) for part in seen])
 
-    def accuracy(self, net: nn.Module, split: Split) -> float:
+    def accuracy(self, net: nn.Module, split: Split, recipe: Recipe) -> float:
         """Return the share of right answers."""
-        guess = self._logits(net, split.images).argmax(1).cpu().numpy()
+        guess = self._logits(net, split.images, recipe).argmax(1).cpu().numpy()
         return float((guess == split.labels).mean())
 
-    def answers(self, net: nn.Module, split: Split) -> Answers:
-        logits = self._logits(net, split.images).float()
+    def all_answers(self, net: nn.Module, data: Dataset, average: Average, recipe: Recipe) -> dict[str, Answers]:
+        """Return what is kept of a run: answers to both parts, by the last weights and by their average."""
+        parts = {"validation": data.validation, "test": data.test}
+        answers = {name: self._answers(net, part, recipe) for name, part in parts.items()}
+        with average.applied():
+            averaged = {averaged_name(name): self._answers(net, part, recipe) for name, part in parts.items()}
+        return answers | averaged
+
+    def _answers(self, net: nn.Module, split: Split, recipe: Recipe) -> Answers:
+        logits = self._logits(net, split.images, recipe).float()
         labels = torch.tensor(split.labels).to(logits.device)
         p_label = logits.softmax(1).gather(1, labels[:, None])[:, 0]
         guess = logits.argmax(1).cpu().numpy().astype(smallest_int(self.n_classes))
@@ -266,11 +302,14 @@ def channel_moments(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDA
     return mean.astype(np.float32), np.maximum(std, 1.0).astype(np.float32)
 
 
-def environment(device: str = "cpu") -> dict[str, str]:
+def environment(device: str, recipe: Recipe) -> dict[str, str]:
     """Return what the bits of a run may depend on beside its recipe and seed."""
+    library = recipe.network.partition("/")[0]
+    theirs = {library: version(library)} if "/" in recipe.network else {}
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.machine()
     return {
         "torch": torch.__version__,
+        **theirs,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "device": f"{device} ({name})",
@@ -281,8 +320,8 @@ def environment(device: str = "cpu") -> dict[str, str]:
 
 
 @contextmanager
-def _reproducible() -> Generator[None]:
-    """One thread and deterministic kernels; what the caller had set is put back."""
+def _reproducible(device: str) -> Generator[None]:
+    """One thread and deterministic kernels; what the caller had set, torch's generators too, is put back."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     # Read when cuBLAS is first used: without it, it refuses to be deterministic.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -293,7 +332,8 @@ def _reproducible() -> Generator[None]:
     # Nothing here reads memory before it is written, and filling it first costs 6 % of a small network's time.
     memory.fill_uninitialized_memory = False
     try:
-        yield
+        with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict)

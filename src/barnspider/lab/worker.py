@@ -75,14 +75,12 @@ def _train_and_seal(store: Store, run: Run, data: Dataset) -> None:
 def result_of(run: Run, data: Dataset) -> Result:
     """Train one run and return what a store keeps of it."""
     trained = train(run.recipe, run.seed, data)
-    parts = {"test": trained.test, "validation": trained.validation}
-    answers = {name: part for name, part in parts.items() if part is not None}
     about: Mapping[str, Any] = {
         "recipe": run.recipe.as_dict(), "seed": run.seed, "seconds": round(trained.seconds, 3),
         "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],
         "strength": _strength(run.recipe, data), "environment": dict(trained.environment),
     }  # fmt: skip
-    return Result("diverged" if trained.diverged else "done", data.fingerprint, answers, about)
+    return Result("diverged" if trained.diverged else "done", data.fingerprint, trained.answers, about)
 
 
 @lru_cache
