@@ -162,6 +162,19 @@ def test_kill_9_loses_no_more_than_the_images_in_flight(tmp_path):
         assert np.array_equal(decode(member.read(), 16)[0], found.pixels[row])
 
 
+def test_two_commands_may_decode_the_same_set_at_once(tmp_path):
+    root = many(tmp_path / "many", 520)
+    code = f"from barnspider.lab.data import load; print(load({str(root)!r}, size=8).fingerprint)"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate() for process in processes]
+    assert len({out for out, _ in said}) == 1, said
+    assert said[0][0].strip() == load(str(root), size=8).fingerprint, said
+    assert len(list((download.cache_folder() / "packed").iterdir())) == 1
+
+
 @pytest.mark.parametrize("file", ["images", "states", "names.npy", "about.json"])
 def test_a_flipped_bit_is_noticed_and_the_set_made_again(tmp_path, file, capsys):
     path = str(a_zip(tmp_path / "x.zip"))

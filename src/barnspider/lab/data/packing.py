@@ -84,14 +84,21 @@ def packed(source: Source, size: int, *, workers: int | None = None) -> Packed:
     if opened is None:
         try:
             _pack(source, size, folder, workers or core_count())
-        except OSError as error:
-            raise DataError(cannot_write(folder, error) + " (BARNSPIDER_CACHE says where)") from error
-        except StoreError as error:
-            raise DataError(f"{error} (BARNSPIDER_CACHE says where)") from error
+        except (OSError, StoreError, DataError) as error:
+            if not folder.exists():  # otherwise another process was faster, and took the half-built set with it
+                raise _stopped(folder, error) from error
         opened = _opened(folder)
     if opened is None:
         raise DataError(f"{str(folder)!r} is damaged as soon as it is written; is the disk sound?")
     return opened
+
+
+def _stopped(folder: Path, error: Exception) -> DataError:
+    """Return what to say when a set could not be made."""
+    if isinstance(error, DataError):
+        return error
+    said = cannot_write(folder, error) if isinstance(error, OSError) else str(error)
+    return DataError(f"{said} (BARNSPIDER_CACHE says where)")
 
 
 def _key(source: Source, size: int) -> str:
@@ -141,7 +148,9 @@ def _pack(source: Source, size: int, folder: Path, workers: int) -> None:
         "source": str(source.root),
     }
     write_whole(building / "about.json", lambda file: file.write(json.dumps(about, indent=1).encode()))
-    if not folder.exists():  # another process may have been as fast
+    if folder.exists():  # another process was faster
+        shutil.rmtree(building, ignore_errors=True)
+    else:
         building.rename(folder)
         sync_folder(folder.parent)
 
