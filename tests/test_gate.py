@@ -78,7 +78,7 @@ def test_cannot_tell_says_what_it_takes():
     worst = verdict.findings[0]
     c = effects.classes.index(worst.class_)
     assert worst.detectable == effects.detectable()[0, c] > 0.05
-    assert f"finds {100 * worst.detectable:.1f} points or more" in worst.sentence
+    assert f"finds changes of {100 * worst.detectable:.1f} points or more" in worst.sentence
     assert worst.images_needed > 100
     most = max(f.images_needed for f in verdict.findings)
     assert "To find a change of 5.0 points in each of them, 4 times in 5, takes" in verdict.needs
@@ -148,3 +148,10 @@ def test_false_alarms_are_as_rare_as_stated():
 
 def test_false_passes_are_as_rare_as_stated():
     assert share("pass", [-0.0501, 0.1, 0.1], max_drop=0.05) <= 0.05 + 0.046
+
+
+def test_a_loss_that_is_clear_alone_and_not_among_many_says_so():
+    effects = effects_of([-0.1, *[0.0] * 200], images=100)
+    shown = [f.sentence for f in Gate().check(effects).findings if f.status == "inconclusive" and (f.p or 1) <= 0.05]
+    assert shown
+    assert all("cannot tell among 201 classes;" in sentence for sentence in shown)

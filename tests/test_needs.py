@@ -75,3 +75,19 @@ def test_it_is_json_without_nan():
 def test_effects_are_proportions(effect):
     with pytest.raises(barn.InputError, match="effect="):
         made(effect=effect)
+
+
+def test_no_design_gets_better_faster_than_its_images_grow():
+    label = np.repeat(np.arange(5), 20)
+    preds = barn.Predictions.from_arrays(label, {a: np.tile(label, (3, 1)) for a in "ab"})
+    n = needs(barn.estimate(preds, "a"), preds, "b", effect=0.02)
+    assert (n.images_needed >= 20 * n.detectable / 0.02).all()
+
+
+def test_a_class_of_one_image_finds_nothing():
+    preds = barn.Predictions.from_arrays([0, 1, 2], {"a": [0, 1, 2], "b": [0, 0, 0]})
+    effects = barn.estimate(preds, "a")
+    assert "This design finds no change, however large, 4 times in 5." in effects.sentence("b", "1")
+    assert "cannot tell; change -100.0 points" in (said := str(barn.Gate().check(effects)))
+    assert "this design finds no change, however large." in said
+    assert "nothing" in needs(effects, preds, "b").text()

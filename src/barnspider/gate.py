@@ -22,7 +22,7 @@ from barnspider.names import visible
 from barnspider.needs import Needs, advice, needs, whole
 from barnspider.predictions import Predictions
 from barnspider.stats.multiplicity import holm
-from barnspider.words import between, compared, counted, points
+from barnspider.words import between, compared, counted, finds, points
 
 Bools = NDArray[np.bool_]
 Status = Literal["pass", "fail", "inconclusive"]
@@ -115,7 +115,7 @@ class Verdict:
         shown = self.findings[:10]
         lines += [f"  {finding.sentence}" for finding in shown]
         if len(self.findings) > len(shown):
-            lines.append(f"  ... and {len(self.findings) - len(shown)} more")
+            lines.append(f"  ... and {len(self.findings) - len(shown):,} more")
         return "\n".join(lines)
 
 
@@ -208,7 +208,8 @@ class Gate:
         if failed:
             sentence = f"{shown}: lost more than {points(self.max_drop, sign=False)} points; {change}"
             return Finding(arm, name, status, effect, low, high, p, detectable, sentence)
-        sentence = f"{shown}: cannot tell; {change}; finds {points(detectable, sign=False)} points or more"
+        alone = f" among {effects.known.sum():,} classes" if p <= effects.method.alpha else ""
+        sentence = f"{shown}: cannot tell{alone}; {change}; {finds(detectable)}"
         more = wanted.get(a)
         runs, images = (None, None) if more is None else (whole(more.runs_needed[c]), whole(more.images_needed[c]))
         return Finding(arm, name, status, effect, low, high, p, detectable, sentence, runs, images)
@@ -219,6 +220,8 @@ def _advice(effects: Effects, wanted: dict[int, Needs], undecided: Bools) -> str
     found = effects.detectable()[undecided & effects.known]
     if wanted or not len(found):
         return advice([(part, undecided[a]) for a, part in wanted.items()])
-    return f"In the undecided classes this design finds changes of {points(found.min(), sign=False)} points or more" + (
-        f", in the least certain of {points(found.max(), sign=False)}." if found.max() > found.min() else "."
+    least = found.max()
+    worst = f"of {points(least, sign=False)}" if least < 1 else "no change, however large"
+    return f"In the undecided classes this design {finds(found.min())}" + (
+        f", in the least certain {worst}." if least > found.min() else "."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -21,6 +21,9 @@ from barnspider.stats.selection import odd_images
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer[Any]]
+
+ABREAST = 3
+"""How many arms stand beside the baseline in one table: no wider than a window."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Inequality:
     change : for each arm but the first, the change of each measure: its level less that of the first arm
     worst_precision, worst_pair : for each arm; a pair's value is the share of its images confused within the pair
     level : float
+    generalizes_to : what may differ next time
     """
 
     arms: tuple[str, ...]
@@ -58,15 +62,26 @@ class Inequality:
     worst_precision: tuple[Worst, ...]
     worst_pair: tuple[Worst, ...]
     level: float
+    generalizes_to: Over
 
     def __str__(self) -> str:
-        head = ["measure", *self.arms]
-        rows = [[name, *(_shown(m[name]) for m in self.measures)] for name in MEASURES]
-        rows += [[f"change of {name}", "", *(_shown(m[name], sign=True) for m in self.change)] for name in MEASURES]
-        rows.append(["worst precision", *(_chosen(w) for w in self.worst_precision)])
-        rows.append(["most confused pair", *(_chosen(w) for w in self.worst_pair)])
-        title = f"Inequality of classes, in points ({100 * self.level:.4g} % intervals; noise and selection taken out)"
-        return f"{title}\n{words.text_table(head, rows)}"
+        title = (
+            "Inequality of classes, in points (noise and selection taken out);"
+            f" {100 * self.level:.4g} % intervals generalize to {words.explained(self.generalizes_to)}"
+        )
+        others = range(1, len(self.arms))
+        blocks = [[0, *others[i : i + ABREAST]] for i in range(0, max(len(others), 1), ABREAST)]
+        return "\n\n".join([title + "\n" + self._table(blocks[0]), *map(self._table, blocks[1:])])
+
+    def _table(self, arms: Sequence[int]) -> str:
+        """Return the table of the baseline, the first, and some other arms: as many as stand side by side."""
+        head = ["measure", *(self.arms[k] for k in arms)]
+        rows = [[name, *(_shown(self.measures[k][name]) for k in arms)] for name in MEASURES]
+        changes = [self.change[k - 1] for k in arms[1:]]
+        rows += [[f"change of {name}", "", *(_shown(m[name], sign=True) for m in changes)] for name in MEASURES]
+        rows.append(["worst precision", *(_chosen(self.worst_precision[k]) for k in arms)])
+        rows.append(["most confused pair", *(_chosen(self.worst_pair[k]) for k in arms)])
+        return words.text_table(head, rows)
 
 
 def _shown(m: Measured, *, sign: bool = False) -> str:
@@ -115,6 +130,7 @@ def inequality(
         worst_precision=tuple(x for x, _ in worst),
         worst_pair=tuple(x for _, x in worst),
         level=level,
+        generalizes_to=d.over(wanted),
     )
 
 

@@ -76,7 +76,7 @@ class Needs:
 
     def _row(self, c: int) -> list[str]:
         found = self.detectable[c]
-        now = "no images" if math.isnan(found) else words.points(float(found), sign=False)
+        now = "no images" if math.isnan(found) else words.points(float(found), sign=False) if found < 1 else "nothing"
         needs = (_count(float(x[c])) for x in (self.runs_needed, self.images_needed))
         return [self.classes[c], f"{self.n[c]:,}", now, *needs]
 
@@ -149,9 +149,11 @@ def _wanted(effects: Effects, predictions: Predictions, arm: str, effect: float,
         never = np.where(effects.n > 0, np.inf, np.nan)
         return np.ceil((found / effect) ** 2 * runs), np.where(enough, effects.n, never)
     made = class_power(predictions, effects.baseline, arm, effect=effect, level=effects.method.level)
+    # Where nothing varied, components are next to zero; but no design gets better faster than its images grow.
+    by_images = np.maximum(made.images_needed, np.where(enough, 0, np.ceil(found / effect * effects.n)))
     return (
         _settled(made.runs_needed, runs, enough, unknown),
-        _settled(made.images_needed, effects.n, enough, by_square),
+        _settled(by_images, effects.n, enough, by_square),
     )
 
 

@@ -60,11 +60,11 @@ def _unchanged(evidence: Evidence, a: int, c: int) -> str:
 
 def _cannot_tell(evidence: Evidence, a: int, c: int) -> str:
     interval = words.between(evidence.low[a, c], evidence.high[a, c])
-    seen = words.points(float(evidence.detectable()[a, c]), sign=False)
+    found = words.finds(float(evidence.detectable()[a, c]))
     return (
         f": cannot tell. It {_from_to(evidence, a, c)}, but anything from {interval} points fits these answers"
         f" ({_level(evidence)}, {_q(evidence, a, c)})."
-        f" This design finds changes of {seen} points or more, 4 times in 5."
+        f" This design {found}, 4 times in 5."
     )
 
 

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 from barnspider.names import visible
 
+NO_CHANGE = "finds no change, however large"
+"""Of a design for which even a change of 100 points could be chance."""
+
 
 def points(x: float, *, sign: bool = True) -> str:
     """Return a proportion as points: 0.0123 is "+1.2".
@@ -71,6 +74,17 @@ def explained(generalizes_to: str) -> str:
         "images": "new images: these models, not the recipe",
         "runs": "new runs on this very test set",
     }[generalizes_to]
+
+
+def finds(smallest: float) -> str:
+    """Return what a design finds whose smallest detectable change this is; a change of all points is its limit.
+
+    Examples
+    --------
+    >>> finds(0.042), finds(1.0)
+    ('finds changes of 4.2 points or more', 'finds no change, however large')
+    """
+    return f"finds changes of {points(smallest, sign=False)} points or more" if smallest < 1 else NO_CHANGE
 
 
 def lost_or_gained(x: float) -> str:

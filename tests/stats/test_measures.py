@@ -112,3 +112,10 @@ def test_doses_far_apart_have_curves_as_fine_as_doses_that_are_near():
     made = fit(x, y, np.full(y.shape, 1e-6), delta=0.1, level=0.95)
     assert made.peak[0] == pytest.approx(0.001, abs=5e-4)
     assert 0.01 < made.lost[0] < 0.1
+
+
+def test_many_arms_stand_in_tables_that_fit_a_window():
+    made = inequality(simulate(classes=5, effect=np.zeros((7, 1))).predictions, "baseline")
+    tables = str(made).split("\n\n")
+    assert [table.count("arm ") for table in tables] == [3, 3, 1]
+    assert all("baseline" in table and "change of sd" in table for table in tables)

@@ -215,6 +215,7 @@ def test_inequality_of_a_table(barnspider, brought):
     said = barnspider("inequality", brought, "--baseline", "plain").stdout
     assert "worst class" in said
     assert "most confused pair" in said
+    assert "intervals generalize to new images and new runs\n" in said
     document = json.loads(barnspider("inequality", brought, "--baseline", "plain", "--json").stdout)
     assert document["arms"][0] == "plain"
 

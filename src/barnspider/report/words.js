@@ -66,9 +66,10 @@ function unchanged(study, arm, cls) {
 }
 
 function cannotTell(study, arm, cls) {
-  const found = points(study.get("found", arm, cls), false);
+  const smallest = study.get("found", arm, cls);
+  const found = smallest < 1 ? `finds changes of ${points(smallest, false)} points or more` : "finds no change, however large";
   return `Cannot tell. It ${fromTo(study, arm, cls)}, but anything from ${range(study, arm, cls)} points fits these answers`
-    + ` (${levelOf(study)}, ${symbolOf(study, arm, cls)}). This design finds changes of ${found} points or more, 4 times in 5.`;
+    + ` (${levelOf(study)}, ${symbolOf(study, arm, cls)}). This design ${found}, 4 times in 5.`;
 }
 
 function fromTo(study, arm, cls) {
