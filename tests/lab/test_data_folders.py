@@ -168,3 +168,20 @@ def test_some_of_tiny_imagenet(tmp_path):
 def test_too_few_images_to_split_are_refused(tmp_path):
     with pytest.raises(DataError, match="has no validation images; expected at least"):
         load(str(a_folder(tmp_path, count=3)))
+
+
+def test_a_file_called_meta_is_no_cifar(tmp_path):
+    (a_folder(tmp_path) / "meta").write_text("mine")
+    assert load(str(tmp_path)).classes == ("cat", "dog")
+
+
+def test_a_link_in_a_circle_is_refused(tmp_path):
+    (a_folder(tmp_path) / "cat" / "again").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(DataError, match="more than 12 folders deep; does a link lead in a circle"):
+        load(str(tmp_path))
+
+
+def test_class_names_that_are_no_text_are_named(tmp_path):
+    (a_folder(tmp_path) / "words.txt").write_bytes(b"cat\t\xff\xfe")
+    with pytest.raises(DataError, match="cannot be read: 'utf-8' codec"):
+        load(str(tmp_path))

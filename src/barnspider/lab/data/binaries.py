@@ -21,8 +21,8 @@ def find_binary(path: Path) -> Callable[[int], Dataset] | None:
 
     The folder is the one that holds the files, such as `cifar-10-batches-py`.
     """
-    for file, read in _FORMS.items():
-        if (path / file).is_file():
+    for files, read in _FORMS.items():
+        if all((path / file).is_file() for file in files):
             return lambda split_seed: read(path, split_seed)
     return None
 
@@ -124,10 +124,10 @@ def _finished(path: Path, names: Sequence[str], train: _Part, test: _Part, split
     return completed(str(path), tuple(names), parts, split_seed)
 
 
-_FORMS: dict[str, Callable[[Path, int], Dataset]] = {
-    "batches.meta": _cifar10_pickles,
-    "batches.meta.txt": _cifar10_records,
-    "meta": _cifar100_pickles,
-    "fine_label_names.txt": _cifar100_records,
-    "train_32x32.mat": _svhn,
+_FORMS: dict[tuple[str, ...], Callable[[Path, int], Dataset]] = {
+    ("batches.meta", "data_batch_1"): _cifar10_pickles,
+    ("batches.meta.txt", "data_batch_1.bin"): _cifar10_records,
+    ("meta", "train"): _cifar100_pickles,
+    ("fine_label_names.txt", "train.bin"): _cifar100_records,
+    ("train_32x32.mat",): _svhn,
 }

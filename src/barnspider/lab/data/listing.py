@@ -60,7 +60,10 @@ def list_folder(root: Path) -> Source:
     DataError
         When there are no images, fewer than two classes, or parts that differ in their classes.
     """
-    return _source("folder", root, list(_walked(root, "", 0)), lambda name: (root / name).read_text("utf-8"))
+    try:
+        return _source("folder", root, list(_walked(root, "", 0)), lambda name: (root / name).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{str(root)!r} cannot be read: {error}") from error
 
 
 def list_zip(path: Path) -> Source:
