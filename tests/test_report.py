@@ -354,3 +354,8 @@ def test_an_undosed_arm_is_joined_by_no_line():
     data = data_of(Study(barn.estimate(sim.predictions, baseline="baseline")))
     assert [row["dose"] for row in data["worst"]] == [None] * 3
     assert [row["dose"] for row in data_of(study_of())["worst"]] == [0.0, 0.3, 0.9]
+
+
+def test_a_design_that_finds_nothing_says_so_in_its_tile():
+    assert words.typical(np.array([[0.04, np.nan]]), 0.8) == "a change of 4.0 points is found 80 % of the time"
+    assert words.typical(np.array([[1.0, 1.0]]), 0.8) == "no change, however large, is found 80 % of the time"

@@ -94,6 +94,11 @@ def test_all_charts_are_drawn_and_fit(browser, small, width, dark):
     calm(page)
 
 
+def test_tables_fit_a_window(browser, small):
+    page = browser.open(small, width=1400)
+    assert page.run("[...document.querySelectorAll('.scroll')].every(s => s.scrollWidth <= s.clientWidth)")
+
+
 def test_hostile_names_are_text_and_nothing_else(browser, tmp_path):
     effects = whole(len(HOSTILE), doses=(0.0, 0.4, 0.8), names=HOSTILE, images=100)
     path = barn.write_report(

@@ -151,9 +151,9 @@ def typical(found: Floats, power: float) -> str:
     """Return the smallest effect that the study finds for its median class, and how often."""
     if not np.isfinite(found).any():
         return "chance could explain them"
-    return (
-        f"a change of {points(float(np.nanmedian(found)), sign=False)} points is found {100 * power:.0f} % of the time"
-    )
+    median = float(np.nanmedian(found))
+    change = f"a change of {points(median, sign=False)} points" if median < 1 else "no change, however large,"
+    return f"{change} is found {100 * power:.0f} % of the time"
 
 
 def isolated(name: str) -> str:
