@@ -23,7 +23,7 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to t
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
 Baseline = Annotated[str | None, typer.Option(help="The arm to compare with: its name or its dose. Default: dose 0.")]
 StudyName = Annotated[str | None, typer.Option("--study", help="Which study of the store, if it holds several.")]
-Split = Annotated[str, typer.Option(help="Which images of the store: test or validation; -averaged for averaged weights.")]
+Split = Annotated[str, typer.Option(help="Which images of the store: test or validation; or test-averaged, ...")]
 Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
 To = Annotated[Over, typer.Option("--generalize-to", help="What may differ next time.")]
 Paired = Annotated[bool, typer.Option("--paired", help="Runs of equal seed in a file share their random numbers.")]
