@@ -130,6 +130,32 @@ def uneven(sets: int) -> list[Share]:
     return out
 
 
+def whole_changes(sets: int) -> list[Share]:
+    """Runs that all answer alike, and an arm that breaks some images for good: two models that hardly differ."""
+    out: list[Share] = []
+    for classes, n, runs, drop in ((1, 30, 2, 0.03), (10, 30, 2, 0.05), (10, 100, 3, 0.05), (10, 30, 1, 0.05)):
+        held, slipped = [], []
+        for seed in range(FRESH, FRESH + sets):
+            e = estimate(_breaking(classes, n, runs, drop, seed), "a")
+            known = e.known[0]
+            held.append(float(((e.low[0] <= -drop) & (-drop <= e.high[0]))[known].mean()))
+            slipped.append(float(Gate(max_drop=0.02).check(e).status == "pass"))
+        design = f"{classes} x {n} images x {runs} runs, {100 * drop:g} points lost"
+        out.append(mean_and_error(f"interval covers: {design}", "0.95", held))
+        out.append(mean_and_error(f"gate passes at 2 points: {design}", "at most 0.05", slipped))
+    return out
+
+
+def _breaking(classes: int, n: int, runs: int, drop: float, seed: int) -> Predictions:
+    """Draw a model that is right on four images of five, and one that has lost some of these."""
+    rng = np.random.default_rng(seed)
+    label = np.repeat(np.arange(classes), n)
+    right = rng.random(len(label)) < 0.8
+    kept = right & (rng.random(len(label)) >= drop / 0.8)
+    guess = {arm: np.tile(np.where(x, label, label + 1), (runs, 1)) for arm, x in (("a", right), ("b", kept))}
+    return Predictions.from_arrays(label, guess, classes=[f"class {c}" for c in range(classes + 1)])
+
+
 def incomplete(sets: int) -> list[Share]:
     """One of six paired runs is missing in one arm."""
     hit, width, tolls = [], [], []
@@ -318,6 +344,7 @@ SECTIONS: dict[str, Section] = {
     "Two arms of the same recipe (A/A)": alike,
     "Many claims at once": families,
     "Runs that scatter more in some classes": uneven,
+    "Models that hardly differ": whole_changes,
     "Missing runs": incomplete,
     "Class dependence and the probability of harm": dependence,
     "Toll": tolls,

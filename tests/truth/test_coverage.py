@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from barnspider.effects import estimate
+from barnspider.gate import Gate
+from barnspider.predictions import Predictions
 from barnspider.simulate import Noise, simulate
 
 CLASSES = 20
@@ -146,3 +148,32 @@ def test_a_class_whose_runs_scatter_far_more_than_the_others_do_stands_on_its_ow
         crowd.append((e.high - e.low)[0, 1:].mean() / (e.high - e.low)[0, 0])
     assert np.median(own) > 0.8
     assert np.median(crowd) < 0.6
+
+
+@pytest.mark.parametrize(("classes", "n", "runs", "drop"), [(1, 30, 2, 0.03), (10, 100, 3, 0.05), (10, 30, 1, 0.05)])
+def test_models_that_hardly_differ_are_not_taken_for_alike(classes, n, runs, drop):
+    """All runs answer alike, and the arm breaks some images for good: that none is seen does not mean that none is."""
+    hit, passed = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        label = np.repeat(np.arange(classes), n)
+        right = rng.random(len(label)) < 0.8
+        kept = right & (rng.random(len(label)) >= drop / 0.8)
+        guess = {arm: np.tile(np.where(x, label, label + 1), (runs, 1)) for arm, x in (("a", right), ("b", kept))}
+        e = estimate(Predictions.from_arrays(label, guess, classes=list(map(str, range(classes + 1)))), "a")
+        hit.append(((e.low <= -drop) & (-drop <= e.high))[e.known].mean())
+        passed.append(Gate(max_drop=0.02).check(e).status == "pass")
+    assert np.mean(hit) > 0.93
+    assert np.mean(passed) <= 0.05
+
+
+def test_the_whole_is_as_sure_whatever_the_classes_are_called():
+    """A hundred images that are always right, as one class or as many: the same interval for all of them."""
+    widths = []
+    for classes in (1, 10, 50):
+        label = np.repeat(np.arange(classes), 100 // classes)
+        always = np.tile(label, (3, 1))
+        names = list(map(str, range(max(classes, 2))))
+        e = estimate(Predictions.from_arrays(label, {"a": always, "b": always}, classes=names), "a")
+        widths.append(float(e.overall_high[0] - e.overall_low[0]))
+    assert max(widths) < 1.3 * min(widths)

@@ -129,6 +129,8 @@ class Contrast:
         S2, the variance over images of the images' own means or differences; NaN where n < 2.
     binomial : Float[C]
         p (1 - p), p pooled over the arms with one image right and one wrong added: what an image could scatter.
+    unseen : Float[C]
+        The least variance of the estimate over images: what one changed image that happens to be missing adds.
     parts : independent series of runs
     series : Float[J, C] for each arm
         Each run's mean, which shows how runs scatter over classes.
@@ -138,6 +140,7 @@ class Contrast:
     estimate: Floats
     image_var: Floats
     binomial: Floats
+    unseen: Floats
     parts: tuple[RunPart, ...]
     series: tuple[Floats, ...]
 
@@ -157,7 +160,8 @@ def single(arm: Arm, layout: ByClass) -> Contrast:
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate, image_var = _image_moments(arm.per_image, arm.runs, layout)
         part = _own_part(arm, layout, 1 / arm.runs)
-        return Contrast(layout.n, estimate, image_var, _binomial(n, estimate), (part,), (arm.per_run / n,))
+        series = (arm.per_run / n,)
+        return Contrast(layout.n, estimate, image_var, _binomial(n, estimate), np.zeros(len(n)), (part,), series)
 
 
 def contrast(base: Arm, arm: Arm, layout: ByClass, *, paired: bool | Pairs) -> Contrast:
@@ -174,7 +178,19 @@ def contrast(base: Arm, arm: Arm, layout: ByClass, *, paired: bool | Pairs) -> C
         pooled = (arm.per_run.mean(axis=0) + base.per_run.mean(axis=0)) / (2 * n)
         parts = _run_parts(base, arm, layout, paired)
         series = (base.per_run / n, arm.per_run / n)
-    return Contrast(layout.n, estimate, image_var, _binomial(n, pooled), parts, series)
+        unseen = _one_change(scaled, arm.runs * base.runs) / n**2
+    return Contrast(layout.n, estimate, image_var, _binomial(n, pooled), unseen, parts, series)
+
+
+def _one_change(values: NDArray[np.int32], scale: int) -> float:
+    """Return the squared size of the change of an image that changes, values / scale; 1 where none is seen to.
+
+    Changes of images are few and, between two models that hardly differ, whole: right, then wrong. That none is among
+    thirty images does not say that there is none (the rule of three, Hanley & Lippman-Hand 1983). The size is that of
+    all classes together, weighted by what it adds to their variance, with one whole change added.
+    """
+    square = values.astype(np.float64) ** 2
+    return (float(square @ square) / scale**4 + 1) / (float(square.sum()) / scale**2 + 1)
 
 
 def _binomial(n: Floats, share: Floats) -> Floats:
@@ -257,6 +273,7 @@ def combine(c: Contrast, weight: Floats) -> Contrast:
         estimate=np.array([np.sum(w * value) if some.any() else np.nan]),
         image_var=np.array([total * np.sum(w**2 * own / n) if total > 1 else np.nan]),
         binomial=np.array([total * np.sum(w**2 * c.binomial[some] / n) if some.any() else 0.25]),
+        unseen=np.array([np.max(w**2 * c.unseen[some], initial=0.0)]),
         parts=tuple(_combine_part(part, w, some) for part in c.parts),
         series=tuple((x[:, some] @ w)[:, None] for x in c.series),
     )
@@ -288,6 +305,7 @@ def relative(c: Contrast, whole: Contrast) -> Contrast:
             estimate=c.estimate - whole.estimate[0],
             image_var=mix(c.image_var / n) * n,
             binomial=mix(c.binomial / n) * n,
+            unseen=(1 - w) ** 2 * c.unseen,
             parts=tuple(_relative_part(p, q, mix) for p, q in zip(c.parts, whole.parts, strict=True)),
             series=tuple(x - y for x, y in zip(c.series, whole.series, strict=True)),
         )

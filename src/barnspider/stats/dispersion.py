@@ -256,7 +256,7 @@ def _levels(arm: Arm, value: dict[str, float]) -> dict[str, tuple[float, float, 
 def _present(c: Contrast, some: NDArray[np.bool_]) -> Contrast:
     """Leave out classes without images."""
     parts = tuple(replace(x, between=x.between[some], within=x.within[some], means=x.means[:, some]) for x in c.parts)
-    per_class = {name: getattr(c, name)[some] for name in ("n", "estimate", "image_var", "binomial")}
+    per_class = {name: getattr(c, name)[some] for name in ("n", "estimate", "image_var", "binomial", "unseen")}
     return replace(c, **per_class, parts=parts, series=tuple(x[:, some] for x in c.series))
 
 

@@ -77,21 +77,32 @@ def _banerjee(c: Contrast, pieces: list[_Piece], variance: Floats, df: Floats, l
 
 
 def _image_piece(c: Contrast) -> _Piece:
-    """Return S2 / n, moderated: never 0, and known for a single image."""
+    """Return S2 / n, moderated: known for a single image, and never less than one image that is missing would add."""
     n = c.n.astype(np.float64)
     freedom = np.maximum(n - 1, 0)
     own = np.where(freedom > 0, freedom * c.image_var, 0.0)
     prior = _image_ratio(c, own, freedom) * c.binomial
-    # Rare errors make S2 scatter like one with 2 n p q / (1 - 4 p q) degrees of freedom (by a binary's kurtosis);
-    # means over runs are less extreme, and twice that is counted.
-    worth = np.minimum(freedom, 4 * n * c.binomial / np.maximum(1 - 4 * c.binomial, 1e-6))
+    worth = _image_worth(c, prior, freedom)
     some = freedom > 0
     chance = 2 / max(float(worth[some].mean()), 1.0) if some.any() else 2.0
     counts = prior_df(c.image_var[some] / prior[some], c.binomial[some], chance, doubt=0.3, classes=5)
     counts = min(max(counts, 2.0), 12.0)
     value = (np.where(some, worth * c.image_var, 0.0) + counts * prior) / (worth + counts) / n
+    value = np.maximum(value, c.unseen)
     df = np.maximum(worth + counts / 2, 1)
     return _Piece(value, value**2 / df, df)
+
+
+def _image_worth(c: Contrast, prior: Floats, freedom: Floats) -> Floats:
+    """Return the degrees of freedom that S2 has: fewer than n - 1, since images' answers are no normals.
+
+    Rare errors make it scatter like one with 2 n p q / (1 - 4 p q) of them (by a binary's kurtosis; means over runs are
+    less extreme, and twice that is counted); rare changes, with a squared size of k, like 2 n S2 / (k - S2).
+    """
+    errors = 4 * c.n * c.binomial / np.maximum(1 - 4 * c.binomial, 1e-6)
+    size = c.unseen * c.n.astype(np.float64) ** 2
+    changes = np.where(size > 0, 2 * c.n * prior / np.maximum(size - prior, 1e-9), np.inf)
+    return np.minimum(np.minimum(freedom, errors), changes)
 
 
 def _image_ratio(c: Contrast, own: Floats, freedom: Floats) -> float:
