@@ -226,3 +226,12 @@ def test_power_before_a_study(barnspider):
     document = json.loads(barnspider(*args, "--json").stdout)
     assert 0 < document["detectable"] < document["detectable_any"] < 0.1
     assert "effect=2.0; expected a proportion" in barnspider(*args[:-1], "2", check=2).stderr
+
+
+def test_the_page_judges_as_it_was_asked_to(barnspider, brought, tmp_path):
+    page = tmp_path / "strict.html"
+    args = ("--baseline", "plain", "--correction", "holm", "--bands", "--margin", "0.05", "-o", page)
+    assert barnspider("report", brought, *args).returncode == 0
+    text = page.read_text("utf-8")
+    assert "Holm over" in text
+    assert "unchanged within 5.0 points" in text

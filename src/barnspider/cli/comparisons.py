@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from barnspider import Effects, Predictions
-from barnspider.cli.options import Against, All, AsJson, AsMarkdown, Comparison, MaxDrop, Top, say_who_has_no_partner
+from barnspider.cli.options import (
+    Against,
+    All,
+    AsJson,
+    AsMarkdown,
+    Comparison,
+    Judged,
+    MaxDrop,
+    Top,
+    say_who_has_no_partner,
+)
 from barnspider.cli.output import show, talk
 from barnspider.errors import InputError
 from barnspider.names import visible
 
-Margin = Annotated[float, typer.Option("--margin", help="A class is unchanged if it certainly changed by less.")]
-By = Annotated[
-    Literal["bh", "holm"],
-    typer.Option("--correction", help="bh: few of the findings are false. holm: any false finding is rare."),
-]
-Bands = Annotated[bool, typer.Option("--bands", help="Intervals that hold for all classes and arms at once.")]
 Relative = Annotated[bool, typer.Option("--relative", help="Show changes against the average change instead.")]
 Names = Annotated[
     list[str] | None, typer.Option("--class", metavar="NAME", help="Say what happens to this class; may be repeated.")
@@ -26,10 +30,7 @@ Names = Annotated[
 
 
 def audit(
-    asked: Comparison,
-    margin: Margin = 0.01,
-    correction: By = "bh",
-    bands: Bands = False,
+    asked: Judged,
     relative: Relative = False,
     top: Top = None,
     everything: All = False,
@@ -40,9 +41,8 @@ def audit(
     """Print what every arm does to every class, with intervals; worst class first."""
     one_of(**{"--json": as_json, "--markdown": as_markdown, "--class": names, "--relative": relative})
     one_of(**{"--json": as_json, "--class": names, "--top": top, "--all": everything})
-    one_of(**{"--bands": bands, "--relative": relative})
-    effects = asked.effects()[0].within(margin).corrected(correction)
-    effects = effects.simultaneous() if bands else effects
+    one_of(**{"--bands": asked.bands, "--relative": relative})
+    effects, _ = asked.effects()
     rows = len(effects.classes) if everything else top
     if as_json:
         show(effects.to_json(), "")
@@ -91,12 +91,11 @@ def _two(asked: Comparison, candidate: str) -> tuple[Effects, Predictions]:
 
 
 def report(
-    asked: Comparison,
+    asked: Judged,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("report.html"),
     max_drop: Annotated[
         float | None, typer.Option("--max-drop", help="Also judge: the loss that no class may exceed.")
     ] = None,
-    margin: Margin = 0.01,
 ) -> None:
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
@@ -106,7 +105,6 @@ def report(
     if out.exists() and Path(asked.source).exists() and out.samefile(asked.source):
         raise InputError(f"out={str(out)!r} is the source itself; choose another name for the page")
     effects, predictions = asked.effects()
-    effects = effects.within(margin)
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
     validation = asked.read("validation") if Path(asked.source).is_dir() and asked.split == "test" else None
     study = gather(predictions, effects, choose_on=validation)

@@ -39,6 +39,12 @@ Top = Annotated[int | None, typer.Option("--top", min=1, help="How many classes 
 All = Annotated[bool, typer.Option("--all", help="Show every class.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder where your data sets are.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes. Default: one for each core.")]
+Margin = Annotated[float, typer.Option("--margin", help="A class is unchanged if it certainly changed by less.")]
+By = Annotated[
+    Literal["bh", "holm"],
+    typer.Option("--correction", help="bh: few of the findings are false. holm: any false finding is rare."),
+]
+Bands = Annotated[bool, typer.Option("--bands", help="Intervals that hold for all classes and arms at once.")]
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,21 @@ class Comparison(Against):
 
         predictions, base = self.arms()
         return estimate(predictions, baseline=base, level=self.level, generalize_to=self.to), predictions
+
+
+@dataclass(frozen=True)
+class Judged(Comparison):
+    """The options of every command that says which classes are harmed, helped or unchanged."""
+
+    margin: Margin = 0.01
+    correction: By = "bh"
+    bands: Bands = False
+
+    def effects(self) -> tuple[Effects, Predictions]:
+        """Estimate, and judge as was asked."""
+        effects, predictions = super().effects()
+        effects = effects.within(self.margin).corrected(self.correction)
+        return effects.simultaneous() if self.bands else effects, predictions
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
