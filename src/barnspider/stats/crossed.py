@@ -182,15 +182,19 @@ def contrast(base: Arm, arm: Arm, layout: ByClass, *, paired: bool | Pairs) -> C
     return Contrast(layout.n, estimate, image_var, _binomial(n, pooled), unseen, parts, series)
 
 
+WHOLE = 0.25
+"""How much of a whole change, right then wrong, is believed before any change is seen."""
+
+
 def _one_change(values: NDArray[np.int32], scale: int) -> float:
     """Return the squared size of the change of an image that changes, values / scale; 1 where none is seen to.
 
     Changes of images are few and, between two models that hardly differ, whole: right, then wrong. That none is among
     thirty images does not say that there is none (the rule of three, Hanley & Lippman-Hand 1983). The size is that of
-    all classes together, weighted by what it adds to their variance, with one whole change added.
+    all classes together, weighted by what it adds to their variance, with a part of one whole change added.
     """
     square = values.astype(np.float64) ** 2
-    return (float(square @ square) / scale**4 + 1) / (float(square.sum()) / scale**2 + 1)
+    return (float(square @ square) / scale**4 + WHOLE) / (float(square.sum()) / scale**2 + WHOLE)
 
 
 def _binomial(n: Floats, share: Floats) -> Floats:
