@@ -103,7 +103,7 @@ class Design:
         if wanted != "images" and runs[few] < 2:
             raise InputError(
                 f"generalize_to={wanted!r}, but arm {few!r} has one run, which tells nothing about runs;"
-                " expected two runs or more in every arm, or generalize_to='images'"
+                " expected two runs or more in every arm, or generalize_to='images' (--generalize-to images)"
             )
         return "images" if wanted == "images" else "runs" if wanted == "runs" else "images and runs"
 

@@ -11,6 +11,13 @@ from barnspider.cli.options import All, AsJson, Baseline, Comparison, Level, Pai
 from barnspider.cli.output import show
 from barnspider.errors import InputError
 
+RunSd = Annotated[float, typer.Option("--run-sd", help="Standard deviation of a class's accuracy over runs.")]
+Unpaired = Annotated[bool, typer.Option("--unpaired", help="Runs of equal seed do not share random numbers.")]
+Like = Annotated[
+    str | None,
+    typer.Option("--like", metavar="SOURCE", help="Judge a design that was run: a store, or a file of answers."),
+]
+
 
 def doses(
     asked: Reading,
@@ -50,16 +57,9 @@ def power(
     effect: Annotated[float | None, typer.Option("--effect", help="A change to be found; 0.02 is two points.")] = None,
     accuracy: Annotated[float, typer.Option("--accuracy", help="Accuracy of a typical class.")] = 0.8,
     likeness: Annotated[float, typer.Option("--likeness", help="Correlation of two runs' answers.")] = 0.7,
-    run_sd: Annotated[
-        float, typer.Option("--run-sd", help="Standard deviation of a class's accuracy over runs.")
-    ] = 0.01,
-    unpaired: Annotated[
-        bool, typer.Option("--unpaired", help="Runs of equal seed do not share random numbers.")
-    ] = False,
-    like: Annotated[
-        str | None,
-        typer.Option("--like", metavar="SOURCE", help="Judge a design that was run: a store, or a file of answers."),
-    ] = None,
+    run_sd: RunSd = 0.01,
+    unpaired: Unpaired = False,
+    like: Like = None,
     arm: Annotated[str | None, typer.Option("--arm", help="With --like: only this arm.")] = None,
     baseline: Baseline = None,
     study: StudyName = None,

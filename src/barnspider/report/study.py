@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from barnspider.doses import BestDoses, DoseCurves, Tolls, best_doses, dose_curves, tolls
+from barnspider.design import Design
+from barnspider.doses import BestDoses, DoseCurves, Tolls, best_doses, dose_curves, tolls, why_no_curves
 from barnspider.effects import Effects
 from barnspider.inequality import Inequality, inequality
 from barnspider.predictions import Predictions
@@ -55,17 +56,15 @@ def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions
     >>> study.best.best, study.curves is None
     ('baseline', True)
     """
-    arms = (effects.baseline, *effects.arms)
-    measured = predictions.where(arms=arms)
-    chosen = None if choose_on is None else choose_on.where(arms=arms)
+    arms = [arm for arm in predictions.arms if arm in {effects.baseline, *effects.arms}]
+    measured = Design.of(predictions, arms)
+    chosen = None if choose_on is None else Design.of(choose_on, arms)
     level, over = effects.method.level, effects.method.generalizes_to
-    doses = [dose for dose in (effects.baseline_dose, *effects.dose) if dose is not None]
-    smooth = len(set(doses)) == len(doses) > 2
     return Study(
         effects=effects,
         best=best_doses(measured if chosen is None else chosen, level=level, generalize_to=over),
         tolls=tolls(measured, choose_on=chosen, level=level, generalize_to=over),
-        curves=dose_curves(measured, level=level, generalize_to=over) if smooth else None,
+        curves=None if why_no_curves(measured) else dose_curves(measured, level=level, generalize_to=over),
         inequality=inequality(
             measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
         ),

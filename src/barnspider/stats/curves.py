@@ -124,7 +124,7 @@ def fit(dose: Floats, accuracy: Floats, noise: Floats, *, delta: float, level: f
 def _basis(at: Floats, length: float, amplitude: float) -> Floats:
     """Return functions, Float[A, B], whose sums with standard normal weights have the prior's covariance.
 
-    They are those of a few knots, carried on (Nystrom): curves are so smooth that nothing visible is between the knots.
+    They are those of a few knots, carried on (Nystrom); what moves by less than a thousandth of the prior is left out.
     """
     knots = np.linspace(0, 1, KNOTS)
     value, vector = np.linalg.eigh(_kernel(knots, knots, length) * amplitude**2 + CONSTANT)
