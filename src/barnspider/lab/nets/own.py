@@ -88,6 +88,58 @@ class WideResNet(ResNet):
         return 3, 1
 
 
+class ResNet8(nn.Module):
+    """The classic ResNet-8: a 3x3 stem, then three stages of one block of two convolutions. Its `width` is 16.
+
+    `width`, 2 and 4 times as many channels; the second and the third stage halve height and width, and their shortcuts
+    are convolutions of one pixel. At 28x28, width 16 costs 56 million floating-point operations for a training image,
+    forward and backward. Source: He et al., "Deep residual learning" (arXiv 1512.03385), section 4.2, n = 1, option B.
+    """
+
+    growth = (1, 2, 4)
+    """Channels of each stage, in widths."""
+
+    def __init__(self, shape: Shape, n_classes: int, recipe: Recipe) -> None:
+        super().__init__()
+        self.dropout, width = _number(recipe.dropout), recipe.width
+        self.stem = _Conv(shape[0], width)
+        depth, self.stages, before = _number(recipe.stochastic_depth), nn.ModuleList(), width
+        for number, growth in enumerate(self.growth, 1):
+            self.stages.append(_Block(before, growth * width, depth, (number, len(self.growth))))
+            before = growth * width
+        self.head = nn.Linear(before, n_classes)
+
+    def forward(self, images: Tensor, chance: drops.Chance = NO_CHANCE) -> Tensor:
+        """Float[N, C, H, W] -> logits, Float[N, n_classes]."""
+        hidden = self.stem(images)
+        for stage in self.stages:
+            hidden = stage(hidden, chance)
+        return self.head(drops.dropout(hidden.mean(dim=(2, 3)), self.dropout, chance.get("dropout")))
+
+
+class _Block(nn.Module):
+    """Two convolutions beside a shortcut; stochastic depth may leave out the convolutions. Halves where it widens."""
+
+    def __init__(self, before: int, after: int, depth: float, place: tuple[int, int]) -> None:
+        super().__init__()
+        self.depth, self.place = depth, place
+        stride = 1 if before == after else 2
+        self.widen = _Conv(before, after, stride=stride)
+        self.refine = _normalized(after, after)
+        self.shortcut = nn.Identity() if stride == 1 else _normalized(before, after, size=1, stride=stride)
+
+    def forward(self, images: Tensor, chance: drops.Chance) -> Tensor:
+        branch = self.refine(self.widen(images))
+        branch = drops.skip(branch, self.depth, chance.get("stochastic_depth"), *self.place)
+        return (branch + self.shortcut(images)).relu_()
+
+
+def _normalized(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution without bias that keeps height and width but for the stride, then batch normalization."""
+    conv = nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(after))
+
+
 class _Stage(nn.Module):
     """Convolution, max-pooling, then a residual convolution, which stochastic depth may leave out."""
 
@@ -122,7 +174,7 @@ def _number(dose: Dose) -> float:
 
 
 NETWORKS: dict[str, Callable[[Shape, int, Recipe], nn.Module]] = {
-    "mlp": Mlp, "resnet": ResNet, "wide-resnet": WideResNet
+    "mlp": Mlp, "resnet": ResNet, "wide-resnet": WideResNet, "resnet8": ResNet8
 }  # fmt: skip
 """Our networks by name: (shape of an image, number of classes, recipe) -> module."""
 
