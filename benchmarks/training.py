@@ -37,9 +37,11 @@ from torch.utils.data import Dataset as TorchDataset
 
 from barnspider.lab import nets
 from barnspider.lab.data import Dataset, Split, balanced, load
+from barnspider.lab.material import channel_moments
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.run import WORKER_ENVIRONMENT
-from barnspider.lab.train import channel_moments, one_cycle, train
+from barnspider.lab.schedule import rate
+from barnspider.lab.train import train
 
 Cost = tuple[float, float, list[float]]
 """Of one round: seconds and CPU seconds for each model, and the accuracies."""
@@ -53,7 +55,7 @@ VARIANTS = {"usual": 1, "one": 1, "two": 2}
 
 def transforms(recipe: Recipe, split: Split) -> tuple[Callable[[Any], torch.Tensor], Callable[[Any], torch.Tensor]]:
     """Return the per-image transforms for training and for evaluation."""
-    mean, std = (m / 255 for m in channel_moments(split.images))
+    mean, std = (m / 255 for m in channel_moments(split))
     assert isinstance(recipe.crop, float)
     assert isinstance(recipe.flip, float)
     try:
@@ -128,7 +130,9 @@ def usual(recipe: Recipe, seed: int, data: Dataset) -> tuple[float, float]:
     optimizer = torch.optim.SGD(net.parameters(), **decay)
     loader = DataLoader(Pictures(split, augmented), batch_size=recipe.batch, shuffle=True, num_workers=2)
     steps = recipe.epochs * len(loader)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: one_cycle(min(1.0, step / steps)))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: rate(recipe, min(1.0, step / steps)) / recipe.lr
+    )
     start = time.perf_counter()
     for _ in range(recipe.epochs):
         net.train()

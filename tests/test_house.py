@@ -42,7 +42,19 @@ FLOORS = [
     {"cli", "__main__"},
 ]
 LAB_MAY_USE = {"errors", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
-TORCH_ROOMS = {"augment", "averaging", "counter", "drops", "nets", "strength", "train"}
+TORCH_ROOMS = {
+    "augment",
+    "averaging",
+    "checkpoint",
+    "counter",
+    "drops",
+    "evaluation",
+    "machine",
+    "material",
+    "nets",
+    "strength",
+    "train",
+}
 
 
 def imports(module: str) -> set[str]:

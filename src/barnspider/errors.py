@@ -56,7 +56,7 @@ def pick(name: str, got: str, expected: Iterable[str]) -> str:
     known = list(expected)
     if got in known:
         return got
-    near = difflib.get_close_matches(got, known, n=1)
+    near = difflib.get_close_matches(str(got), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise InputError(f"{name}={got!r} is unknown; expected one of: {listing(known)}.{hint}")
 

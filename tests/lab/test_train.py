@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from barnspider.errors import InputError
-from barnspider.lab import augment, averaging, nets
-from barnspider.lab import train as training
+from barnspider.lab import augment, averaging, material, nets
 from barnspider.lab.data import Dataset, Split, load
+from barnspider.lab.evaluation import logits
+from barnspider.lab.material import Material
 from barnspider.lab.recipe import KNOBS, Recipe
 from barnspider.lab.train import train
 
@@ -109,8 +110,8 @@ def test_knobs_for_colour_are_refused_on_grey_images(digits, knob):
 
 
 def batches(recipe, seed, data):
-    material = training._Material.of(data.train, len(data.classes), "cpu")
-    return list(material.batches(recipe, seed, 3, -(-len(data.train) // recipe.batch)))
+    whole = dataclasses.replace(recipe, train_images=0)
+    return list(Material.of(data, whole, "cpu").batches(recipe, seed, 3))
 
 
 @pytest.mark.parametrize("knob", [step.knob for step in (*augment.STEPS, *augment.MIXING)])
@@ -160,7 +161,7 @@ def test_an_epoch_shows_every_image_once_in_even_batches(digits):
 def test_augmenting_several_batches_at_once_changes_nothing(digits, monkeypatch):
     recipe = dataclasses.replace(SMALL, crop=0.5, rotation=30, mixup=0.5, cutmix=1, dropout=0.5)
     together = batches(recipe, 0, digits)
-    monkeypatch.setattr(training, "_AUGMENTED_PIXELS", 1)
+    monkeypatch.setattr(material, "_AUGMENTED_PIXELS", 1)
     one_by_one = batches(recipe, 0, digits)
     assert all(torch.allclose(a[0], b[0], atol=1e-5) for a, b in zip(together, one_by_one, strict=True))
 
@@ -189,12 +190,15 @@ def test_the_average_is_that_of_the_last_steps_weights(digits, network, monkeypa
 def test_mirrored_answers_are_the_mean_over_image_and_mirror_image(digits):
     recipe = dataclasses.replace(SMALL, mirrored=True)
     assert not same(train(recipe, 0, digits), train(SMALL, 0, digits))
-    material = training._Material.of(digits.train, 10, "cpu")
+    laid_out = Material.of(digits, SMALL, "cpu")
     net = nets.build(SMALL, digits.shape, 10, 0)
     images = digits.test.images[:20]
-    turned = np.ascontiguousarray(images[:, :, ::-1])
-    both = [material._logits(net, part, SMALL) for part in (images, turned)]
-    torch.testing.assert_close(material._logits(net, images, recipe), (both[0] + both[1]) / 2)
+    some, turned = (
+        Split(part, digits.test.labels[:20], digits.test.sample[:20])
+        for part in (images, np.ascontiguousarray(images[:, :, ::-1]))
+    )
+    both = [logits(net, part, laid_out, SMALL) for part in (some, turned)]
+    torch.testing.assert_close(logits(net, some, laid_out, recipe), (both[0] + both[1]) / 2)
 
 
 def test_progress_is_told_after_every_epoch(digits):

@@ -53,7 +53,7 @@ class Recipe:
     dataset
         "digits", "fashion-mnist", or the path of an .npz file or of a folder of images by class.
     network
-        "mlp", "resnet" or "wide-resnet"; "torchvision/resnet18" or "timm/resnet18", any of their classifiers; or a
+        "mlp", "resnet", "wide-resnet" or "resnet8"; "torchvision/resnet18" or "timm/resnet18", any of theirs; or a
         function of yours, "my.module:factory". `docs/networks.md` says what each takes.
     stem
         "" leaves the network's first layers alone; "small" makes those of a torchvision or timm network small, for
@@ -61,13 +61,20 @@ class Recipe:
     width
         Channels (hidden units) of the network's first stage; torchvision and timm name theirs themselves.
     epochs, batch, lr, momentum
-        SGD with Nesterov momentum and a one-cycle schedule whose peak is `lr`, for a batch of `batch` images.
+        SGD with Nesterov momentum; `lr` is the peak of its schedule, for a batch of `batch` images.
+    schedule, warm_up
+        The learning rate rises in a line in the first `warm_up` of the steps, and then falls to 0: in a line
+        ("one-cycle") or as half a wave ("cosine").
     train_images
         Use only so many training images, the same for every run, balanced over classes as far as possible; 0 uses all.
     split_seed
         Seed of the split into train and validation (and test, where the data has none): its own, never a run's.
     mirrored
         Answer each image and its mirror image, and average the logits.
+    precision
+        "float32", or "bfloat16" for the arithmetic inside the network, where the machine has instructions for it.
+    deterministic
+        False takes whatever kernels are fastest: then the same run does not give the same bits again.
     crop : dose 0 to 0.99
         Random resized crop; 1 minus the lower bound of the area kept. Dose 0.92 is torchvision's
         `RandomResizedCrop(scale=(0.08, 1))`.
@@ -130,6 +137,10 @@ class Recipe:
     split_seed: int = 0
     stem: str = ""
     mirrored: bool = False
+    schedule: str = "one-cycle"
+    warm_up: float = 0.2
+    precision: str = "float32"
+    deterministic: bool = True
     crop: Dose = _knob(0.99, "1 - smallest share of the area kept")
     fixed_crop: Dose = _knob(0.99, "share of the area removed")
     translation: Dose = _knob(1.0, "largest shift / side")
@@ -162,12 +173,15 @@ class Recipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
                 raise InputError(f"{name}={value!r}; expected a whole number of at least {low}")
-        for name, high in (("lr", math.inf), ("momentum", 1.0)):
+        for name, high in (("lr", math.inf), ("momentum", 1.0), ("warm_up", 1.0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < high:
                 raise InputError(f"{name}={value!r}; expected a number from 0, below {high}")
-        if type(self.mirrored) is not bool:
-            raise InputError(f"mirrored={self.mirrored!r}; expected true or false")
+        for name in ("mirrored", "deterministic"):
+            if type(getattr(self, name)) is not bool:
+                raise InputError(f"{name}={getattr(self, name)!r}; expected true or false")
+        for name, choices in _CHOICES.items():
+            pick(name, getattr(self, name), choices)
         for knob in KNOBS.values():
             object.__setattr__(self, knob.name, _checked(knob, getattr(self, knob.name)))
         self._check_network()
@@ -180,7 +194,6 @@ class Recipe:
     def _check_network(self) -> None:
         """Refuse what this network cannot honour, before anything is trained."""
         in_library = self.is_foreign and ":" not in self.network
-        pick("stem", self.stem, _STEMS)
         if self.stem and not in_library:
             raise InputError(f"stem={self.stem!r} is for networks of torchvision and timm, not for {self.network!r}")
         if in_library and self.width != _default("width"):
@@ -218,9 +231,9 @@ class Recipe:
         return {name: value for name, value in asdict(self).items() if name not in silent}
 
 
-_STEMS = ("", "small")
+_CHOICES = {"stem": ("", "small"), "schedule": ("one-cycle", "cosine"), "precision": ("float32", "bfloat16")}
 
-_LATER = ("stem", "mirrored")
+_LATER = ("stem", "mirrored", "schedule", "warm_up", "precision", "deterministic")
 """Plain fields that came after the first release: at their default they are no part of a run's key."""
 
 
@@ -266,6 +279,7 @@ KNOBS: dict[str, Knob] = {f.name: _knob_of(f) for f in fields(Recipe) if f.metad
 """Every knob of a Recipe, by name."""
 
 FIELDS: dict[str, type[int] | type[float]] = {
-    "width": int, "epochs": int, "batch": int, "train_images": int, "lr": float, "momentum": float
+    "width": int, "epochs": int, "batch": int, "train_images": int, "lr": float, "momentum": float,
+    "warm_up": float,
 }  # fmt: skip
 """Plain numeric fields that a sweep may vary: they are no knobs, 0 is not their natural "off"."""

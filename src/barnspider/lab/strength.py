@@ -10,9 +10,9 @@ from torch import Tensor
 
 from barnspider.lab import augment
 from barnspider.lab.data import Dataset, balanced
+from barnspider.lab.material import channel_moments, levels_of
 from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import Recipe, is_off
-from barnspider.lab.train import channel_moments, levels_of
 
 IMAGES = 300
 """How many training images are looked at, balanced over classes."""
@@ -55,7 +55,7 @@ def strength(recipe: Recipe, data: Dataset, images: int = IMAGES, seed: int = 0)
     """
     recipe.check_channels(data.shape[0])
     some = balanced(data.train, min(images, len(data.train)), recipe.split_seed)
-    mean, std = (torch.from_numpy(moment)[:, None, None] for moment in channel_moments(data.train.images))
+    mean, std = (torch.from_numpy(moment)[:, None, None] for moment in channel_moments(data.train))
     levels = levels_of(torch.tensor(some.images)).requires_grad_()
     labels = torch.tensor(some.labels)
     seen = _seen(levels, labels, recipe, seed, len(data.classes), mean, std)

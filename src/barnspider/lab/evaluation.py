@@ -1,0 +1,47 @@
+"""What a network answers to all images of a split."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from barnspider.convert import smallest_int
+from barnspider.lab.data import Split
+from barnspider.lab.machine import narrow
+from barnspider.lab.material import Material, levels_of, pieces
+from barnspider.lab.recipe import Recipe
+from barnspider.store import Answers
+
+_PIXELS = 1 << 18
+
+
+def answers(net: nn.Module, split: Split, material: Material, recipe: Recipe) -> Answers:
+    """Return the network's answers to a split, its images normalized as the training images are."""
+    given = logits(net, split, material, recipe)
+    labels = torch.tensor(split.labels).to(given.device)
+    p_label = given.softmax(1).gather(1, labels[:, None])[:, 0]
+    guess = given.argmax(1).cpu().numpy().astype(smallest_int(material.n_classes))
+    return Answers(guess, p_label.cpu().numpy())
+
+
+@torch.inference_mode()
+def logits(net: nn.Module, split: Split, material: Material, recipe: Recipe) -> Tensor:
+    """Return Float32[N, classes]; of a `mirrored` recipe, the mean over each image and its mirror image."""
+    net.eval()
+    device = material.labels.device
+
+    def seen(images: NDArray[np.uint8]) -> Tensor:
+        return material.normalize(levels_of(torch.from_numpy(images).to(device)))
+
+    with narrow(recipe, device.type):
+        parts = map(seen, pieces(split, _PIXELS))
+        if recipe.mirrored:
+            return torch.cat([(net(part).float() + net(part.flip(3)).float()) / 2 for part in parts])
+        return torch.cat([net(part).float() for part in parts])
+
+
+def accuracy(given: Answers, split: Split) -> float:
+    """Return the share of right answers."""
+    return float((given.guess == split.labels).mean())
