@@ -122,3 +122,12 @@ def test_a_claim_that_was_never_signed_is_soon_void(root):
     os.utime(path, (0, 0))
     with claimed(root, "k") as mine:
         assert mine
+
+
+def test_checkpoints_of_sealed_runs_are_removed_and_others_stay(tmp_path):
+    for name in ("sealed", "open"):
+        (tmp_path / "checkpoints").mkdir(exist_ok=True)
+        (tmp_path / "checkpoints" / name).write_bytes(b"")
+    (tmp_path / "runs" / "sealed").mkdir(parents=True)
+    clear_abandoned(tmp_path)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["open"]

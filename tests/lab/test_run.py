@@ -1,4 +1,6 @@
 import math
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -8,6 +10,8 @@ import pytest
 from barnspider import InputError, StoreError, TrainingError
 from barnspider.lab import Recipe, Store, Sweep, run
 from barnspider.lab import worker as worker_room
+from barnspider.lab.checkpoint import Checkpoint
+from barnspider.lab.claims import clear_abandoned
 from barnspider.lab.cost import price
 from barnspider.lab.data import load
 from barnspider.lab.strength import Strength
@@ -59,10 +63,10 @@ def test_a_run_that_cannot_be_trained_does_not_stop_the_others(tmp_path, monkeyp
     store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
     real = worker_room.train
 
-    def fails_at_seed_0(recipe, seed, data):
+    def fails_at_seed_0(recipe, seed, data, **rest):
         if seed == 0 and recipe.rotation:
             raise TrainingError("no luck")
-        return real(recipe, seed, data)
+        return real(recipe, seed, data, **rest)
 
     monkeypatch.setattr(worker_room, "train", fails_at_seed_0)
     work(store, SWEEP.identity)
@@ -144,3 +148,48 @@ def test_training_without_torch_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(run_room.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(TrainingError, match=r"pip install 'barnspider\[lab\]'"):
         run(SWEEP, Store(tmp_path))
+
+
+DIES = """
+import os, signal, sys
+from barnspider.lab import checkpoint
+from barnspider.lab.worker import main
+
+save = checkpoint.Checkpoint.save
+
+
+def save_and_die(self, course, environment, seconds):
+    save(self, course, environment, seconds)
+    if course.step == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+checkpoint.Checkpoint.save = save_and_die
+checkpoint.Checkpoint.due = lambda self: True
+main()
+"""
+
+
+def test_a_worker_killed_in_a_run_leaves_a_checkpoint_from_which_the_run_gives_the_same_bits(tmp_path):
+    sweep = Sweep(replace(BASE, epochs=3, batch=32), vary="rotation", doses=(90,), seeds=(0,))
+    (cell,) = sweep.runs()
+    store = Store(tmp_path)
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
+    killed = subprocess.run([sys.executable, "-c", DIES, str(tmp_path), sweep.identity], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (tmp_path / "checkpoints" / cell.key).exists()
+    clear_abandoned(tmp_path)
+    steps = []
+    work_counting(store, sweep, steps)
+    assert len(steps) == 3 * 4 - 3
+    assert not any((tmp_path / "checkpoints").iterdir())
+    whole = result_of(cell, load("digits"))
+    assert np.array_equal(whole.answers["test"].guess, store.load([cell]).guess[0])
+    assert np.array_equal(whole.answers["test"].p_label.astype(np.float16), store.load([cell]).p_label[0])
+
+
+def work_counting(store, sweep, steps):
+    """Train what is missing here, counting steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Checkpoint, "due", lambda self: bool(steps.append(1)))
+        work(store, sweep.identity)

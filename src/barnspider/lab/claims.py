@@ -46,10 +46,16 @@ def claimed(root: Path, key: str) -> Generator[bool]:
 
 
 def clear_abandoned(root: Path) -> None:
-    """Remove what killed workers left: void claims, half-built runs of dead ones here, and any that are a day old."""
+    """Remove what killed workers left: void claims, checkpoints of sealed runs, half-built runs.
+
+    Half-built runs of workers that are dead, where that can be told: here; others when they are a day old.
+    """
     for claim in (root / "claims").glob("*"):
         if _is_void(claim):
             _retire(claim)
+    for checkpoint in (root / "checkpoints").glob("*"):
+        if (root / "runs" / checkpoint.name).exists():
+            checkpoint.unlink(missing_ok=True)
     for folder in (root / "building").glob("*-*-*"):
         before, pid, _ = folder.name.rsplit("-", 2)
         host = before.partition("-")[2]

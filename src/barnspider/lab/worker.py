@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from barnspider.errors import BarnspiderError, TrainingError
+from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.recipe import Recipe
@@ -64,17 +65,19 @@ def _settle(store: Store, run: Run, data: Dataset) -> bool:
 
 
 def _train_and_seal(store: Store, run: Run, data: Dataset) -> None:
+    checkpoint = Checkpoint(store.root / "checkpoints" / run.key, data.fingerprint)
     try:
-        store.write(run.key, result_of(run, data))
+        store.write(run.key, result_of(run, data, checkpoint))
+        checkpoint.remove()
     except TrainingError as error:
         say(event="failed", error=f"{run.arm}, seed {run.seed}: {error}")
     else:
         say(event="sealed")
 
 
-def result_of(run: Run, data: Dataset) -> Result:
-    """Train one run and return what a store keeps of it."""
-    trained = train(run.recipe, run.seed, data)
+def result_of(run: Run, data: Dataset, checkpoint: Checkpoint | None = None) -> Result:
+    """Train one run, from its checkpoint where there is one, and return what a store keeps of it."""
+    trained = train(run.recipe, run.seed, data, checkpoint=checkpoint)
     about: Mapping[str, Any] = {
         "recipe": run.recipe.as_dict(), "seed": run.seed, "seconds": round(trained.seconds, 3),
         "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],
