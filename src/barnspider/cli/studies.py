@@ -29,7 +29,7 @@ def plan(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers =
     from barnspider.lab.study import read_study
     from barnspider.store import Store
 
-    _look_for_data_in(data)
+    look_for_data_in(data)
     typer.echo(str(price(read_study(study), Store(store), workers=workers)))
 
 
@@ -39,14 +39,15 @@ def run(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers = 
     from barnspider.lab.study import read_study
     from barnspider.store import Store
 
-    _look_for_data_in(data)
+    look_for_data_in(data)
     sweep = read_study(study)
     trained = train_missing(sweep, Store(store), workers=workers)
     total = len(sweep.runs())
     talk(f"{trained} of {total} runs trained now, all {total} are in {store}/. Next: barnspider audit {store}")
 
 
-def _look_for_data_in(folder: Path | None) -> None:
+def look_for_data_in(folder: Path | None) -> None:
+    """Let named data sets be looked for here, by this process and its workers."""
     if folder is None:
         return
     if not folder.is_dir():

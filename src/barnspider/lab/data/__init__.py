@@ -10,8 +10,23 @@ Validation images are always split from the training images, stratified, by a se
 """
 
 from barnspider.lab.data.arrays import from_arrays
-from barnspider.lab.data.loading import NAMED, load
+from barnspider.lab.data.checkup import Checkup, Finding, examine
+from barnspider.lab.data.loading import NAMED, leaves_out, load
 from barnspider.lab.data.parts import Dataset, Split, balanced
 from barnspider.lab.data.twins import Twin, told, twins
 
-__all__ = ["NAMED", "Dataset", "Split", "Twin", "balanced", "from_arrays", "load", "told", "twins"]
+__all__ = [
+    "NAMED",
+    "Checkup",
+    "Dataset",
+    "Finding",
+    "Split",
+    "Twin",
+    "balanced",
+    "examine",
+    "from_arrays",
+    "leaves_out",
+    "load",
+    "told",
+    "twins",
+]

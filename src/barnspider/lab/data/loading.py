@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,9 @@ class _Options:
     label: str = ""
 
 
-def load(name: str, *, folder: Path | None = None, split_seed: int = 0, size: int | None = None) -> Dataset:
+def load(
+    name: str, *, folder: Path | None = None, split_seed: int = 0, size: int | None = None, bad: str | None = None
+) -> Dataset:
     """Return the data set of this name or path.
 
     Parameters
@@ -56,8 +58,8 @@ def load(name: str, *, folder: Path | None = None, split_seed: int = 0, size: in
         Where to look first for files of a named data set; the default is the environment's BARNSPIDER_DATA.
     split_seed
         Decides which images are for validation (and for testing, where the data has no test images).
-    size
-        The same as the option.
+    size, bad
+        The same as the options.
 
     Raises
     ------
@@ -87,7 +89,18 @@ def load(name: str, *, folder: Path | None = None, split_seed: int = 0, size: in
             f"dataset={name!r} is neither known nor there; expected one of {listing(NAMED)}, or the path of an .npz,"
             " .zip or .parquet file or of a folder of images by class"
         )
-    return _decoded(name, listed(), options.size if size is None else size, options.bad, split_seed)
+    return _decoded(name, listed(), options.size if size is None else size, bad or options.bad, split_seed)
+
+
+def leaves_out(name: str) -> bool:
+    """Return whether this name says that images which cannot be decoded are left out.
+
+    Examples
+    --------
+    >>> leaves_out("photos.zip?size=16&bad=leave-out"), leaves_out("photos.zip")
+    (True, False)
+    """
+    return _parse(name)[1].bad == "leave-out"
 
 
 def _parse(name: str) -> tuple[str, _Options]:
@@ -150,4 +163,5 @@ def _decoded(name: str, source: Source, size: int, bad: str, split_seed: int) ->
         rows = np.flatnonzero(good & (source.parts == i))
         parts[PARTS[i]] = Split(found.pixels, source.labels[rows], found.names, rows)
     content = f"{found.sha256}, {len(found.bad)} left out"
-    return completed(name, source.classes, parts, split_seed, content)
+    undecoded = tuple((str(source.names[row]), why) for row, why in sorted(found.bad.items()))
+    return replace(completed(name, source.classes, parts, split_seed, content), undecoded=undecoded)

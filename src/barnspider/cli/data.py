@@ -1,0 +1,76 @@
+"""Commands about data: doctor, cache."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barnspider.cli.options import AsJson, Data
+from barnspider.cli.output import show
+from barnspider.cli.studies import look_for_data_in
+from barnspider.progress import Progress
+
+if TYPE_CHECKING:
+    from barnspider.lab.data import Checkup
+    from barnspider.lab.data.marks import Watch
+
+PATIENCE = 2.0
+"""Seconds of work before a word is said about it."""
+
+Examined = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="A data set's name or path, as in a recipe; or a study file (TOML).")
+]
+Every = Annotated[bool, typer.Option("--all", help="Name every image that is found, not only some.")]
+
+
+def doctor(source: Examined, everything: Every = False, data: Data = None, as_json: AsJson = False) -> None:
+    """Say what a data set holds and what of it would mislead a study: exit 0 all is well, 1 something is wrong."""
+    from barnspider.as_json import plain
+
+    look_for_data_in(data)
+    found = _study(Path(source), everything) if _is_study(source) else _checkup(source, 0, everything)
+    document = {"schema": "barnspider/doctor/1", "about": "data", "is_well": found.is_well, **plain(found)}
+    show(document if as_json else None, found)
+    raise typer.Exit(0 if found.is_well else 1)
+
+
+def _is_study(source: str) -> bool:
+    return source.endswith(".toml")
+
+
+def _study(path: Path, everything: bool) -> Checkup:
+    """Examine what a study trains on, split as the study splits it."""
+    from barnspider.lab.study import read_study
+
+    sweep = read_study(path)
+    found = _checkup(sweep.base.dataset, sweep.base.split_seed, everything)
+    sweep.check_classes(found.classes)
+    sweep.check_channels(found.shape[0])
+    return found
+
+
+def _checkup(name: str, split_seed: int, everything: bool) -> Checkup:
+    from barnspider.lab.data import examine, leaves_out, load
+
+    data = load(name, split_seed=split_seed, bad="leave-out")
+    with _patient("looking at images", sum(map(len, (data.train, data.validation, data.test)))) as watch:
+        return examine(data, most=None if everything else 5, refuse=not leaves_out(name), watch=watch)
+
+
+@contextmanager
+def _patient(what: str, total: int) -> Generator[Watch]:
+    """Show progress of what takes long, and be silent about what does not."""
+    start = time.monotonic()
+    with Progress(what, total=total) as progress:
+        progress.begin()
+
+        def watch(done: int) -> None:
+            if time.monotonic() - start > PATIENCE:
+                progress.show(done)
+
+        yield watch

@@ -1,0 +1,61 @@
+"""A person asks the doctor about data before a study is run on it."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch):
+    """A folder with a test image that is a training image, and a file that is no image."""
+    monkeypatch.setenv("BARNSPIDER_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 60), ("test", 40)):
+        for i in range(count):
+            file = tmp_path / "photos" / part / ("cat", "dog")[i % 2] / f"{i:02d}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(256, size=(16, 16, 3), dtype=np.uint8)).save(file)
+    (tmp_path / "photos/test/cat/02.png").write_bytes((tmp_path / "photos/train/cat/08.png").read_bytes())
+    (tmp_path / "photos/test/dog/03.png").write_bytes(b"no image")
+    return f"{tmp_path / 'photos'}?size=16"
+
+
+def test_the_doctor_names_what_is_wrong_and_exits_with_1(barnspider, photos):
+    done = barnspider("doctor", photos, check=1)
+    assert "1 of 39 test images is an exact copy of train images" in done.stdout
+    assert "test/cat/02.png (test, cat) is train/cat/08.png (train, cat)" in done.stdout
+    assert "1 image cannot be decoded; a study stops there" in done.stdout
+    assert "test/dog/03.png: it is no image, or of an unknown kind" in done.stdout
+
+
+def test_json_has_the_same(barnspider, photos):
+    found = json.loads(barnspider("doctor", f"{photos}&bad=leave-out", "--json", check=1).stdout)
+    assert (found["schema"], found["about"], found["is_well"]) == ("barnspider/doctor/1", "data", False)
+    first = found["findings"][0]
+    assert (first["kind"], first["wrong"], first["names"]) == ("copies", True, ["test/cat/02.png"])
+    assert found["shape"] == [3, 16, 16]
+    assert [part["images"] for part in found["parts"]] == [54, 6, 39]
+
+
+def test_a_study_file_is_examined_as_it_splits_its_data(barnspider, tmp_path):
+    study = tmp_path / "study.toml"
+    text = '[recipe]\ndataset = "digits"\nsplit_seed = {}\n[sweep]\nvary = "{}"\ndoses = [0, 0.1]\nseeds = 2\n'
+    study.write_text(text.format(0, "flip"))
+    first = json.loads(barnspider("doctor", study, "--json").stdout)
+    study.write_text(text.format(1, "flip"))
+    assert json.loads(barnspider("doctor", study, "--json").stdout)["fingerprint"] != first["fingerprint"]
+    study.write_text(text.format(0, "hue"))
+    assert "does nothing to grey images" in barnspider("doctor", study, check=2).stderr
+
+
+def test_what_is_not_there_is_bad_input(barnspider, tmp_path):
+    assert "is neither known nor there" in barnspider("doctor", "nothing.zip", check=2).stderr
+    assert "cannot be read" in barnspider("doctor", tmp_path / "study.toml", check=2).stderr
+
+
+def test_all_is_well_with_digits(barnspider):
+    done = barnspider("doctor", "digits")
+    assert "Nothing was found that would bias a study." in done.stdout
+    assert done.stderr == ""
