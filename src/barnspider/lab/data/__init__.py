@@ -11,6 +11,7 @@ Validation images are always split from the training images, stratified, by a se
 
 from barnspider.lab.data.arrays import from_arrays
 from barnspider.lab.data.checkup import Checkup, Finding, examine
+from barnspider.lab.data.keeping import keep
 from barnspider.lab.data.loading import NAMED, leaves_out, load
 from barnspider.lab.data.parts import Dataset, Split, balanced
 from barnspider.lab.data.twins import Twin, told, twins
@@ -25,6 +26,7 @@ __all__ = [
     "balanced",
     "examine",
     "from_arrays",
+    "keep",
     "leaves_out",
     "load",
     "told",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,31 @@ from barnspider.lab.data.pickled import read_pickle
 _Part = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
-def find_binary(path: Path) -> Callable[[int], Dataset] | None:
-    """Return how to read a folder that holds one of these (given the split's seed), or None when it does not.
+@dataclass(frozen=True)
+class Binary:
+    """A form in which a data set is published.
+
+    Attributes
+    ----------
+    what : its name
+    read : path, seed of the split, whether to add extra images -> Dataset
+    options : the options that mean something to it
+    """
+
+    what: str
+    read: Callable[[Path, int, bool], Dataset]
+    options: tuple[str, ...] = ()
+
+
+def find_binary(path: Path) -> Binary | None:
+    """Return how to read a folder that holds one of these, or None when it does not.
 
     The folder is the one that holds the files, such as `cifar-10-batches-py`.
     """
-    for files, read in _FORMS.items():
-        if all((path / file).is_file() for file in files):
-            return lambda split_seed: read(path, split_seed)
-    return None
+    return next((form for files, form in _FORMS.items() if all((path / file).is_file() for file in files)), None)
 
 
-def _cifar10_pickles(path: Path, split_seed: int) -> Dataset:
+def _cifar10_pickles(path: Path, split_seed: int, _extra: bool) -> Dataset:
     def part(files: Sequence[str]) -> _Part:
         batches = [read_pickle(path / file) for file in files]
         return _rgb(path, [_field(path, b, "data") for b in batches], [_field(path, b, "labels") for b in batches])
@@ -37,7 +51,7 @@ def _cifar10_pickles(path: Path, split_seed: int) -> Dataset:
     return _finished(path, names, train, part(["test_batch"]), split_seed)
 
 
-def _cifar100_pickles(path: Path, split_seed: int) -> Dataset:
+def _cifar100_pickles(path: Path, split_seed: int, _extra: bool) -> Dataset:
     def part(file: str) -> _Part:
         batch = read_pickle(path / file)
         return _rgb(path, [_field(path, batch, "data")], [_field(path, batch, "fine_labels")])
@@ -46,13 +60,13 @@ def _cifar100_pickles(path: Path, split_seed: int) -> Dataset:
     return _finished(path, names, part("train"), part("test"), split_seed)
 
 
-def _cifar10_records(path: Path, split_seed: int) -> Dataset:
+def _cifar10_records(path: Path, split_seed: int, _extra: bool) -> Dataset:
     train = [_records(path / f"data_batch_{i}.bin", 1) for i in range(1, 6) if (path / f"data_batch_{i}.bin").is_file()]
     test = [_records(path / "test_batch.bin", 1)]
     return _from_records(path, "batches.meta.txt", train, test, split_seed)
 
 
-def _cifar100_records(path: Path, split_seed: int) -> Dataset:
+def _cifar100_records(path: Path, split_seed: int, _extra: bool) -> Dataset:
     train, test = [_records(path / "train.bin", 2)], [_records(path / "test.bin", 2)]
     return _from_records(path, "fine_label_names.txt", train, test, split_seed)
 
@@ -81,9 +95,14 @@ def _records(path: Path, n_labels: int) -> _Part:
     return records[:, n_labels:], records[:, n_labels - 1].astype(np.int64)
 
 
-def _svhn(path: Path, split_seed: int) -> Dataset:
+def _svhn(path: Path, split_seed: int, extra: bool) -> Dataset:
     train, test = _matlab(path / "train_32x32.mat"), _matlab(path / "test_32x32.mat")
-    return _finished(path, "0123456789", train, test, split_seed)
+    if not extra:
+        return _finished(path, "0123456789", train, test, split_seed)
+    more = _matlab(path / "extra_32x32.mat")
+    both = np.concatenate([train[0], more[0]]), np.concatenate([train[1], more[1]])
+    names = np.concatenate([ids("train", len(train[1])), ids("extra", len(more[1]))])
+    return _finished(path, "0123456789", both, test, split_seed, names)
 
 
 def _matlab(path: Path) -> _Part:
@@ -116,18 +135,29 @@ def _rgb(path: Path, data: Sequence[Any], labels: Sequence[Any]) -> _Part:
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), np.concatenate([np.asarray(y, np.int64) for y in labels])
 
 
-def _finished(path: Path, names: Sequence[str], train: _Part, test: _Part, split_seed: int) -> Dataset:
-    parts = {key: Split(*part, ids(key, len(part[1]))) for key, part in (("train", train), ("test", test))}
+def _finished(
+    path: Path,
+    classes: Sequence[str],
+    train: _Part,
+    test: _Part,
+    split_seed: int,
+    train_ids: NDArray[np.str_] | None = None,
+) -> Dataset:
+    names = {
+        "train": ids("train", len(train[1])) if train_ids is None else train_ids,
+        "test": ids("test", len(test[1])),
+    }
+    parts = {key: Split(*part, names[key]) for key, part in (("train", train), ("test", test))}
     for key, part in parts.items():
-        if part.labels.min() < 0 or part.labels.max() >= len(names):
-            raise DataError(f"{str(path)!r}: {key} has label {part.labels.max()}; expected 0 to {len(names) - 1}")
-    return completed(str(path), tuple(names), parts, split_seed)
+        if part.labels.min() < 0 or part.labels.max() >= len(classes):
+            raise DataError(f"{str(path)!r}: {key} has label {part.labels.max()}; expected 0 to {len(classes) - 1}")
+    return completed(str(path), tuple(classes), parts, split_seed)
 
 
-_FORMS: dict[tuple[str, ...], Callable[[Path, int], Dataset]] = {
-    ("batches.meta", "data_batch_1"): _cifar10_pickles,
-    ("batches.meta.txt", "data_batch_1.bin"): _cifar10_records,
-    ("meta", "train"): _cifar100_pickles,
-    ("fine_label_names.txt", "train.bin"): _cifar100_records,
-    ("train_32x32.mat",): _svhn,
+_FORMS: dict[tuple[str, ...], Binary] = {
+    ("batches.meta", "data_batch_1"): Binary("CIFAR-10", _cifar10_pickles),
+    ("batches.meta.txt", "data_batch_1.bin"): Binary("CIFAR-10", _cifar10_records),
+    ("meta", "train"): Binary("CIFAR-100", _cifar100_pickles),
+    ("fine_label_names.txt", "train.bin"): Binary("CIFAR-100", _cifar100_records),
+    ("train_32x32.mat",): Binary("SVHN", _svhn, ("extra",)),
 }

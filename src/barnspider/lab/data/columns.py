@@ -50,7 +50,7 @@ def list_tables(path: Path, image: str = "", label: str = "") -> Source:
         raise DataError(f"{str(path)!r} cannot be read as Parquet: {error}") from error
     classes, labels = _labels(path, label, values, names)
     rows = [(file, row) for file, column in zip(files, values, strict=True) for row in range(len(column))]
-    parts = _parts([_part_of(file.relative_to(root)) for file, _ in rows])
+    parts = _parts([part_of(file.relative_to(root)) or "train" for file, _ in rows])
     about = [(file.relative_to(root).as_posix(), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return Source(
         "parquet",
@@ -111,12 +111,18 @@ def _labels(path: Path, label: str, values: Sequence[list[Any]], names: list[str
     return classes, labels
 
 
-def _part_of(file: Path) -> str:
-    """Return what a file's name or the nearest of its folders begins with."""
+def part_of(file: Path) -> str | None:
+    """Return what a file's name, or the nearest of its folders, begins with; None where none names a part.
+
+    Examples
+    --------
+    >>> part_of(Path("data/valid-00000-of-00001.parquet")), part_of(Path("test/0.parquet")), part_of(Path("x.parquet"))
+    ('validation', 'test', None)
+    """
     for step in reversed(file.parts):
         if found := _PART.match(step):
             return {"valid": "validation", "val": "validation"}.get(found[1], found[1])
-    return "train"
+    return None
 
 
 def _parts(parts: list[str]) -> Any:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from barnspider.errors import DataError, listing
+from barnspider.lab.data.pickled import torch_names
 from barnspider.lab.data.source import MOST_BYTES, PARTS, Source
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -33,7 +34,7 @@ _PART_OF = {
     "2021_valid": "validation", "validation": "validation", "test": "test",
 }  # fmt: skip
 
-_Text = Callable[[str], str]
+_Read = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class _Picture:
     label: str
 
 
-def list_folder(root: Path) -> Source:
-    """Return the images of a folder.
+def list_folder(root: Path, depth: int = 1) -> Source:
+    """Return the images of a folder, of which the names of `depth` folders make a class.
 
     Raises
     ------
@@ -61,13 +62,14 @@ def list_folder(root: Path) -> Source:
         When there are no images, fewer than two classes, or parts that differ in their classes.
     """
     try:
-        return _source("folder", root, list(_walked(root, "", 0)), lambda name: (root / name).read_text("utf-8"))
+        files = list(_walked(root, "", 0))
+        return _source("folder", root, files, lambda name: (root / name).read_bytes(), depth, _above(root))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{str(root)!r} cannot be read: {error}") from error
 
 
-def list_zip(path: Path) -> Source:
-    """Return the images of a zip file, of which nothing is ever unpacked to the disk.
+def list_zip(path: Path, depth: int = 1) -> Source:
+    """Return the images of a zip file, of which nothing is ever unpacked to the disk; see `list_folder`.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def list_zip(path: Path) -> Source:
             files = [_checked(path, info) for info in archive.infolist() if not info.is_dir()]
             if len({file.name for file in files}) < len(files):
                 raise DataError(f"{str(path)!r} holds two files of one name; expected different names")
-            return _source("zip", path, files, lambda name: archive.read(name).decode("utf-8"))
+            return _source("zip", path, files, archive.read, depth, {})
     except (OSError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError) as error:
         raise DataError(f"{str(path)!r} cannot be read as a zip file: {error}; is it whole?") from error
 
@@ -113,17 +115,25 @@ def _checked(path: Path, info: zipfile.ZipInfo) -> _File:
     return _File(name, info.file_size, info.CRC)
 
 
-def _source(kind: str, root: Path, files: Sequence[_File], text: _Text) -> Source:
+def _above(root: Path) -> dict[str, bytes]:
+    """Return what Kaggle's ImageNet keeps three folders above its images: labels and names."""
+    places = [root.parents[2] / file for file in _KAGGLE] if root.name == "CLS-LOC" and len(root.parents) > 2 else []
+    return {place.name: place.read_bytes() for place in places if place.is_file()}
+
+
+def _source(kind: str, root: Path, files: Sequence[_File], read: _Read, depth: int, above: dict[str, bytes]) -> Source:
     files = sorted((f for f in files if "__MACOSX" not in f.name and "/." not in f"/{f.name}"), key=lambda f: f.name)
-    outer = _outer(files)
-    beside = {f.name.removeprefix(outer): f.name for f in files if not f.name.lower().endswith(ENDINGS)}
-    found = _pictures(root, files, outer, {k: text(v) for k, v in beside.items() if k in _BESIDE})
+    outer = _outer(files, depth)
+    wanted = {"val/val_annotations.txt", *_KAGGLE, *_NAMES}
+    names = {f.name.removeprefix(outer): f.name for f in files}
+    beside = above | {short: read(name) for short, name in names.items() if short in wanted}
+    found = _pictures(root, files, outer, _annotated(beside), depth)
     folders = _classes(root, found)
     place = {name: i for i, name in enumerate(folders)}
     return Source(
         kind,
         root,
-        _spoken(folders, {k: text(v) for k, v in beside.items() if k in _NAMES}),
+        _spoken(folders, beside),
         np.array([p.file.name for p in found], dtype=np.str_),
         np.array([place[p.label] for p in found], dtype=np.int64),
         np.array([PARTS.index(p.part) for p in found], dtype=np.uint8),
@@ -131,36 +141,55 @@ def _source(kind: str, root: Path, files: Sequence[_File], text: _Text) -> Sourc
     )
 
 
-def _outer(files: Sequence[_File]) -> str:
-    """Return the folders that all images share and that are neither a part nor a class, with a slash at the end."""
+def _outer(files: Sequence[_File], depth: int) -> str:
+    """Return the folders that all images share and that are neither a part nor of a class, with a slash at the end."""
     folders = {posixpath.dirname(f.name) for f in files if f.name.lower().endswith(ENDINGS)}
     shared = posixpath.commonpath(folders) if folders else ""
-    while shared and (posixpath.basename(shared) in _PART_OF or shared in folders):
+    shallowest = min((_levels(folder) for folder in folders), default=0)
+    while shared and (posixpath.basename(shared) in _PART_OF or shallowest - _levels(shared) < depth):
         shared = posixpath.dirname(shared)
     return f"{shared}/" if shared else ""
 
 
-_BESIDE = ("val/val_annotations.txt",)
+def _levels(folder: str) -> int:
+    return folder.count("/") + 1 if folder else 0
 
 
-def _pictures(root: Path, files: Sequence[_File], outer: str, beside: dict[str, str]) -> list[_Picture]:
+_KAGGLE = ("LOC_val_solution.csv", "LOC_synset_mapping.txt")
+
+
+def _annotated(beside: dict[str, bytes]) -> dict[str, str]:
+    """Return the class folders of validation images that stand in none: of Tiny ImageNet, and of Kaggle's ImageNet."""
+    tiny = [line.split("\t") for line in beside.get("val/val_annotations.txt", b"").decode("utf-8").splitlines()]
+    kaggle = csv.DictReader(beside.get(_KAGGLE[0], b"").decode("utf-8").splitlines())
+    found = {f"val/images/{cells[0]}": cells[1] for cells in tiny if len(cells) > 1}
+    # "n01978287 85 1 499 272 n01978287 3 ...": the class, and boxes.
+    return found | {f"val/{row['ImageId']}.JPEG": row["PredictionString"].split(" ")[0] for row in kaggle}
+
+
+def _pictures(root: Path, files: Sequence[_File], outer: str, annotated: dict[str, str], depth: int) -> list[_Picture]:
     """Return all labelled images with the names of their parts and class folders."""
-    lines = beside.get(_BESIDE[0], "").splitlines()
-    annotated = {f"val/images/{c[0]}": c[1] for c in (line.split("\t") for line in lines) if len(c) > 1}
     images = [(f, f.name.removeprefix(outer)) for f in files if f.name.lower().endswith(ENDINGS)]
     tops = {_PART_OF[name.split("/")[0]]: name.split("/")[0] for _, name in images if name.split("/")[0] in _PART_OF}
     found: list[_Picture] = []
     for file, name in images:
         top, *rest = name.split("/")
-        if not tops and rest:
-            found.append(_Picture(file, "train", top))
+        if not tops:
+            found += _labelled(root, file, "train", [top, *rest[:-1]] if rest else [], depth)
         elif name in annotated:
             found.append(_Picture(file, "validation", annotated[name]))
-        elif top in _PART_OF and len(rest) > 1 and not (annotated and rest[0] == "images"):
+        elif top in _PART_OF and not (annotated and rest[0] == "images"):
             if tops[_PART_OF[top]] != top:
                 raise DataError(f"{str(root)!r} has both {top} and {tops[_PART_OF[top]]}; expected one of them")
-            found.append(_Picture(file, _PART_OF[top], rest[0]))
+            found += _labelled(root, file, _PART_OF[top], rest[:-1], depth)
     return _tested(root, found)
+
+
+def _labelled(root: Path, file: _File, part: str, folders: list[str], depth: int) -> list[_Picture]:
+    """Return an image under its class; nothing when it stands in no folder at all, and so has none."""
+    if folders and len(folders) < depth:
+        raise DataError(f"{str(root)!r}: {file.name} has fewer than {depth} folders for its class; leave depth out")
+    return [_Picture(file, part, "/".join(folders[:depth]))] if folders else []
 
 
 def _tested(root: Path, found: list[_Picture]) -> list[_Picture]:
@@ -188,24 +217,31 @@ def _classes(root: Path, found: Sequence[_Picture]) -> tuple[str, ...]:
     return tuple(sorted(classes))
 
 
-_NAMES = ("words.txt", "LOC_synset_mapping.txt", "classes.csv")
+_NAMES = ("words.txt", "LOC_synset_mapping.txt", "classes.csv", "meta.bin")
 
 
-def _spoken(folders: tuple[str, ...], beside: dict[str, str]) -> tuple[str, ...]:
+def _spoken(folders: tuple[str, ...], beside: dict[str, bytes]) -> tuple[str, ...]:
     """Return what people call the classes, where a file beside the images says so and no two are called the same.
 
     `words.txt` (Tiny ImageNet) and `LOC_synset_mapping.txt` (ImageNet) have a folder and its names in every line; of
-    several names, separated by commas, the first counts. `classes.csv` has columns `dir` and `name`.
+    several names, separated by commas, the first counts. `classes.csv` has columns `dir` and `name`. `meta.bin` is what
+    torchvision writes for ImageNet.
     """
     words = dict.fromkeys(folders, "")
-    for file, content in beside.items():
-        if file == "classes.csv":
-            pairs = [(row.get("dir") or "", row.get("name") or "") for row in csv.DictReader(content.splitlines())]
-        else:
-            pairs = [line.split(maxsplit=1) for line in content.splitlines() if len(line.split()) > 1]
-        words |= {folder: name.split(",")[0].strip() for folder, name in pairs if folder in words}
+    for file, content in ((name, beside[name]) for name in sorted(beside) if name in _NAMES):
+        words |= {folder: name.split(",")[0].strip() for folder, name in _pairs(file, content) if folder in words}
     said = list(words.values())
     return tuple(
         folder if not word else word if said.count(word) == 1 and word not in words else f"{word} ({folder})"
         for folder, word in words.items()
     )
+
+
+def _pairs(file: str, content: bytes) -> list[tuple[str, str]]:
+    """Return folders and their names as one of `_NAMES` says them."""
+    if file == "meta.bin":
+        return torch_names(content)
+    lines = content.decode("utf-8").splitlines()
+    if file == "classes.csv":
+        return [(row.get("dir") or "", row.get("name") or "") for row in csv.DictReader(lines)]
+    return [(cells[0], cells[1]) for cells in (line.split(maxsplit=1) for line in lines) if len(cells) > 1]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from barnspider.errors import DataError, listing
 from barnspider.lab.data import named
 from barnspider.lab.data.arrays import read_npz
 from barnspider.lab.data.binaries import find_binary
+from barnspider.lab.data.options import Options, parse
 from barnspider.lab.data.parts import Dataset, Split, completed
 from barnspider.lab.data.source import PARTS, Source
 
@@ -22,23 +22,12 @@ HOMES = {
     "tiny-imagenet": ("tiny-imagenet-200", "tiny-imagenet-200.zip"),
     "imagenet": ("imagenet", "ILSVRC2012", "ILSVRC/Data/CLS-LOC"),
     "inaturalist": ("inaturalist", "iNaturalist", "inat2021"),
+    **{f"inaturalist-{year}": (f"inaturalist/{year}", f"iNaturalist/{year}", f"{year}") for year in (2017, 2018, 2019)},
 }
 """Data sets that you have, and the folders or files that they are looked for under."""
 
 NAMED = ("digits", "fashion-mnist", *HOMES)
 """The data sets that have a name; any other is a path."""
-
-_BAD = ("refuse", "leave-out")
-
-
-@dataclass(frozen=True)
-class _Options:
-    """What may stand behind a path: `photos.zip?size=64&bad=leave-out`."""
-
-    size: int = 32
-    bad: str = "refuse"
-    image: str = ""
-    label: str = ""
 
 
 def load(
@@ -52,8 +41,8 @@ def load(
         One of `NAMED`; or the path of an .npz file, a folder or zip file of images by class, a Parquet file or a folder
         of them, or a folder that holds CIFAR-10, CIFAR-100 or SVHN as published. Options for images that must be
         decoded stand behind a question mark, joined by `&`: `size=64` (8 to 256 pixels, 32 by default),
-        `bad=leave-out` (images that cannot be decoded; by default they are an error), and for Parquet `image=` and
-        `label=`, the columns.
+        `bad=leave-out` (images that cannot be decoded; by default they are an error), `depth=2` (two folders make a
+        class), and for Parquet `image=` and `label=`, the columns. `svhn?extra=yes` also trains on the extra images.
     folder
         Where to look first for files of a named data set; the default is the environment's BARNSPIDER_DATA.
     split_seed
@@ -76,20 +65,17 @@ def load(
         return named.digits(split_seed)
     if name == "fashion-mnist":
         return named.fashion(folder, split_seed)
-    bare, options = _parse(name)
+    bare, options = parse(name)
     path = _home(bare, folder) if bare in HOMES else Path(bare).expanduser()
     if path.is_file() and path.suffix == ".npz":
+        options.only(name, "arrays")
         return read_npz(path, split_seed)
     binary = find_binary(path)
     if binary:
-        return binary(split_seed)
-    listed = _lister(path, options)
-    if listed is None:
-        raise DataError(
-            f"dataset={name!r} is neither known nor there; expected one of {listing(NAMED)}, or the path of an .npz,"
-            " .zip or .parquet file or of a folder of images by class"
-        )
-    return _decoded(name, listed(), options.size if size is None else size, bad or options.bad, split_seed)
+        options.only(name, binary.what, *binary.options)
+        return binary.read(path, split_seed, options.extra)
+    source = _listed(name, bare, path, options)
+    return _decoded(name, source, options.size if size is None else size, bad or options.bad, split_seed)
 
 
 def leaves_out(name: str) -> bool:
@@ -100,49 +86,52 @@ def leaves_out(name: str) -> bool:
     >>> leaves_out("photos.zip?size=16&bad=leave-out"), leaves_out("photos.zip")
     (True, False)
     """
-    return _parse(name)[1].bad == "leave-out"
-
-
-def _parse(name: str) -> tuple[str, _Options]:
-    bare, mark, behind = name.partition("?")
-    if not mark or Path(name).expanduser().exists():
-        return name, _Options()
-    given = {option.partition("=")[0]: option.partition("=")[2] for option in behind.split("&")}
-    unknown = given.keys() - {"size", "bad", "image", "label"}
-    if unknown:
-        raise DataError(f"dataset={name!r}: option {listing(unknown)} is unknown; expected size, bad, image, label")
-    size, bad = given.get("size", "32"), given.get("bad", "refuse")
-    if not size.isdecimal():
-        raise DataError(f"dataset={name!r}: size={size!r}; expected a number of pixels, 8 to 256")
-    if bad not in _BAD:
-        raise DataError(f"dataset={name!r}: bad={bad!r}; expected one of {listing(_BAD)}")
-    return bare, _Options(int(size), bad, given.get("image", ""), given.get("label", ""))
+    return parse(name)[1].bad == "leave-out"
 
 
 def _home(name: str, folder: Path | None) -> Path:
     """Return where the user has a named data set."""
-    tried = [place / home for place in named.places(folder) for home in HOMES[name]]
-    for path in tried:
-        if path.is_file() or (path.is_dir() and (path.name in HOMES[name] or find_binary(path))):
-            return path
+    tried: list[Path] = []
+    for place in named.places(folder):
+        for home in HOMES[name]:
+            path = place / home
+            tried.append(path)
+            # The place itself is a home only when it holds the files.
+            if path.exists() and (home != "." or find_binary(path)):
+                return path
     raise DataError(
         f"dataset={name!r} is not there; looked for {listing(tried)}; put it into a folder and set BARNSPIDER_DATA"
         " to that, or give its path (it is not downloaded)"
     )
 
 
-def _lister(path: Path, options: _Options) -> Callable[[], Source] | None:
-    """Return how to list a path's encoded images, or None when it is nothing that we know."""
+def _listed(name: str, bare: str, path: Path, options: Options) -> Source:
+    """List a path's encoded images, or say that it is nothing that we know."""
     from barnspider.lab.data import columns
     from barnspider.lab.data import listing as folders
 
-    if path.is_file() and path.suffix == ".zip":
-        return lambda: folders.list_zip(path)
-    if path.is_file() and path.suffix == ".parquet":
-        return lambda: columns.list_tables(path, options.image, options.label)
-    if any(next(path.glob(pattern), None) for pattern in ("*.parquet", "data/*.parquet", "train/*.parquet")):
-        return lambda: columns.list_tables(path, options.image, options.label)
-    return (lambda: folders.list_folder(path)) if path.is_dir() else None
+    tables = ("*.parquet", "data/*.parquet", "train/*.parquet")
+    if (path.is_file() and path.suffix == ".parquet") or any(next(path.glob(pattern), None) for pattern in tables):
+        options.only(name, "a table", "size", "bad", "image", "label")
+        return columns.list_tables(path, options.image, options.label)
+    if (path / "dataset_dict.json").is_file() or (path / "dataset_info.json").is_file():
+        raise DataError(
+            f"dataset={name!r} is what `save_to_disk` of Hugging Face wrote; turn it into tables, which are read:"
+            " lab.data.keep(datasets.load_from_disk(...), 'a folder')"
+        )
+    is_zip = path.is_file() and path.suffix == ".zip"
+    if not is_zip and not path.is_dir():
+        raise DataError(
+            f"dataset={name!r} is neither known nor there; expected one of {listing(NAMED)}, or the path of an .npz,"
+            " .zip or .parquet file or of a folder of images by class"
+        )
+    options.only(name, "images in folders", "size", "bad", "depth")
+    depth = options.depth if "depth" in options.given else _DEPTHS.get(bare, 1)
+    return folders.list_zip(path, depth) if is_zip else folders.list_folder(path, depth)
+
+
+_DEPTHS = {f"inaturalist-{year}": 2 for year in (2017, 2018, 2019)}
+"""Editions whose classes stand in folders of their kingdoms."""
 
 
 def _decoded(name: str, source: Source, size: int, bad: str, split_seed: int) -> Dataset:

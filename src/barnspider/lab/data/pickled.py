@@ -1,4 +1,4 @@
-"""CIFAR's pickles, read without running anything they say.
+"""CIFAR's pickles and torchvision's names of ImageNet, read without running anything they say.
 
 A pickle is a program. The one that reads these knows five names, each of which stands for a plain container of ours;
 any other name is refused, so nothing is imported, called or built that could do harm.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,28 @@ def read_pickle(path: Path) -> dict[str, Any]:
             f"{str(path)!r} cannot be read: {error}; expected the file that CIFAR's authors wrote"
         ) from error
     return found
+
+
+def torch_names(content: bytes) -> list[tuple[str, str]]:
+    """Return the folders of ImageNet and the first name of each, from what torchvision saved as `meta.bin`.
+
+    A file of that name that torch did not save, or that holds something else, names nothing.
+
+    Raises
+    ------
+    DataError
+        When it asks for anything but texts.
+    """
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return []
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            inner = [name for name in archive.namelist() if name.endswith("data.pkl")]
+            saved: Any = _Plain(io.BytesIO(archive.read(inner[0]))).load() if inner else None
+    except (*_REFUSED, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"'meta.bin' cannot be read: {error}; expected what torchvision wrote; remove it") from error
+    names: Any = saved[0] if isinstance(saved, tuple) and saved else {}
+    return [(str(wnid), str(said[0])) for wnid, said in names.items()] if isinstance(names, dict) else []
 
 
 def _plain(value: Any) -> NDArray[np.uint8] | Any:
