@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from barnspider.convert import smallest_int
 from barnspider.lab.data import Split
-from barnspider.lab.machine import narrow
 from barnspider.lab.material import Material, levels_of, pieces
 from barnspider.lab.recipe import Recipe
 from barnspider.store import Answers
@@ -28,18 +27,21 @@ def answers(net: nn.Module, split: Split, material: Material, recipe: Recipe) ->
 
 @torch.inference_mode()
 def logits(net: nn.Module, split: Split, material: Material, recipe: Recipe) -> Tensor:
-    """Return Float32[N, classes]; of a `mirrored` recipe, the mean over each image and its mirror image."""
+    """Return Float32[N, classes]; of a `mirrored` recipe, the mean over each image and its mirror image.
+
+    Whatever the recipe's precision, in float32: with fewer digits, many an image's best two logits would be equal, and
+    the class that comes first in the list would win.
+    """
     net.eval()
     device = material.labels.device
 
     def seen(images: NDArray[np.uint8]) -> Tensor:
         return material.normalize(levels_of(torch.from_numpy(images).to(device)))
 
-    with narrow(recipe, device.type):
-        parts = map(seen, pieces(split, _PIXELS))
-        if recipe.mirrored:
-            return torch.cat([(net(part).float() + net(part.flip(3)).float()) / 2 for part in parts])
-        return torch.cat([net(part).float() for part in parts])
+    parts = map(seen, pieces(split, _PIXELS))
+    if recipe.mirrored:
+        return torch.cat([(net(part) + net(part.flip(3))) / 2 for part in parts]).float()
+    return torch.cat([net(part) for part in parts]).float()
 
 
 def accuracy(given: Answers, split: Split) -> float:

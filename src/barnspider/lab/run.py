@@ -20,6 +20,7 @@ from barnspider.errors import StoreError, TrainingError
 from barnspider.lab.claims import clear_abandoned
 from barnspider.lab.cores import core_count
 from barnspider.lab.data import load
+from barnspider.lab.data.sharing import share
 from barnspider.lab.sweep import Sweep
 from barnspider.predictions import Predictions
 from barnspider.progress import Progress
@@ -73,7 +74,9 @@ def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None) -> 
     clear_abandoned(store.root)
     missing = len(store.missing(runs))
     if missing:
-        _work(store, sweep, missing, min(workers or core_count(), missing))
+        with tempfile.TemporaryDirectory(prefix="barnspider-") as folder:
+            share(data, Path(folder))
+            _work(store, sweep, missing, min(workers or core_count(), missing), Path(folder))
     return missing
 
 
@@ -95,10 +98,10 @@ def _refuse_other_data(sweep: Sweep, store: Store, fingerprint: str) -> None:
         )
 
 
-def _work(store: Store, sweep: Sweep, missing: int, count: int) -> None:
-    """Start `count` workers and stay until they are done; raise when runs are still missing then."""
+def _work(store: Store, sweep: Sweep, missing: int, count: int, data: Path) -> None:
+    """Start `count` workers on shared data and stay until they are done; raise when runs are still missing then."""
     complaints: list[str] = []
-    with _workers(store.root, sweep.identity, count) as events, Progress("training", total=missing) as progress:
+    with _workers(store.root, sweep.identity, count, data) as events, Progress("training", total=missing) as progress:
         progress.show(done := 0)
         for event in events:
             if event["event"] == "ready":
@@ -116,9 +119,9 @@ def _work(store: Store, sweep: Sweep, missing: int, count: int) -> None:
 
 
 @contextlib.contextmanager
-def _workers(root: Path, study: str, count: int) -> Generator[Iterator[dict[str, Any]]]:
+def _workers(root: Path, study: str, count: int, data: Path) -> Generator[Iterator[dict[str, Any]]]:
     """Start workers, yield what they say until all are done, and stop them whatever happens."""
-    command = [sys.executable, "-m", "barnspider.lab.worker", str(root), study]
+    command = [sys.executable, "-m", "barnspider.lab.worker", str(root), study, "--data", str(data)]
     with tempfile.TemporaryFile() as complaints:
         processes = [
             subprocess.Popen(command, env=worker_environment(), stdout=subprocess.PIPE, stderr=complaints, text=True)

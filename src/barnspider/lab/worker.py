@@ -1,11 +1,12 @@
 """One worker: `python -m barnspider.lab.worker STORE STUDY`. Trains what is missing in a study until nothing is.
 
-It knows nothing but the store and the study's name, so anyone can start one anywhere that sees the store. What it
-has to say goes to standard output, one JSON object a line.
+It needs to know nothing but the store and the study's name, so anyone can start one anywhere that sees the store. What
+it has to say goes to standard output, one JSON object a line.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -15,12 +16,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from barnspider.errors import BarnspiderError, TrainingError
 from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
 from barnspider.lab.data import Dataset, load
+from barnspider.lab.data.sharing import shared
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.strength import strength
 from barnspider.lab.sweep import Run, Sweep
@@ -31,10 +34,10 @@ WAIT = 0.5
 """Seconds between two looks at runs that other workers hold."""
 
 
-def work(store: Store, study: str) -> None:
+def work(store: Store, study: str, data: Dataset | None = None) -> None:
     """Train every missing run of the study that nobody else is training; come back when all are sealed or failed."""
     sweep = Sweep.from_dict(store.study(study).sweep)
-    data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
+    data = data or load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     describe(store, data)
     say(event="ready")
     waiting, parent = list(sweep.runs()), os.getppid()
@@ -102,8 +105,13 @@ def say(**event: Any) -> None:
 def main() -> None:
     """Work on the store and study that the command line names."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
+    parser = argparse.ArgumentParser(prog="python -m barnspider.lab.worker", description="Train what is missing.")
+    parser.add_argument("store")
+    parser.add_argument("study")
+    parser.add_argument("--data", type=Path, help="folder in which the data set is laid down for all workers")
+    asked = parser.parse_args()
     try:
-        work(Store.existing(sys.argv[1]), sys.argv[2])
+        work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data))
     except BarnspiderError as error:
         say(event="stopped", error=str(error))
         sys.exit(2)
