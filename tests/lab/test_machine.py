@@ -89,3 +89,12 @@ def test_the_rate_rises_to_its_peak_and_falls_to_zero(schedule, warm_up):
 def test_schedules_train_differently(digits):
     plain, cosine = (train(dataclasses.replace(SMALL, schedule=s), 0, digits) for s in ("one-cycle", "cosine"))
     assert not np.array_equal(plain.test.p_label, cosine.test.p_label)
+
+
+def test_workers_are_spread_over_the_gpus_that_torch_sees(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [machine.placed("cuda", i) for i in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert machine.placed("cuda:1", 0) == "cuda:1"
+    with pytest.raises(TrainingError, match=r"device='cuda:2'; torch .* sees cpu, cuda, cuda:0, cuda:1 here"):
+        machine.placed("cuda:2", 0)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from barnspider import InputError, StoreError, TrainingError
 from barnspider.lab import Recipe, Store, Sweep, run
@@ -193,3 +194,9 @@ def work_counting(store, sweep, steps):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoint, "due", lambda self: bool(steps.append(1)))
         work(store, sweep.identity)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(TrainingError, match=r"device='cuda'; torch .* sees cpu here"):
+        run(SWEEP, Store(tmp_path), device="cuda")

@@ -38,7 +38,10 @@ AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
 Top = Annotated[int | None, typer.Option("--top", min=1, help="How many classes of each arm to show, worst first.")]
 All = Annotated[bool, typer.Option("--all", help="Show every class.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder where your data sets are.")]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes. Default: one for each core.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes. Default: one for each core; on a GPU, one.")
+]
+Device = Annotated[str, typer.Option("--device", help="cpu; cuda for all GPUs; or one of them, as cuda:0.")]
 Margin = Annotated[float, typer.Option("--margin", help="A class is unchanged if it certainly changed by less.")]
 By = Annotated[
     Literal["bh", "holm"],

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from barnspider.cli.options import Data, StoreFolder, StudyFile, Workers
+from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import talk
 from barnspider.errors import InputError
 
@@ -33,7 +33,13 @@ def plan(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers =
     typer.echo(str(price(read_study(study), Store(store), workers=workers)))
 
 
-def run(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers = None, data: Data = None) -> None:
+def run(
+    study: StudyFile,
+    store: StoreFolder = Path("runs"),
+    workers: Workers = None,
+    data: Data = None,
+    device: Device = "cpu",
+) -> None:
     """Train what is missing of a study. Stop it any time; run it again to go on."""
     from barnspider.lab.run import train_missing
     from barnspider.lab.study import read_study
@@ -41,7 +47,7 @@ def run(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers = 
 
     look_for_data_in(data)
     sweep = read_study(study)
-    trained = train_missing(sweep, Store(store), workers=workers)
+    trained = train_missing(sweep, Store(store), workers=workers, device=device)
     total = len(sweep.runs())
     talk(f"{trained} of {total} runs trained now, all {total} are in {store}/. Next: barnspider audit {store}")
 

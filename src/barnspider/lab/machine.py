@@ -48,6 +48,26 @@ def prepared(recipe: Recipe, device: str) -> Generator[None]:
         memory.fill_uninitialized_memory = fill
 
 
+def placed(device: str, number: int) -> str:
+    """Return the device of one of several workers: of "cuda", they take the GPUs in turn.
+
+    Raises
+    ------
+    TrainingError
+        When torch sees no such device.
+
+    Examples
+    --------
+    >>> placed("cpu", 3)
+    'cpu'
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    known = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{i}" for i in range(gpus))]
+    if device not in known:
+        raise TrainingError(f"device={device!r}; torch {torch.__version__} sees {', '.join(known)} here")
+    return f"cuda:{number % gpus}" if device == "cuda" else device
+
+
 def narrow(recipe: Recipe, device: str) -> torch.autocast:
     """Return the context in which the network computes: weights and sums stay float32, products are the recipe's."""
     return torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=recipe.precision == "bfloat16")

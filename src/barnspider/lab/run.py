@@ -38,7 +38,9 @@ WORKER_ENVIRONMENT = {
 }
 
 
-def run(sweep: Sweep, store: Store, *, workers: int | None = None, split: str = "test") -> Predictions:
+def run(
+    sweep: Sweep, store: Store, *, workers: int | None = None, split: str = "test", device: str = "cpu"
+) -> Predictions:
     """Train what is missing of a sweep, then return the answers of all its runs to one split.
 
     A second call trains nothing. Stopped at any moment, it loses the runs in flight and nothing else.
@@ -46,24 +48,28 @@ def run(sweep: Sweep, store: Store, *, workers: int | None = None, split: str = 
     Parameters
     ----------
     workers
-        Processes, each of one thread; by default one for each core that this process may use.
+        Processes, each of one thread; by default one for each core that this process may use, and on a GPU one.
     split
         "test" or "validation"; "test-averaged" or "validation-averaged" for the answers of the last steps' averaged
         weights.
+    device
+        "cpu"; "cuda" for all GPUs that torch sees, the workers spread over them; or one of them, "cuda:0".
 
     Raises
     ------
+    InputError
+        When the sweep does not fit the data.
     TrainingError
-        When a run could not be trained; all others are trained and sealed first.
+        When there is no such device, or a run could not be trained; all others are trained and sealed first.
     StoreError
         When the store cannot be written, or its runs saw other data than what the recipe now names.
     """
-    train_missing(sweep, store, workers=workers)
+    train_missing(sweep, store, workers=workers, device=device)
     return store.load(sweep.runs(), split)
 
 
-def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None) -> int:
-    """Train the runs of a sweep that are not in the store; return how many there were."""
+def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None, device: str = "cpu") -> int:
+    """Train the runs of a sweep that are not in the store; return how many there were. See `run`."""
     _check_torch()
     data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     sweep.check_classes(data.classes)
@@ -74,10 +80,17 @@ def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None) -> 
     clear_abandoned(store.root)
     missing = len(store.missing(runs))
     if missing:
+        count = min(workers or (core_count() if device == "cpu" else 1), missing)
         with tempfile.TemporaryDirectory(prefix="barnspider-") as folder:
             share(data, Path(folder))
-            _work(store, sweep, missing, min(workers or core_count(), missing), Path(folder))
+            _work(store, sweep, missing, _commands(store, sweep, Path(folder), device, count))
     return missing
+
+
+def _commands(store: Store, sweep: Sweep, data: Path, device: str, count: int) -> list[list[str]]:
+    """Return how each of `count` workers is started on shared data."""
+    command = [sys.executable, "-m", "barnspider.lab.worker", str(store.root), sweep.identity]
+    return [[*command, "--data", str(data), "--device", device, "--number", str(i)] for i in range(count)]
 
 
 def _check_torch() -> None:
@@ -98,10 +111,10 @@ def _refuse_other_data(sweep: Sweep, store: Store, fingerprint: str) -> None:
         )
 
 
-def _work(store: Store, sweep: Sweep, missing: int, count: int, data: Path) -> None:
-    """Start `count` workers on shared data and stay until they are done; raise when runs are still missing then."""
+def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]]) -> None:
+    """Start the workers and stay until they are done; raise when runs are still missing then."""
     complaints: list[str] = []
-    with _workers(store.root, sweep.identity, count, data) as events, Progress("training", total=missing) as progress:
+    with _workers(commands) as events, Progress("training", total=missing) as progress:
         progress.show(done := 0)
         for event in events:
             if event["event"] == "ready":
@@ -119,13 +132,12 @@ def _work(store: Store, sweep: Sweep, missing: int, count: int, data: Path) -> N
 
 
 @contextlib.contextmanager
-def _workers(root: Path, study: str, count: int, data: Path) -> Generator[Iterator[dict[str, Any]]]:
+def _workers(commands: list[list[str]]) -> Generator[Iterator[dict[str, Any]]]:
     """Start workers, yield what they say until all are done, and stop them whatever happens."""
-    command = [sys.executable, "-m", "barnspider.lab.worker", str(root), study, "--data", str(data)]
     with tempfile.TemporaryFile() as complaints:
         processes = [
             subprocess.Popen(command, env=worker_environment(), stdout=subprocess.PIPE, stderr=complaints, text=True)
-            for _ in range(count)
+            for command in commands
         ]
         try:
             yield _events(processes, complaints)

@@ -24,6 +24,7 @@ from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.data.sharing import shared
+from barnspider.lab.machine import placed
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.strength import strength
 from barnspider.lab.sweep import Run, Sweep
@@ -34,7 +35,7 @@ WAIT = 0.5
 """Seconds between two looks at runs that other workers hold."""
 
 
-def work(store: Store, study: str, data: Dataset | None = None) -> None:
+def work(store: Store, study: str, data: Dataset | None = None, device: str = "cpu") -> None:
     """Train every missing run of the study that nobody else is training; come back when all are sealed or failed."""
     sweep = Sweep.from_dict(store.study(study).sweep)
     data = data or load(sweep.base.dataset, split_seed=sweep.base.split_seed)
@@ -42,7 +43,7 @@ def work(store: Store, study: str, data: Dataset | None = None) -> None:
     say(event="ready")
     waiting, parent = list(sweep.runs()), os.getppid()
     while waiting and os.getppid() == parent:
-        held = [run for run in waiting if not _settle(store, run, data)]
+        held = [run for run in waiting if not _settle(store, run, data, device)]
         if len(held) == len(waiting):
             time.sleep(WAIT)
         waiting = held
@@ -55,7 +56,7 @@ def describe(store: Store, data: Dataset) -> None:
     store.describe_images(data.fingerprint, data.classes, data.name, images)
 
 
-def _settle(store: Store, run: Run, data: Dataset) -> bool:
+def _settle(store: Store, run: Run, data: Dataset, device: str) -> bool:
     """Return True when the run needs no more attention: it is sealed, or it failed. False when somebody holds it."""
     if not store.missing([run]):
         return True
@@ -63,14 +64,14 @@ def _settle(store: Store, run: Run, data: Dataset) -> bool:
         if not mine:
             return False
         if store.missing([run]):
-            _train_and_seal(store, run, data)
+            _train_and_seal(store, run, data, device)
         return True
 
 
-def _train_and_seal(store: Store, run: Run, data: Dataset) -> None:
+def _train_and_seal(store: Store, run: Run, data: Dataset, device: str) -> None:
     checkpoint = Checkpoint(store.root / "checkpoints" / run.key, data.fingerprint)
     try:
-        store.write(run.key, result_of(run, data, checkpoint))
+        store.write(run.key, result_of(run, data, checkpoint, device))
         checkpoint.remove()
     except TrainingError as error:
         say(event="failed", error=f"{run.arm}, seed {run.seed}: {error}")
@@ -78,9 +79,9 @@ def _train_and_seal(store: Store, run: Run, data: Dataset) -> None:
         say(event="sealed")
 
 
-def result_of(run: Run, data: Dataset, checkpoint: Checkpoint | None = None) -> Result:
+def result_of(run: Run, data: Dataset, checkpoint: Checkpoint | None = None, device: str = "cpu") -> Result:
     """Train one run, from its checkpoint where there is one, and return what a store keeps of it."""
-    trained = train(run.recipe, run.seed, data, checkpoint=checkpoint)
+    trained = train(run.recipe, run.seed, data, device=device, checkpoint=checkpoint)
     about: Mapping[str, Any] = {
         "recipe": run.recipe.as_dict(), "seed": run.seed, "seconds": round(trained.seconds, 3),
         "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],
@@ -109,9 +110,14 @@ def main() -> None:
     parser.add_argument("store")
     parser.add_argument("study")
     parser.add_argument("--data", type=Path, help="folder in which the data set is laid down for all workers")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, or one GPU: cuda:0")
+    parser.add_argument(
+        "--number", type=int, default=0, help="which of several workers this is: spreads them over GPUs"
+    )
     asked = parser.parse_args()
     try:
-        work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data))
+        device = placed(asked.device, asked.number)
+        work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data), device)
     except BarnspiderError as error:
         say(event="stopped", error=str(error))
         sys.exit(2)
