@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 for _command in (
     studies.demo, studies.plan, studies.run, comparisons.audit, comparisons.gate, comparisons.report, designs.doses,
-    comparisons.inequality, designs.power, data.doctor,
+    comparisons.inequality, designs.power, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
 

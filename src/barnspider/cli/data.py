@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barnspider.cli.options import AsJson, Data
-from barnspider.cli.output import show
+from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
 from barnspider.progress import Progress
 
@@ -74,3 +74,39 @@ def _patient(what: str, total: int) -> Generator[Watch]:
                 progress.show(done)
 
         yield watch
+
+
+def cache(
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="NAME", help="Remove what has this name or source.")
+    ] = None,
+    older_than: Annotated[
+        str | None, typer.Option("--older-than", metavar="TIME", help="Remove what was not used for so long: 30d.")
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="SIZE", help="Remove what was used longest ago, until so much is left."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List decoded data sets and downloads, or make room: all of it can be made again, and nothing else is touched."""
+    from barnspider.as_json import plain
+    from barnspider.lab.data import cache as kept
+    from barnspider.lab.download import cache_folder
+
+    gone = kept.choose(
+        kept.entries(),
+        time.time(),
+        names=remove or (),
+        older_than=None if older_than is None else kept.read_time(older_than),
+        most=None if to is None else kept.read_size(to),
+    )
+    removed = [entry for entry in gone if kept.remove(entry)]
+    busy = [entry for entry in gone if entry not in removed]
+    for entry in removed:
+        talk(f"removed {entry.name} ({kept.said_size(entry.size)}): {entry.source}")
+    for entry in busy:
+        talk(f"kept {entry.name}: a running process is making it ({entry.source})")
+    folder, left = cache_folder(), kept.entries()
+    found = {"folder": str(folder), "entries": left, "removed": removed, "busy": busy}
+    show({"schema": "barnspider/cache/1", **plain(found)} if as_json else None, kept.told(left, folder))

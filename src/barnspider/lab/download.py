@@ -18,6 +18,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from barnspider.errors import DataError
+from barnspider.lab.holds import held
 
 HOMES: dict[str, tuple[str, ...]] = {
     "fashion-mnist": (
@@ -152,7 +153,7 @@ def _continue(url: str, part: Path, timeout: float) -> None:
 def _append(answer: HTTPResponse, part: Path, *, fresh: bool) -> None:
     expected = answer.headers.get("Content-Length")
     got = 0
-    with part.open("wb" if fresh else "ab") as file:
+    with part.open("wb" if fresh else "ab") as file, held(part):
         while block := answer.read(_BLOCK):
             file.write(block)
             got += len(block)

@@ -4,7 +4,8 @@
         images       UInt8[N, size, size, 1 or 3], without a header
         states       UInt8[N]: grey, colour or bad
         names.npy    Str[N]: the ids
-        about.json   shape, which images could not be decoded and why, and the SHA-256 of each of these files
+        about.json   shape, which images could not be decoded and why, and the SHA-256 of each of these files; its time
+                     is when the set was last opened
     <cache>/packed/<key>.building/   the same while it is being decoded; a later call goes on from there
 
 The key is a hash of the source's listing, of the size and of the decoding rules. A packed set whose sums are wrong is
@@ -13,6 +14,7 @@ removed and made again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -35,6 +37,7 @@ from barnspider.lab.cores import core_count
 from barnspider.lab.data.decoder import BAD, CHUNK, COLOUR, WAITING, decode_share
 from barnspider.lab.data.pictures import POLICY
 from barnspider.lab.data.source import Source
+from barnspider.lab.holds import held
 from barnspider.progress import Progress
 
 SMALLEST, LARGEST = 8, 256
@@ -121,17 +124,24 @@ def _opened(folder: Path) -> Packed | None:
         if not wrong:
             pixels = np.memmap(folder / "images", np.uint8, "r", shape=tuple(about["shape"]))
             names = np.load(folder / "names.npy", mmap_mode="r", allow_pickle=False)
+            with contextlib.suppress(OSError):  # a cache that only others may write to: they say when it was used
+                os.utime(folder / "about.json")
             return Packed(
                 pixels, names, about["sha256"]["images"], {int(row): why for row, why in about["bad"].items()}
             )
     sys.stderr.write(f"note: {str(folder)!r} is damaged ({', '.join(wrong)}); it is decoded again\n")
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # another process may be removing it, too
     return None
 
 
 def _pack(source: Source, size: int, folder: Path, workers: int) -> None:
     building = folder.with_name(folder.name + ".building")
     _prepare(source, size, building)
+    with held(building / "job.json"):
+        _finish(source, size, building, folder, workers)
+
+
+def _finish(source: Source, size: int, building: Path, folder: Path, workers: int) -> None:
     done, total = _done(building)
     _decode(building, min(workers, -(-(total - done) // CHUNK)))
     done, _ = _done(building)
@@ -145,7 +155,7 @@ def _pack(source: Source, size: int, folder: Path, workers: int) -> None:
         "shape": [len(source.labels), size, size, 3 if colour else 1],
         "sha256": {name: sha256(building / name) for name in _SUMMED},
         "bad": _bad(building),
-        "source": str(source.root),
+        "source": str(source.root.resolve()),
     }
     write_whole(building / "about.json", lambda file: file.write(json.dumps(about, indent=1).encode()))
     if folder.exists():  # another process was faster
