@@ -33,12 +33,15 @@ def decode_share(folder: Path, number: int, count: int) -> None:
     names = np.load(folder / "names.npy", mmap_mode="r")
     parent = os.getppid()
     # Unbuffered, for both files are written in the middle and by several processes.
-    with (folder / "images").open("r+b", 0) as images, (folder / "states").open("r+b", 0) as states:
+    with (
+        (folder / "images").open("r+b", 0) as images,
+        (folder / "states").open("r+b", 0) as states,
+        contents(job["kind"], Path(job["root"]), job["column"]) as read,
+    ):
         for rows in _share(np.fromfile(folder / "states", np.uint8), number, count):
             if os.getppid() != parent:
                 return
-            encoded = contents(job["kind"], Path(job["root"]), job["column"], names[rows].tolist())
-            _write(folder, images.fileno(), states.fileno(), rows, encoded, job["size"])
+            _write(folder, images.fileno(), states.fileno(), rows, read(names[rows].tolist()), job["size"])
 
 
 def _share(states: NDArray[np.uint8], number: int, count: int) -> Iterator[NDArray[np.int64]]:

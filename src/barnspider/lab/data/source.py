@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,29 +47,42 @@ class Source:
     column: str = ""
 
 
-def contents(kind: str, root: Path, column: str, names: Sequence[str]) -> Iterator[bytes]:
-    """Yield the encoded images of these names, in this order; nothing (b"") for one that is damaged in its archive.
+Read = Callable[[Sequence[str]], Iterator[bytes]]
+"""Yields the encoded images of these names, in this order; nothing (b"") for one that is damaged in its archive."""
+
+
+@contextlib.contextmanager
+def contents(kind: str, root: Path, column: str) -> Generator[Read]:
+    """Open a source, once, and yield how to read images of it.
 
     Raises
     ------
     DataError
-        When the source is no longer what was listed.
+        When the source is no longer what was listed; also while it is read.
     """
-    try:
+    with contextlib.ExitStack() as stack:
         if kind == "zip":
-            yield from _from_zip(root, names)
+            # Kept open, for to read the names of a million files takes seconds.
+            with _careful(root):
+                archive = stack.enter_context(zipfile.ZipFile(root))
+            yield lambda names: _each(root, (_member(archive, archive.getinfo(name)) for name in names))
         elif kind == "parquet":
-            yield from _from_tables(root, column, names)
+            yield lambda names: _each(root, _from_tables(root, column, names))
         else:
-            yield from ((root / name).read_bytes() for name in names)
+            yield lambda names: _each(root, ((root / name).read_bytes() for name in names))
+
+
+def _each(root: Path, images: Iterator[bytes]) -> Iterator[bytes]:
+    with _careful(root):
+        yield from images
+
+
+@contextlib.contextmanager
+def _careful(root: Path) -> Generator[None]:
+    try:
+        yield
     except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         raise DataError(f"{str(root)!r} changed, or cannot be read: {error}; run the same again") from error
-
-
-def _from_zip(root: Path, names: Sequence[str]) -> Iterator[bytes]:
-    with zipfile.ZipFile(root) as archive:
-        for name in names:
-            yield _member(archive, archive.getinfo(name))
 
 
 def _member(archive: zipfile.ZipFile, about: zipfile.ZipInfo) -> bytes:
