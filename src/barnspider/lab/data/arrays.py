@@ -71,7 +71,8 @@ def _classes_of(where: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ..
     except InputError as error:
         raise DataError(f"{where!r}: {error}") from error
     if len(classes) < 2:
-        raise DataError(f"{where!r} has one class, {listing(classes)}; expected two or more")
+        told = f"one class, {listing(classes)}" if classes else "no labels"
+        raise DataError(f"{where!r} has {told}; expected two classes or more")
     return classes
 
 

@@ -158,7 +158,9 @@ def dataset(
     parts = (train, validation, test)
     for part, split in zip(_COLUMNS, parts, strict=True):
         if not len(split):
-            raise DataError(f"dataset={name!r} has no {part} images; expected at least 10 images to split")
+            raise DataError(
+                f"dataset={name!r} has no {part} images; expected at least 12 images to split (10 beside test images)"
+            )
         if split.pixels.shape[1:] != train.pixels.shape[1:]:
             raise DataError(
                 f"dataset={name!r}: {part} images are {split.pixels.shape[1:]}, train {train.pixels.shape[1:]}"
