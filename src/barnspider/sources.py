@@ -138,7 +138,7 @@ def default_baseline(predictions: Predictions, source: str | Path | None = None,
         When no baseline is stated, and no arm, or more than one, has dose 0: then it must be named.
     """
     if source is not None and Path(source).is_dir():
-        stated = _stated_baseline(Store.existing(source).study(study))
+        stated = stated_baseline(Store.existing(source).study(study))
         if stated in predictions.arms:
             return stated
     off = [arm for arm in predictions.arms if predictions.dose_of(arm) == 0]
@@ -148,7 +148,7 @@ def default_baseline(predictions: Predictions, source: str | Path | None = None,
     raise InputError(f"{count} dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}")
 
 
-def _stated_baseline(plan: Study) -> str | None:
+def stated_baseline(plan: Study) -> str | None:
     """Return the arm of the plan's `baseline`; a plan's cells stand seed by seed, in the order of its doses."""
     if "baseline" not in plan.sweep:
         return None

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from barnspider import __version__
-from barnspider.cli import comparisons, data, designs, studies
+from barnspider.cli import comparisons, data, designs, studies, watching
 from barnspider.cli.options import grouped
 from barnspider.cli.output import talk
 from barnspider.errors import BarnspiderError, StoreError
@@ -28,8 +28,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for _command in (
-    studies.demo, studies.plan, studies.run, comparisons.audit, comparisons.gate, comparisons.report, designs.doses,
-    comparisons.inequality, designs.power, data.doctor, data.cache,
+    studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
+    designs.doses, comparisons.inequality, designs.power, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
 

@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 LEASE = 60.0
@@ -45,6 +46,30 @@ def claimed(root: Path, key: str) -> Generator[bool]:
         path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Who trains a run, and since when (seconds of the epoch)."""
+
+    host: str
+    pid: int
+    since: float
+
+
+def holders(root: Path) -> dict[str, Holder]:
+    """Return who holds which run right now, by the run's key; claims of the dead are left out."""
+    found = {claim.name: _holder(claim) for claim in sorted((root / "claims").glob("*")) if not _is_void(claim)}
+    return {key: holder for key, holder in found.items() if holder is not None}
+
+
+def _holder(claim: Path) -> Holder | None:
+    """Return who has signed a claim; None when it has just been given back, or is just being signed."""
+    try:
+        owner = json.loads(claim.read_text(encoding="utf-8"))
+        return Holder(str(owner["host"]), int(owner["pid"]), float(owner.get("since", claim.stat().st_mtime)))
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
 def clear_abandoned(root: Path) -> None:
     """Remove what killed workers left: void claims, checkpoints of sealed runs, half-built runs.
 
@@ -68,7 +93,7 @@ def clear_abandoned(root: Path) -> None:
 def _take(path: Path) -> bool:
     try:
         with path.open("x", encoding="utf-8") as file:
-            json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
+            json.dump({"host": socket.gethostname(), "pid": os.getpid(), "since": time.time()}, file)
     except FileExistsError:
         return False
     return True
