@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,15 +26,21 @@ PATIENCE = 2.0
 Examined = Annotated[
     str, typer.Argument(metavar="SOURCE", help="A data set's name or path, as in a recipe; or a study file (TOML).")
 ]
+Near = Annotated[
+    bool, typer.Option("--near", help="Look also for photographs that are nearly alike, such as compressed again.")
+]
 Every = Annotated[bool, typer.Option("--all", help="Name every image that is found, not only some.")]
 
 
-def doctor(source: Examined, everything: Every = False, data: Data = None, as_json: AsJson = False) -> None:
+def doctor(
+    source: Examined, near: Near = False, everything: Every = False, data: Data = None, as_json: AsJson = False
+) -> None:
     """Say what a data set holds and what of it would mislead a study: exit 0 all is well, 1 something is wrong."""
     from barnspider.as_json import plain
 
     look_for_data_in(data)
-    found = _study(Path(source), everything) if _is_study(source) else _checkup(source, 0, everything)
+    look = partial(_checkup, near=near, most=None if everything else 5)
+    found = _study(Path(source), look) if _is_study(source) else look(source)
     document = {"schema": "barnspider/doctor/1", "about": "data", "is_well": found.is_well, **plain(found)}
     show(document if as_json else None, found)
     raise typer.Exit(0 if found.is_well else 1)
@@ -43,23 +50,24 @@ def _is_study(source: str) -> bool:
     return source.endswith(".toml")
 
 
-def _study(path: Path, everything: bool) -> Checkup:
+def _study(path: Path, look: Callable[[str, int], Checkup]) -> Checkup:
     """Examine what a study trains on, split as the study splits it."""
     from barnspider.lab.study import read_study
 
     sweep = read_study(path)
-    found = _checkup(sweep.base.dataset, sweep.base.split_seed, everything)
+    found = look(sweep.base.dataset, sweep.base.split_seed)
     sweep.check_classes(found.classes)
     sweep.check_channels(found.shape[0])
     return found
 
 
-def _checkup(name: str, split_seed: int, everything: bool) -> Checkup:
+def _checkup(name: str, split_seed: int = 0, *, near: bool, most: int | None) -> Checkup:
     from barnspider.lab.data import examine, leaves_out, load
 
     data = load(name, split_seed=split_seed, bad="leave-out")
-    with _patient("looking at images", sum(map(len, (data.train, data.validation, data.test)))) as watch:
-        return examine(data, most=None if everything else 5, refuse=not leaves_out(name), watch=watch)
+    count = sum(map(len, (data.train, data.validation, data.test)))
+    with _patient("looking at images", count * (2 if near else 1)) as watch:
+        return examine(data, near=near, most=most, refuse=not leaves_out(name), watch=watch)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from barnspider.errors import listing
 from barnspider.lab.data import findings
 from barnspider.lab.data.findings import Finding, Part
 from barnspider.lab.data.marks import PARTS, Watch, marks
+from barnspider.lab.data.near import near_pairs
 from barnspider.lab.data.parts import Dataset, Split
 from barnspider.words import counted, text_table
 
@@ -81,17 +82,26 @@ def said_size(size: float) -> str:
     return f"{size / 1000:.3g} TB"
 
 
-def examine(data: Dataset, *, most: int | None = 5, refuse: bool = True, watch: Watch | None = None) -> Checkup:
+def examine(
+    data: Dataset, *, near: bool = False, most: int | None = 5, refuse: bool = True, watch: Watch | None = None
+) -> Checkup:
     """Look at every image of a data set, once, and say what would mislead a study.
 
     Parameters
     ----------
+    near
+        Look also for photographs that are nearly alike: scaled, compressed or brightened again. Takes a second look.
     most
         How many images or classes a finding names; None names all.
     refuse
         Whether a study would stop at images that cannot be decoded; otherwise it goes on without them.
     watch
-        Is told now and then how many images have been looked at.
+        Is told now and then how many images have been looked at; with `near`, each counts twice.
+
+    Raises
+    ------
+    InputError
+        When near copies are asked for among grey images.
 
     Examples
     --------
@@ -111,6 +121,7 @@ def examine(data: Dataset, *, most: int | None = 5, refuse: bool = True, watch: 
     parts = tuple(Part(part, len(split), _per_class(split, len(data.classes))) for part, split in splits)
     found = (
         *findings.copies(data, looked, most),
+        *(findings.near(data, near_pairs(data, looked, watch), most) if near else ()),
         *findings.labels(data, looked, most),
         *findings.undecoded(data, refuse, most),
         *findings.spellings(data.classes, most),

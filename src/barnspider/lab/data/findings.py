@@ -28,7 +28,7 @@ class Finding:
 
     Attributes
     ----------
-    kind : "copies", "labels", "undecoded", "few", "blank", "spellings" or "uneven"
+    kind : "copies", "near", "labels", "undecoded", "few", "blank", "spellings" or "uneven"
     wrong : whether it would bias a study
     count : how many images (of "few", "spellings" and "uneven": classes) it is about
     text : what it is, and what to do, in plain words
@@ -70,24 +70,49 @@ def copies(data: Dataset, looked: Mapping[str, Marks], most: int | None) -> Iter
                 yield _copied(data, part, earlier, rows, first[rows], most)
 
 
+def near(data: Dataset, pairs: NDArray[np.int64], most: int | None) -> Iterator[Finding]:
+    """Yield the same for pairs of images that are nearly alike, whose rows count through all parts."""
+    ends = np.cumsum([0, *(len(getattr(data, part)) for part in PARTS)])
+    part_of = np.searchsorted(ends, pairs, side="right") - 1
+    for i, part in enumerate(PARTS):
+        for j, earlier in enumerate(PARTS[: i + 1]):
+            own = pairs[(part_of[:, 1] == i) & (part_of[:, 0] == j)]
+            rows, at = np.unique(own[:, 1], return_index=True)
+            if len(rows):
+                yield _copied(data, part, earlier, rows - ends[i], own[at, 0] - ends[j], most, kind="near")
+
+
 def _copied(
-    data: Dataset, part: str, earlier: str, rows: NDArray[np.int64], first: NDArray[np.int64], most: int | None
+    data: Dataset,
+    part: str,
+    earlier: str,
+    rows: NDArray[np.int64],
+    first: NDArray[np.int64],
+    most: int | None,
+    kind: str = "copies",
 ) -> Finding:
     """Say which images of a part (in `rows`) are those of an earlier part (in the rows `first`)."""
     split: Split = getattr(data, part)
     relabelled = int((split.labels[rows] != getattr(data, earlier).labels[first]).sum())
     also = f", {relabelled:,} of them under another label" if relabelled else ""
     other, so_what = (f"other {part}", _WITHIN) if part == earlier else (earlier, _ACROSS[earlier])
-    be = "is an exact copy" if len(rows) == 1 else "are exact copies"
+    be = _BE[kind, len(rows) == 1]
     text = f"{len(rows):,} of {len(split):,} {part} images {be} of {other} images{also}; {so_what}"
     found = [
         twin(data, (part, row), (earlier, of))
         for row, of in zip(rows[:most].tolist(), first[:most].tolist(), strict=True)
     ]
     names = tuple(twin.sample for twin in found)
-    return Finding("copies", part != earlier, len(rows), text, names, tuple(map(str, found)))
+    lines = map(str, found) if kind == "copies" else (str(twin).replace(") is ", ") is like ", 1) for twin in found)
+    return Finding(kind, part != earlier, len(rows), text, names, tuple(lines))
 
 
+_BE = {
+    ("copies", True): "is an exact copy",
+    ("copies", False): "are exact copies",
+    ("near", True): "is nearly a copy",
+    ("near", False): "are nearly copies",
+}
 _WITHIN = "counted twice, they weigh twice"
 _ACROSS = {
     "train": "a network may remember them, so remove them from one of the parts",
