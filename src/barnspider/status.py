@@ -109,10 +109,19 @@ class Status:
 
     def _table(self) -> str:
         """Return a line for each arm; what was found stands below it, for it is long."""
-        rows = [[a.arm, f"{a.done} of {a.planned}", str(a.diverged) if a.diverged else ""] for a in self.arms]
-        said = [f"{visible(a.arm)}: {a.headline}" for a in self.arms if a.headline]
-        found = said or [f"Nothing to compare yet: that takes {ENOUGH} runs of the baseline and of another arm."]
-        return "\n".join([text_table(["arm", "done", "diverged"], rows), "", *found])
+        head, rows = ["arm", "done"], [[a.arm, f"{a.done} of {a.planned}"] for a in self.arms]
+        if self.diverged:
+            head, rows = [*head, "diverged"], [[*r, str(a.diverged)] for r, a in zip(rows, self.arms, strict=True)]
+        found = [f"{visible(a.arm)}: {a.headline}" for a in self.arms if a.headline]
+        return "\n".join([text_table(head, rows), "", *(found or [self._why_nothing()])])
+
+    def _why_nothing(self) -> str:
+        """Return why nothing is found yet."""
+        if len(self.arms) == 1:
+            return "The study has one arm: there is nothing to compare it with."
+        if self.baseline is None:
+            return "No baseline is stated, and not one arm alone has dose 0: name one to `barnspider audit`."
+        return f"Nothing to compare yet: that takes {ENOUGH} runs of {visible(self.baseline)} and of another arm."
 
 
 def _cell(cell: Running | Failed) -> str:
