@@ -201,6 +201,25 @@ def test_documents_are_plain_json(tmp_path):
     assert set(document["files"]) == {"test.npz", "validation.npz"}
 
 
+def test_why_a_run_failed_is_kept_until_it_is_forgotten(tmp_path):
+    store = filled(tmp_path)
+    assert store.failures() == {}
+    store.note_failure("key", "no luck")
+    store.note_failure("key", "still no luck")
+    assert store.failures()["key"].reason == "still no luck"
+    store.forget_failure("key")
+    store.forget_failure("key")
+    assert store.failures() == {}
+
+
+@pytest.mark.parametrize("content", [b"{", b"{}", b'{"reason": "x", "host": "h", "time": "noon"}', b"\xff"])
+def test_a_damaged_note_is_said(tmp_path, content):
+    store = filled(tmp_path)
+    store.note_failure("key", "no luck")
+    (tmp_path / "failed" / "key").write_bytes(content)
+    assert store.failures()["key"].reason == "its note is damaged"
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", "", ".", "..", "x" * 400, "naïve\n", "CON|?*"])
 def test_slugs_stay_in_their_folder(name, tmp_path):
     made = tmp_path / slug(name)

@@ -6,6 +6,8 @@
     runs/<key>/                     one run, sealed: run.json, test.npz, validation.npz, the same -averaged.npz (the
                                     answers of weights averaged over the last steps), and `seal`, the sum of run.json
     claims/<key>                    who is training a run right now; a hint that saves work, never the truth
+    failed/<key>                    why a run could not be trained, until it is tried again
+    checkpoints/<key>               where a long run goes on after a kill, until it is sealed
     set-aside/                      runs that were found damaged
 
 A run is sealed by renaming a finished folder: who comes first wins, and a torn folder cannot exist.
@@ -21,6 +23,7 @@ import re
 import secrets
 import shutil
 import socket
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,6 +110,15 @@ class Result:
     fingerprint: str
     answers: Mapping[str, Answers]
     about: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run could not be trained, on which host, and when (seconds of the epoch)."""
+
+    reason: str
+    host: str
+    time: float
 
 
 @dataclass(frozen=True)
@@ -275,6 +287,38 @@ class Store:
                 (self.root / "runs" / key).rename(place)
             return False
 
+    # -- runs that failed --------------------------------------------------------------------------------------
+
+    def note_failure(self, key: str, reason: str) -> None:
+        """Write down that a run could not be trained, and why; an older note gives way.
+
+        Raises
+        ------
+        StoreError
+            When the disk is full or the folder cannot be written.
+        """
+        note = {"reason": reason, "host": socket.gethostname(), "time": time.time()}
+        write_whole(self.root / "failed" / slug(key), lambda file: file.write(_json(note)))
+
+    def forget_failure(self, key: str) -> None:
+        """Remove the note that a run failed, if there is one: it is tried again."""
+        (self.root / "failed" / slug(key)).unlink(missing_ok=True)
+
+    def failures(self) -> dict[str, Failure]:
+        """Return why runs could not be trained when they were last tried, by their keys.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     store = Store(folder)
+        ...     store.note_failure("0a1b", "out of memory")
+        ...     store.failures()["0a1b"].reason
+        'out of memory'
+        """
+        notes = sorted((self.root / "failed").glob("[!.]*"))
+        return {note.name: failure for note in notes if (failure := _failure(note)) is not None}
+
     # -- answers ---------------------------------------------------------------------------------------------
 
     def load(self, runs: Iterable[Planned], split: str = "test") -> Predictions:
@@ -388,6 +432,15 @@ def _check_format(marker: Path) -> None:
         raise StoreError(
             f"{str(marker.parent)!r} was written by a newer barnspider (format {found}); update barnspider"
         )
+
+
+def _failure(note: Path) -> Failure | None:
+    """Return what a note says; None when it has just been removed."""
+    try:
+        said = _read_json(note)
+        return Failure(str(said["reason"]), str(said["host"]), float(said["time"]))
+    except (StoreError, KeyError, TypeError, ValueError):
+        return Failure("its note is damaged", "an unknown host", 0.0) if note.exists() else None
 
 
 def _is_readable(images: Path, about: Mapping[str, Any]) -> bool:

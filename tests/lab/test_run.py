@@ -1,5 +1,6 @@
 import math
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -73,6 +74,21 @@ def test_a_run_that_cannot_be_trained_does_not_stop_the_others(tmp_path, monkeyp
     work(store, SWEEP.identity)
     assert [run.arm for run in store.missing(SWEEP.runs())] == ["rotation=90"]
     assert "rotation=90, seed 0: no luck" in capsys.readouterr().out
+    ((key, failure),) = store.failures().items()
+    assert (key, failure.reason, failure.host) == (SWEEP.runs()[1].key, "no luck", socket.gethostname())
+    monkeypatch.undo()
+    work(store, SWEEP.identity)
+    assert not store.failures()
+    assert not store.missing(SWEEP.runs())
+
+
+def test_what_nobody_foresaw_ends_the_worker_and_is_noted(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+    monkeypatch.setattr(worker_room, "train", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        work(store, SWEEP.identity)
+    assert [f.reason for f in store.failures().values()] == ["ZeroDivisionError: division by zero"]
 
 
 def test_a_worker_that_dies_is_told_and_what_is_missing_counted(tmp_path, monkeypatch):

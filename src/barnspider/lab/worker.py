@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from barnspider.errors import BarnspiderError, TrainingError
+from barnspider.errors import BarnspiderError, StoreError, TrainingError
 from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
 from barnspider.lab.data import Dataset, load
@@ -70,10 +70,17 @@ def _settle(store: Store, run: Run, data: Dataset, device: str) -> bool:
 
 def _train_and_seal(store: Store, run: Run, data: Dataset, device: str) -> None:
     checkpoint = Checkpoint(store.root / "checkpoints" / run.key, data.fingerprint)
+    store.forget_failure(run.key)
     try:
         store.write(run.key, result_of(run, data, checkpoint, device))
         checkpoint.remove()
-    except TrainingError as error:
+    except StoreError:
+        raise
+    except Exception as error:
+        known = isinstance(error, BarnspiderError)
+        store.note_failure(run.key, str(error) if known else f"{type(error).__name__}: {error}")
+        if not isinstance(error, TrainingError):
+            raise
         say(event="failed", error=f"{run.arm}, seed {run.seed}: {error}")
     else:
         say(event="sealed")
