@@ -44,7 +44,8 @@ def mapped(digits, tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{}, {"train_images": 300, "mirrored": True}, {"batch": 500}])
-def test_a_memory_map_gives_the_bits_of_images_in_memory(digits, mapped, changes):
+def test_a_memory_map_gives_the_bits_of_images_in_memory(digits, mapped, changes, monkeypatch):
+    monkeypatch.setattr(material, "FAR", 1)
     recipe = dataclasses.replace(RECIPE, **changes)
     ours, theirs = train(recipe, 1, digits), train(recipe, 1, mapped)
     assert ours.validation_accuracy == theirs.validation_accuracy
@@ -70,6 +71,7 @@ def test_batches_of_a_memory_map_are_read_ahead_by_another_thread(mapped, digits
         threads.add(threading.current_thread() is threading.main_thread())
         return read(self, rows)
 
+    monkeypatch.setattr(material, "FAR", 1)
     monkeypatch.setattr(Split, "read", watched)
     for data, in_main in ((mapped, False), (digits, True)):
         laid_out = Material.of(data, RECIPE, "cpu")

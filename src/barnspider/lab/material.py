@@ -1,7 +1,7 @@
 """Training images on their way into a network: gathered, augmented and normalized, a whole batch at a time.
 
-A small set lives on the device as bytes. Of one that does not fit, or that is a memory map, batches are read ahead
-while the device computes. What is drawn depends on (seed, purpose, epoch, sample) alone.
+A small set lives on the device as bytes. Of one that does not fit, or that is a large memory map, batches are read
+ahead while the device computes. What is drawn depends on (seed, purpose, epoch, sample) alone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from barnspider.lab.recipe import Recipe, is_off
 
 RESIDENT = 0.25
 """The largest share of a device's memory that training images may fill."""
+
+FAR = 1 << 28
+"""Bytes from which on a memory map is taken to be on the disk, not in the system's memory."""
 
 _AUGMENTED_PIXELS = 1 << 18
 _PIECE = 1 << 26
@@ -97,7 +100,9 @@ class Material:
     @property
     def _waits(self) -> bool:
         """Whether a batch's bytes must be waited for: they are on a disk, or far from the device."""
-        return self.resident is None and (isinstance(self.split.pixels, np.memmap) or self.labels.device.type != "cpu")
+        pixels = self.split.pixels
+        mapped = isinstance(pixels, np.memmap) and pixels.nbytes >= FAR
+        return self.resident is None and (mapped or self.labels.device.type != "cpu")
 
     def gather(self, rows: Tensor) -> Tensor:
         """Return the bytes of these images on the device: UInt8[n, H, W, C]."""
