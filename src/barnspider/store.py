@@ -28,7 +28,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,9 @@ class Planned(Protocol):
     def seed(self) -> int: ...
     @property
     def key(self) -> str: ...
+
+
+P = TypeVar("P", bound=Planned)
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ class Store:
 
     # -- runs ------------------------------------------------------------------------------------------------
 
-    def missing(self, runs: Iterable[Planned]) -> list[Planned]:
+    def missing(self, runs: Iterable[P]) -> list[P]:
         """Return the runs that are not sealed; a damaged one is set aside and counts as missing."""
         return [run for run in runs if not self._is_sound(run.key)]
 

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +81,37 @@ def test_a_run_that_cannot_be_trained_does_not_stop_the_others(tmp_path, monkeyp
     work(store, SWEEP.identity)
     assert not store.failures()
     assert not store.missing(SWEEP.runs())
+
+
+@pytest.mark.parametrize(("number", "expected"), [(0, [0, 1, 2, 3]), (1, [1, 2, 3, 0]), (6, [2, 3, 0, 1])])
+def test_all_arms_of_a_seed_come_before_the_next_and_each_worker_begins_elsewhere(
+    tmp_path, monkeypatch, number, expected
+):
+    store, order = Store(tmp_path), []
+    store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+
+    def note(run, *_):
+        order.append((run.seed, run.dose))
+        raise TrainingError("not now")
+
+    monkeypatch.setattr(worker_room, "result_of", note)
+    work(store, SWEEP.identity, number=number)
+    balanced = [(0, 0.0), (0, 90.0), (1, 0.0), (1, 90.0)]
+    assert order == [balanced[i] for i in expected]
+
+
+def test_workers_that_fill_the_cores_are_pinned_and_on_a_gpu_none_is(monkeypatch):
+    monkeypatch.setattr(run_room, "cores_for", lambda count: [3, 5][:count])
+    for device, ends in (("cpu", [["--core", "3"], ["--core", "5"]]), ("cuda", [["--number", "0"], ["--number", "1"]])):
+        commands = run_room._commands(Store("s"), SWEEP, Path("d"), device, 2)
+        assert [command[-2:] for command in commands] == ends
+
+
+def test_what_a_worker_notes_is_shown_in_the_end(capfd):
+    say = "import sys; sys.stderr.write('warned\\nnote: a checkpoint is damaged\\n'); print('{\"event\": \"ready\"}')"
+    with run_room._workers([[sys.executable, "-c", say]] * 2) as events:
+        assert [event["event"] for event in events] == ["ready"] * 2
+    assert capfd.readouterr().err == "note: a checkpoint is damaged\n" * 2
 
 
 def test_what_nobody_foresaw_ends_the_worker_and_is_noted(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from barnspider.errors import StoreError, TrainingError
 from barnspider.lab.claims import clear_abandoned
-from barnspider.lab.cores import core_count
+from barnspider.lab.cores import core_count, cores_for
 from barnspider.lab.data import load
 from barnspider.lab.data.sharing import share
 from barnspider.lab.sweep import Sweep
@@ -88,9 +88,12 @@ def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None, dev
 
 
 def _commands(store: Store, sweep: Sweep, data: Path, device: str, count: int) -> list[list[str]]:
-    """Return how each of `count` workers is started on shared data."""
+    """Return how each of `count` workers is started on shared data; on CPUs, each on a core of its own."""
     command = [sys.executable, "-m", "barnspider.lab.worker", str(store.root), sweep.identity]
-    return [[*command, "--data", str(data), "--device", device, "--number", str(i)] for i in range(count)]
+    command += ["--data", str(data), "--device", device]
+    cores = cores_for(count) if device == "cpu" else [None] * count
+    stay = [[] if core is None else ["--core", str(core)] for core in cores]
+    return [[*command, "--number", str(number), *core] for number, core in enumerate(stay)]
 
 
 def _check_torch() -> None:
@@ -143,6 +146,7 @@ def _workers(commands: list[list[str]]) -> Generator[Iterator[dict[str, Any]]]:
             yield _events(processes, complaints)
         finally:
             _stop(processes)
+            sys.stderr.writelines(f"{line}\n" for line in _text(complaints).splitlines() if line.startswith("note: "))
 
 
 def _events(processes: list[subprocess.Popen[str]], complaints: IO[bytes]) -> Iterator[dict[str, Any]]:
@@ -159,9 +163,14 @@ def _events(processes: list[subprocess.Popen[str]], complaints: IO[bytes]) -> It
             continue
         left -= 1
         if event["status"] not in (0, 2):
-            complaints.seek(0)
-            tail = complaints.read()[-2000:].decode(errors="replace").strip()
+            tail = _text(complaints)[-2000:].strip()
             yield {"event": "died", "error": f"a worker ended with {event['status']}: {tail or 'it said nothing'}"}
+
+
+def _text(complaints: IO[bytes]) -> str:
+    """Return what the workers wrote to a file that they share with us: its place, too, so nobody may seek in it."""
+    size = os.fstat(complaints.fileno()).st_size
+    return os.pread(complaints.fileno(), size, 0).decode(errors="replace")
 
 
 def _listen(process: subprocess.Popen[str], said: queue.Queue[dict[str, Any]]) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from barnspider.errors import BarnspiderError, StoreError, TrainingError
 from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
+from barnspider.lab.cores import stay_on
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.data.sharing import shared
 from barnspider.lab.machine import placed
@@ -35,13 +36,19 @@ WAIT = 0.5
 """Seconds between two looks at runs that other workers hold."""
 
 
-def work(store: Store, study: str, data: Dataset | None = None, device: str = "cpu") -> None:
-    """Train every missing run of the study that nobody else is training; come back when all are sealed or failed."""
+def work(store: Store, study: str, data: Dataset | None = None, device: str = "cpu", number: int = 0) -> None:
+    """Train every missing run of the study that nobody else is training; come back when all are sealed or failed.
+
+    In the plan's order: all arms of the first seed, then all of the next, so that what is there at any time is
+    balanced. Of several workers, each begins at a place of its own, lest all reach for the same run.
+    """
     sweep = Sweep.from_dict(store.study(study).sweep)
     data = data or load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     describe(store, data)
     say(event="ready")
-    waiting, parent = list(sweep.runs()), os.getppid()
+    missing, parent = store.missing(sweep.runs()), os.getppid()
+    first = number % max(1, len(missing))
+    waiting = missing[first:] + missing[:first]
     while waiting and os.getppid() == parent:
         held = [run for run in waiting if not _settle(store, run, data, device)]
         if len(held) == len(waiting):
@@ -119,12 +126,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder in which the data set is laid down for all workers")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, or one GPU: cuda:0")
     parser.add_argument(
-        "--number", type=int, default=0, help="which of several workers this is: spreads them over GPUs"
+        "--number", type=int, default=0, help="which of several workers this is: spreads them over GPUs and runs"
     )
+    parser.add_argument("--core", type=int, help="stay on this core")
     asked = parser.parse_args()
+    if asked.core is not None:
+        stay_on(asked.core)
     try:
         device = placed(asked.device, asked.number)
-        work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data), device)
+        work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data), device, asked.number)
     except BarnspiderError as error:
         say(event="stopped", error=str(error))
         sys.exit(2)
