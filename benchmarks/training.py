@@ -1,16 +1,21 @@
-"""Ours against the loop that most people write: same network, data, augmentation, schedule, number of epochs.
+"""Ours against the loops that others write: same network, images, augmentation, schedule, number of epochs.
 
-    python benchmarks/training.py            Fashion-MNIST, 55,000 images, 2 epochs, 3 rounds: 8 minutes on 2 cores
-    python benchmarks/training.py --quick    5,000 images, 1 epoch, 1 round: a minute; a check that it runs, no more
+    python benchmarks/training.py                            10 minutes on 2 cores
+    python benchmarks/training.py --cifar cifar10_dev.npz    CIFAR-10 too, from any .npz of it: 12 minutes
+    python benchmarks/training.py --rounds 6                 twice as long: narrower accuracies and ratios
+    python benchmarks/training.py --quick                    a minute or two: that it runs, no more
 
 The variants take turns within one run, each in processes of its own, so a busy machine hurts all of them. Ratios
-count; absolute times drift by 10 to 15 %; on a busy machine the CPU seconds say most. A time is training and evaluation
-(validation images after each epoch, test images at the end) of one model, from the first batch on: starting Python and
-reading the data are left out for all.
+count; absolute times drift by 10 to 15 %; on a busy machine the CPU seconds say most.
 
-    usual   Dataset, DataLoader with 2 workers, per-image transforms, default layout and threads; one model at a time
-    one     ours: `barnspider.lab.train`, one process
-    two     ours: two processes at once, each of one thread, in the workers' environment (malloc tunables)
+    usual   Dataset, DataLoader with 2 workers, torchvision's v2 transforms of each image, default layout and threads
+    timm    the same with timm's loader, transforms and optimizer, as its train.py has them
+    one     ours: `barnspider.lab.train` in one process
+    study   ours as studies run: `train_missing` with a worker for each core; three models for each
+
+A time is that of one model. For `usual`, `timm` and `one` it is training and evaluation (validation images after each
+epoch, test images at the end); starting Python, importing torch and reading the data are left out. For `study` nothing
+is left out: from the start of Python to its end, with workers, averaged weights, strengths and the store.
 """
 
 from __future__ import annotations
@@ -19,138 +24,55 @@ import argparse
 import json
 import math
 import os
-import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
-from torch.nn import functional
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as TorchDataset
 
-from barnspider.lab import nets
-from barnspider.lab.data import Dataset, Split, balanced, load
-from barnspider.lab.material import channel_moments
+import growth
+import profiled
+from barnspider.errors import TrainingError
+from barnspider.lab.cores import core_count
+from barnspider.lab.data import Dataset, load
+from barnspider.lab.nets.foreign import import_torchvision
 from barnspider.lab.recipe import Recipe
-from barnspider.lab.run import WORKER_ENVIRONMENT
-from barnspider.lab.schedule import rate
+from barnspider.lab.run import train_missing, worker_environment
+from barnspider.lab.sweep import Sweep
 from barnspider.lab.train import train
+from barnspider.store import Store
+from floor import MemoryWatch, machine_rate, operations
+from others import timms, usual
 
-Cost = tuple[float, float, list[float]]
-"""Of one round: seconds and CPU seconds for each model, and the accuracies."""
+THIN = Recipe("fashion-mnist", network="resnet", width=16, epochs=1, batch=256, lr=0.3, flip=0.5, weight_decay=5e-4)
+THIN = replace(THIN, crop=0.2)
+CASES = {
+    "Fashion-MNIST, `resnet` of width 16": THIN,
+    "Fashion-MNIST, `resnet8`": replace(THIN, network="resnet8", train_images=20_000),
+}
+MODELS = 3
+"""For each core, in `study`."""
 
-VARIANTS = {"usual": 1, "one": 1, "two": 2}
-"""Each variant and how many processes it runs at once."""
-
-
-# --- the loop that most people write --------------------------------------------------------------------------------
-
-
-def transforms(recipe: Recipe, split: Split) -> tuple[Callable[[Any], torch.Tensor], Callable[[Any], torch.Tensor]]:
-    """Return the per-image transforms for training and for evaluation."""
-    mean, std = (m / 255 for m in channel_moments(split))
-    assert isinstance(recipe.crop, float)
-    assert isinstance(recipe.flip, float)
-    try:
-        from torchvision import transforms as t
-    except ImportError:
-        plain = Normalized(mean, std)
-        return Augmented(1 - recipe.crop, recipe.flip, plain), plain
-    ending = [t.ToTensor(), t.Normalize(mean.tolist(), std.tolist())]
-    size = split.images.shape[1:3]
-    crop = t.RandomResizedCrop(size, scale=(1 - recipe.crop, 1.0))
-    return t.Compose([crop, t.RandomHorizontalFlip(recipe.flip), *ending]), t.Compose(ending)
+QUICK = {"train_images": 4000, "batch": 64, "lr": 0.1}
 
 
-class Normalized:
-    """ToTensor and Normalize, as torchvision does it."""
+@dataclass(frozen=True)
+class Cost:
+    """What one model cost: seconds, CPU seconds, the process tree's peak of memory in bytes; all models' accuracies."""
 
-    def __init__(self, mean: np.ndarray, std: np.ndarray) -> None:
-        self.mean, self.std = torch.from_numpy(mean)[:, None, None], torch.from_numpy(std)[:, None, None]
-
-    def __call__(self, image: Image.Image) -> torch.Tensor:
-        pixels = torch.from_numpy(np.array(image))
-        pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1).contiguous()
-        return (pixels.float() / 255 - self.mean) / self.std
+    seconds: float
+    cpu: float
+    memory: int
+    accuracies: list[float]
 
 
-class Augmented:
-    """RandomResizedCrop and RandomHorizontalFlip by Pillow, as torchvision does it."""
-
-    def __init__(self, smallest: float, flip: float, then: Normalized) -> None:
-        self.smallest, self.flip, self.then = smallest, flip, then
-
-    def __call__(self, image: Image.Image) -> torch.Tensor:
-        left, top, width, height = self.box(*image.size)
-        box = (left, top, left + width, top + height)
-        image = image.crop(box).resize(image.size, Image.Resampling.BILINEAR)
-        if random.random() < self.flip:
-            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        return self.then(image)
-
-    def box(self, width: int, height: int) -> tuple[int, int, int, int]:
-        for _ in range(10):
-            area = width * height * random.uniform(self.smallest, 1)
-            ratio = math.exp(random.uniform(math.log(3 / 4), math.log(4 / 3)))
-            w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
-            if 0 < w <= width and 0 < h <= height:
-                return random.randint(0, width - w), random.randint(0, height - h), w, h
-        return 0, 0, width, height
-
-
-class Pictures(TorchDataset[tuple[torch.Tensor, int]]):
-    """One image at a time."""
-
-    def __init__(self, split: Split, transform: Callable[[Any], torch.Tensor]) -> None:
-        self.images, self.labels, self.transform = split.images, split.labels, transform
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, i: int) -> tuple[torch.Tensor, int]:
-        image = self.images[i]
-        return self.transform(Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)), int(self.labels[i])
-
-
-def usual(recipe: Recipe, seed: int, data: Dataset) -> tuple[float, float]:
-    """Return seconds and test accuracy of the loop that most people write."""
-    torch.manual_seed(seed)
-    random.seed(seed)
-    split = balanced(data.train, recipe.train_images, 0)
-    augmented, plain = transforms(recipe, split)
-    net = nets.build(recipe, data.shape, len(data.classes), seed)
-    decay = {"lr": recipe.lr, "momentum": recipe.momentum, "nesterov": True, "weight_decay": recipe.weight_decay}
-    optimizer = torch.optim.SGD(net.parameters(), **decay)
-    loader = DataLoader(Pictures(split, augmented), batch_size=recipe.batch, shuffle=True, num_workers=2)
-    steps = recipe.epochs * len(loader)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: rate(recipe, min(1.0, step / steps)) / recipe.lr
-    )
-    start = time.perf_counter()
-    for _ in range(recipe.epochs):
-        net.train()
-        for images, labels in loader:
-            optimizer.zero_grad()
-            functional.cross_entropy(net(images), labels).backward()
-            optimizer.step()
-            schedule.step()
-        accuracy(net, Pictures(data.validation, plain))
-    result = accuracy(net, Pictures(data.test, plain))
-    return time.perf_counter() - start, result
-
-
-@torch.no_grad()
-def accuracy(net: torch.nn.Module, pictures: Pictures) -> float:
-    net.eval()
-    right = [net(x).argmax(1) == y for x, y in DataLoader(pictures, batch_size=512, num_workers=2)]
-    return float(torch.cat(right).float().mean())
+# --- one variant in processes of its own ----------------------------------------------------------------------------
 
 
 def ours(recipe: Recipe, seed: int, data: Dataset) -> tuple[float, float]:
@@ -160,34 +82,29 @@ def ours(recipe: Recipe, seed: int, data: Dataset) -> tuple[float, float]:
     return trained.seconds, float((trained.test.guess == data.test.labels).mean())
 
 
-# --- taking turns ---------------------------------------------------------------------------------------------------
+ALONE: dict[str, Callable[[Recipe, int, Dataset], tuple[float, float]]] = {"usual": usual, "timm": timms, "one": ours}
 
 
-def one_round(variant: str, recipe: Recipe, seed: int, models: int) -> Cost:
-    """Return what one model costs in this variant."""
-    at_once = VARIANTS[variant]
-    environment = dict(os.environ) | (WORKER_ENVIRONMENT if variant == "two" else {})
-    children = [
-        subprocess.Popen(
-            [sys.executable, __file__, "--child", variant, json.dumps(asdict(recipe)), str(seed + i), str(models)],
-            env=environment, stdout=subprocess.PIPE, text=True,
-        )
-        for i in range(at_once)
-    ]  # fmt: skip
-    said = [json.loads(child.communicate()[0]) for child in children]
-    # The slowest process counts: a sweep is done when its last run is.
-    seconds, cpu = max(s["seconds"] for s in said), sum(s["cpu"] for s in said)
-    return seconds / (models * at_once), cpu / (models * at_once), [a for s in said for a in s["accuracy"]]
+def study(recipe: Recipe, seed: int, models: int) -> list[float]:
+    """Train models as studies do; return their test accuracies."""
+    sweep = Sweep(recipe, "crop", (recipe.crop,), tuple(range(seed, seed + models)), baseline_dose=recipe.crop)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(folder)
+        train_missing(sweep, store)
+        return store.load(sweep.runs()).correct().mean(axis=1).tolist()
 
 
-def child(variant: str, recipe: str, seed: str, models: str) -> None:
-    """Train some models one after another and print what they cost."""
-    function = usual if variant == "usual" else ours
-    fields = Recipe(**json.loads(recipe))
-    data, before = load(fields.dataset), cpu_seconds()
-    said = [function(fields, int(seed) + 100 * i, data) for i in range(int(models))]
-    cpu = cpu_seconds() - before
-    sys.stdout.write(json.dumps({"seconds": sum(s for s, _ in said), "cpu": cpu, "accuracy": [a for _, a in said]}))
+def child(variant: str, fields: str, seed: str, models: str) -> None:
+    """Train in this variant and print what it cost."""
+    recipe = Recipe(**json.loads(fields))
+    if variant == "study":
+        seconds, accuracies = 0.0, study(recipe, int(seed), int(models))
+        cpu = cpu_seconds()
+    else:
+        data, before = load(recipe.dataset), cpu_seconds()
+        seconds, accuracy = ALONE[variant](recipe, int(seed), data)
+        cpu, accuracies = cpu_seconds() - before, [accuracy]
+    sys.stdout.write("\n" + json.dumps({"seconds": seconds, "cpu": cpu, "accuracies": accuracies}))
 
 
 def cpu_seconds() -> float:
@@ -195,58 +112,147 @@ def cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def table(results: dict[str, list[Cost]], images: int) -> str:
-    """Return the table: medians over rounds, the ratio of each variant to the usual loop."""
-    lines = [f"{'':8}{'s / model':>10}{'CPU s':>8}{'us / image':>12}{'ratio':>8}{'(rounds)':>18}  accuracy (models)"]
-    base = [seconds for seconds, _, _ in results["usual"]]
+def one_round(variant: str, recipe: Recipe, seed: int) -> Cost:
+    """Return what one model costs in this variant."""
+    models = MODELS * core_count() if variant == "study" else 1
+    start = time.perf_counter()
+    process = start_child(variant, json.dumps(asdict(recipe)), str(seed), str(models))
+    with MemoryWatch(process.pid) as watch:
+        printed = process.communicate()[0]
+    if process.returncode:
+        sys.exit(f"the variant {variant!r} ended with {process.returncode}")
+    said = json.loads(printed.splitlines()[-1])
+    seconds = time.perf_counter() - start if variant == "study" else said["seconds"]
+    return Cost(seconds / models, said["cpu"] / models, watch.peak, said["accuracies"])
+
+
+def start_child(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """Run this file again for one task; what it prints is its answer."""
+    command = [sys.executable, __file__, "--child", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+# --- taking turns ---------------------------------------------------------------------------------------------------
+
+
+def compared(name: str, recipe: Recipe, variants: list[str], rounds: int, rate: float) -> str:
+    """Run all variants in turn, and return their table."""
+    results: dict[str, list[Cost]] = {variant: [] for variant in variants}
+    for number in range(rounds):
+        for variant in variants:
+            cost = one_round(variant, recipe, seed=100 * number)
+            results[variant].append(cost)
+            say(f"{name}, round {number + 1}: {variant} {cost.seconds:.1f} s / model")
+    data = load(recipe.dataset)
+    work, images = operations(recipe, data), recipe.epochs * (recipe.train_images or len(data.train))
+    head = f"\n## {name}\n\n{images:,} training images in {recipe.epochs} epoch, {work / 1e12:.2f} TFLOP a model\n\n"
+    return head + table(results, images, work, rate)
+
+
+def table(results: dict[str, list[Cost]], images: int, work: float, rate: float) -> str:
+    """Return medians over rounds, the ratio of each variant to the usual loop, and mean accuracies."""
+    lines = [
+        "| | s / model | CPU s | us / image | ratio (rounds) | of the floor | peak MB | accuracy % | against usual |",
+        "|:--|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
     for variant, rounds in results.items():
-        seconds = [s for s, _, _ in rounds]
-        ratios = [b / s for b, s in zip(base, seconds, strict=True)]
-        found = [100 * a for _, _, each in rounds for a in each]
-        spread = statistics.stdev(found) if len(found) > 1 else math.nan
-        middle, cpu = statistics.median(seconds), statistics.median(c for _, c, _ in rounds)
-        between = f"({min(ratios):.2f} to {max(ratios):.2f})"
+        seconds = statistics.median(cost.seconds for cost in rounds)
+        cpu = statistics.median(cost.cpu for cost in rounds)
+        ratios = [base.seconds / cost.seconds for base, cost in zip(results["usual"], rounds, strict=True)]
         lines.append(
-            f"{variant:8}{middle:10.1f}{cpu:8.1f}{1e6 * middle / images:12.0f}{statistics.median(ratios):8.2f}"
-            f"{between:>18}  {statistics.mean(found):.2f} +- {spread:.2f} % ({len(found)})"
+            f"| {variant} | {seconds:.1f} | {cpu:.1f} | {1e6 * seconds / images:.0f}"
+            f" | {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+            f" | {100 * work / seconds / rate:.0f} % | {max(cost.memory for cost in rounds) / 1e6:.0f}"
+            f" | {accuracy(rounds)} | {difference(rounds, results['usual'])} |"
         )
     return "\n".join(lines)
+
+
+def mean_and_error(rounds: list[Cost]) -> tuple[float, float, int]:
+    """Return mean accuracy, its standard error, and the number of models; accuracies in %."""
+    found = [100 * a for cost in rounds for a in cost.accuracies]
+    error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else math.nan
+    return statistics.mean(found), error, len(found)
+
+
+def accuracy(rounds: list[Cost]) -> str:
+    mean, error, models = mean_and_error(rounds)
+    return f"{mean:.2f} +- {error:.2f} ({models})" if models > 1 else f"{mean:.2f} (1)"
+
+
+def difference(rounds: list[Cost], base: list[Cost]) -> str:
+    """Return how far the mean accuracy is from the usual loop's, with its standard error."""
+    if rounds is base:
+        return ""
+    (mean, error, _), (other, others, _) = mean_and_error(rounds), mean_and_error(base)
+    both = math.hypot(error, others)
+    return f"{mean - other:+.2f}" + ("" if math.isnan(both) else f" +- {both:.2f}")
+
+
+def variants_here() -> tuple[list[str], list[str]]:
+    """Return the variants that can be run, and notes on what others use here."""
+    notes, variants = [f"torch {torch.__version__}, {core_count()} cores"], ["usual", "one", "study"]
+    for library in ("torchvision", "timm"):
+        try:
+            import_torchvision("torchvision")
+            notes.append(f"{library} {import_torchvision(library).__version__}")
+        except TrainingError:
+            notes.append(
+                "torchvision is absent: its transforms rewritten with Pillow, a little cheaper"
+                if library == "torchvision"
+                else "timm left out: it is not installed"
+            )
+            continue
+        variants = ["usual", "timm", "one", "study"] if library == "timm" else variants
+    return variants, notes
+
+
+def say(line: str) -> None:
+    """Tell somebody who waits how far it is."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def load_average() -> str:
     return ", ".join(f"{x:.2f}" for x in os.getloadavg())
 
 
+def extra(task: str, *arguments: str) -> str:
+    """Return a table that a process with the workers' environment makes."""
+    process = start_child(task, *arguments, environment=worker_environment())
+    return process.communicate()[0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="5,000 images, 1 epoch, 1 round")
-    parser.add_argument("--width", type=int, default=16, help="channels of the first stage (default 16)")
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="4,000 images, one round, no table of growth")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--cifar", default="", metavar="PATH", help="an .npz of CIFAR-10, or a part of it")
     options = parser.parse_args()
-    size = {"epochs": 1, "batch": 64, "lr": 0.1, "train_images": 5000} if options.quick else {"epochs": options.epochs}
-    base = Recipe("fashion-mnist", network="resnet", batch=256, lr=0.3, crop=0.2, flip=0.5, weight_decay=5e-4)
-    recipe = replace(base, width=options.width, **size)
-    images = recipe.epochs * (recipe.train_images or len(load(recipe.dataset).train))
-    try:
-        import torchvision
-
-        source = f"torchvision {torchvision.__version__}"
-    except ImportError:
-        source = "torchvision is absent: its transforms rewritten with Pillow (a little cheaper than torchvision's own)"
-    print(f"{recipe}\nper-image transforms: {source}\ntorch {torch.__version__}, {os.cpu_count()} cores")
+    cases = dict(CASES)
+    if options.cifar:
+        cases[f"{Path(options.cifar).name}, `resnet` of width 16"] = replace(
+            THIN, dataset=options.cifar, batch=128, lr=0.2
+        )
+    variants, notes = variants_here()
+    print("; ".join(notes))
     print(f"load before: {load_average()}", flush=True)
-    results: dict[str, list[Cost]] = {variant: [] for variant in VARIANTS}
-    for number in range(1 if options.quick else options.rounds):
-        for variant in VARIANTS:
-            results[variant].append(one_round(variant, recipe, seed=10 * number, models=1))
-            print(f"round {number + 1}: {variant} {results[variant][-1][0]:.1f} s / model", file=sys.stderr, flush=True)
-    print(table(results, images))
+    rate = machine_rate(1.0 if options.quick else 4.0)
+    print(f"the floor: {rate / 1e9:.0f} GFLOP/s, torch's best float32 matrix product, one thread on each core at once")
+    for name, recipe in cases.items():
+        sized = replace(recipe, epochs=options.epochs, **(QUICK if options.quick else {}))
+        print(compared(name, sized, variants, 1 if options.quick else options.rounds, rate), flush=True)
+    print(extra("profiled", json.dumps(asdict(THIN))), flush=True)
+    if not options.quick:
+        print(extra("growth", json.dumps(asdict(THIN))), flush=True)
     print(f"load after (ours counts too): {load_average()}")
 
 
+TASKS: dict[str, Callable[..., Any]] = {"profiled": profiled.main, "growth": growth.main}
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
-        child(*sys.argv[2:])
+        task, *rest = sys.argv[2:]
+        TASKS[task](*rest) if task in TASKS else child(task, *rest)
     else:
         main()
