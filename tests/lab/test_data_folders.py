@@ -185,3 +185,12 @@ def test_class_names_that_are_no_text_are_named(tmp_path):
     (a_folder(tmp_path) / "words.txt").write_bytes(b"cat\t\xff\xfe")
     with pytest.raises(DataError, match="cannot be read: 'utf-8' codec"):
         load(str(tmp_path))
+
+
+def test_a_part_of_which_nothing_can_be_decoded_is_not_made_up_of_others(tmp_path):
+    root = a_folder(tmp_path, ("train", "test"))
+    for part in ("test", "train"):
+        for file in (root / part).rglob("*.png"):
+            file.write_bytes(b"no image")
+        with pytest.raises(DataError, match=rf"has no {part} images"):
+            load(f"{root}?size=8&bad=leave-out")

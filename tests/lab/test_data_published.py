@@ -190,6 +190,13 @@ def test_one_table_of_plain_bytes_with_names_as_labels(tmp_path):
         load(f"{tmp_path / 'x.parquet'}?image=id&label=kind")
 
 
+def test_a_table_that_is_named_alone_is_split_whatever_it_is_called(tmp_path):
+    found = load(f"{a_table(tmp_path / 'test.parquet')}?size=8")
+    assert [len(p) for p in (found.train, found.validation, found.test)] == [29, 3, 8]
+    with pytest.raises(DataError, match=r"has test but no train; expected a file train\*\.parquet"):
+        load(str(tmp_path))
+
+
 def test_tables_with_holes_are_refused(tmp_path):
     path = a_table(tmp_path / "x.parquet", label=[None] + [0, 1] * 19 + [0])
     with pytest.raises(DataError, match="row 0 has no label; expected a label for every image"):

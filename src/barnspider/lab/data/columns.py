@@ -50,7 +50,8 @@ def list_tables(path: Path, image: str = "", label: str = "") -> Source:
         raise DataError(f"{str(path)!r} cannot be read as Parquet: {error}") from error
     classes, labels = _labels(path, label, values, names)
     rows = [(file, row) for file, column in zip(files, values, strict=True) for row in range(len(column))]
-    parts = _parts([part_of(file.relative_to(root)) or "train" for file, _ in rows])
+    # A file that is named alone is all there is, whatever it is called.
+    parts = _parts(path, [part_of(file.relative_to(root)) or "train" if path.is_dir() else "train" for file, _ in rows])
     about = [(file.relative_to(root).as_posix(), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return Source(
         "parquet",
@@ -125,8 +126,10 @@ def part_of(file: Path) -> str | None:
     return None
 
 
-def _parts(parts: list[str]) -> Any:
+def _parts(path: Path, parts: list[str]) -> Any:
     """Return each row's index into `PARTS`; validation images are what is tested when nothing else is."""
+    if "train" not in parts:
+        raise DataError(f"{str(path)!r} has {listing(sorted(set(parts)))} but no train; expected a file train*.parquet")
     if "validation" in parts and "test" not in parts:
         parts = ["test" if part == "validation" else part for part in parts]
     return np.array([PARTS.index(part) for part in parts], dtype=np.uint8)

@@ -148,7 +148,7 @@ def _decoded(name: str, source: Source, size: int, bad: str, split_seed: int) ->
     good = np.ones(len(source.names), dtype=bool)
     good[list(found.bad)] = False
     parts: dict[str, Split] = {}
-    for i in np.unique(source.parts[good]).tolist():
+    for i in np.unique(source.parts).tolist():  # a part of which nothing is good is empty: it is not split off anew
         rows = np.flatnonzero(good & (source.parts == i))
         parts[PARTS[i]] = Split(found.pixels, source.labels[rows], found.names, rows)
     content = f"{found.sha256}, {len(found.bad)} left out"
