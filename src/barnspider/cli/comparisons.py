@@ -38,7 +38,7 @@ def audit(
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,
 ) -> None:
-    """Print what every arm does to every class, with intervals; worst class first."""
+    """Print what every arm does to every class, worst first. Every change comes with its interval."""
     one_of(**{"--json": as_json, "--markdown": as_markdown, "--class": names, "--relative": relative})
     one_of(**{"--json": as_json, "--class": names, "--top": top, "--all": everything})
     one_of(**{"--bands": asked.bands, "--relative": relative})
@@ -66,7 +66,7 @@ def gate(
     max_drop: MaxDrop = 0.02,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a change: pass (exit 0), fail (exit 1), or cannot tell (exit 3)."""
+    """Judge a change: pass, fail, or cannot tell. Exit 0, 1 or 3."""
     from barnspider.gate import Gate
 
     effects, predictions = asked.effects() if candidate is None else _two(asked, candidate)
@@ -113,7 +113,7 @@ def report(
 
 
 def inequality(asked: Against, as_json: AsJson = False) -> None:
-    """Print how unequal the classes are in every arm, and whether an arm makes them more so."""
+    """Print how unequal the classes are in every arm. And whether an arm makes them more so."""
     from barnspider.as_json import plain
     from barnspider.inequality import inequality as measure
 

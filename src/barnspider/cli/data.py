@@ -35,7 +35,7 @@ Every = Annotated[bool, typer.Option("--all", help="Name every image that is fou
 def doctor(
     source: Examined, near: Near = False, everything: Every = False, data: Data = None, as_json: AsJson = False
 ) -> None:
-    """Say what a data set holds and what of it would mislead a study: exit 0 all is well, 1 something is wrong."""
+    """Say what a data set holds and what would mislead. Exit 0: all is well; 1: something is wrong."""
     from barnspider.as_json import plain
 
     look_for_data_in(data)
@@ -97,7 +97,7 @@ def cache(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List decoded data sets and downloads, or make room: all of it can be made again, and nothing else is touched."""
+    """List decoded data and downloads, or make room. All of it can be made again, and nothing else is touched."""
     from barnspider.as_json import plain
     from barnspider.lab.data import cache as kept
     from barnspider.lab.download import cache_folder

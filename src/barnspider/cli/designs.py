@@ -28,7 +28,7 @@ def doses(
     to: To = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Print the best dose on average, what it costs each class, and each class's curve over the doses.
+    """Print the best dose, and what it costs each class. And each class's curve over the doses.
 
     In a store, doses are chosen on validation images and measured on test images. Curves need three doses or more.
     """
@@ -70,7 +70,7 @@ def power(
     level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a study could find before it is run, or what one that was run found it could; and what would do.
+    """Say what a study can find, before or after it is run. And what would do.
 
     Before: --images, --runs and --classes. After: --like SOURCE, and what each class needs for --effect to be found.
     """

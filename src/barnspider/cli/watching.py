@@ -22,7 +22,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until all is done.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say how far studies are: what is done, running, failed, missing; the time left; what is found so far."""
+    """Say how far studies are, and what is found so far. What is done, running, failed, missing; the time left."""
     from barnspider.status import status as status_of
     from barnspider.store import Store
 
