@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import talk
 from barnspider.errors import InputError
+
+if TYPE_CHECKING:
+    from barnspider.lab.sweep import Sweep
+    from barnspider.store import Store
+
+Refine = Annotated[bool, typer.Option("--refine", help="Train only what decides something, round by round.")]
+Budget = Annotated[
+    int | None, typer.Option("--budget", min=1, help="With --refine: how many runs at most. Default: the full grid.")
+]
+RefineMargin = Annotated[
+    float | None, typer.Option("--margin", help="With --refine: decide who loses more than this. Default: 0.02.")
+]
+RefineClasses = Annotated[
+    list[str] | None,
+    typer.Option("--class", metavar="NAME", help="With --refine: decide this class; may be repeated. Default: any."),
+]
 
 
 def demo(
@@ -24,7 +40,7 @@ def demo(
 
 
 def plan(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers = None, data: Data = None) -> None:
-    """Say what would be trained, what is there already, how long the rest takes, how much disk it needs."""
+    """Say what a study would train, and what it costs. Time, disk, and what is there already."""
     from barnspider.lab.cost import price
     from barnspider.lab.study import read_study
     from barnspider.store import Store
@@ -39,6 +55,10 @@ def run(
     workers: Workers = None,
     data: Data = None,
     device: Device = "cpu",
+    refine: Refine = False,
+    budget: Budget = None,
+    margin: RefineMargin = None,
+    names: RefineClasses = None,
 ) -> None:
     """Train what is missing of a study. Stop it any time; run it again to go on."""
     from barnspider.lab.run import train_missing
@@ -47,9 +67,43 @@ def run(
 
     look_for_data_in(data)
     sweep = read_study(study)
+    if refine:
+        _refine(sweep, Store(store), budget, margin, names, workers=workers, device=device)
+        return
+    given = {"--budget": budget, "--margin": margin, "--class": names}
+    if alone := [name for name, value in given.items() if value is not None and value != []]:
+        raise InputError(f"{alone[0]} says what an adaptive study decides; expected --refine with it")
     trained = train_missing(sweep, Store(store), workers=workers, device=device)
     total = len(sweep.runs())
     talk(f"{trained} of {total} runs trained now, all {total} are in {store}/. Next: barnspider audit {store}")
+
+
+def _refine(
+    sweep: Sweep,
+    store: Store,
+    budget: int | None,
+    margin: float | None,
+    names: list[str] | None,
+    *,
+    workers: int | None,
+    device: str,
+) -> None:
+    """Train round after round, and say why."""
+    from barnspider.gate import Gate
+    from barnspider.refine import Question, Round, refine
+
+    full = len(sweep.runs())
+    limit = Gate().max_drop if margin is None else margin
+    question = Question(limit, full if budget is None else budget, tuple(names or ()))
+    said: list[Round] = []
+
+    def tell(step: Round) -> None:
+        said.append(step)
+        title = f"round {len(said)}, {step.total} of {full} runs" if step.arms else f"after {step.total} of {full} runs"
+        talk("\n  ".join([f"{title}:", *step.reasons]))
+
+    refine(sweep, store, question, workers=workers, device=device, tell=tell)
+    talk(f"Next: barnspider gate {store.root} --max-drop {limit:g}; barnspider audit {store.root}")
 
 
 def look_for_data_in(folder: Path | None) -> None:
