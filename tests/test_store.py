@@ -225,3 +225,39 @@ def test_slugs_stay_in_their_folder(name, tmp_path):
     made = tmp_path / slug(name)
     assert made.resolve().parent == tmp_path.resolve()
     made.mkdir()
+
+
+def test_a_store_whose_maker_was_killed_in_its_first_moment_can_be_used(tmp_path):
+    (tmp_path / ".writing-host-1-0a").touch()
+    assert filled(tmp_path).study().cells
+
+
+def test_a_damaged_plan_is_said_and_by_the_next_plan_set_aside(tmp_path):
+    store = filled(tmp_path)
+    path = tmp_path / "studies" / "pets-crop-1" / "0001.json"
+    sound = path.read_bytes()
+    path.write_bytes(sound.replace(b'"seed": 1', b'"seed": 3', 1))
+    for look in (store.study, store.studies):
+        with pytest.raises(StoreError, match=r"does not match its sum; `barnspider run` with the same study writes it"):
+            look()
+    store.plan("pets-crop-1", CELLS, {"vary": "crop"})
+    assert path.read_bytes() == sound
+    assert len(list((tmp_path / "set-aside").iterdir())) == 1
+
+
+def test_plans_and_images_from_before_there_were_sums_are_read(tmp_path):
+    store = filled(tmp_path)
+    for path in tmp_path.glob("*/*/*.json"):
+        document = json.loads(path.read_text())
+        document.pop("sum", None)
+        if path.parent.parent.name != "runs":
+            path.write_text(json.dumps(document))
+    assert store.load(store.study().cells).classes == ("cat", "dog")
+
+
+def test_a_damaged_class_name_is_said(tmp_path):
+    store = filled(tmp_path)
+    path = tmp_path / "images" / "f1" / "about.json"
+    path.write_bytes(path.read_bytes().replace(b"cat", b"bat"))
+    with pytest.raises(StoreError, match="does not match its sum"):
+        store.load(CELLS)

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import secrets
+import socket
 import struct
 import zipfile
 import zlib
@@ -36,7 +37,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     # The temporary name does not grow with the file's own: 255 bytes is all that a name may have.
     if path.exists() and not path.is_file():
         raise StoreError(f"{str(path)!r} is no ordinary file; choose another name to write to")
-    temporary = path.parent / f".writing-{os.getpid()}-{secrets.token_hex(4)}"
+    # Its owner is in it, so that what a killed process left can be told from what is being written.
+    temporary = path.parent / f".writing-{owner()}-{secrets.token_hex(4)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
@@ -51,6 +53,11 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
         with contextlib.suppress(NotADirectoryError):  # then there is no temporary file either
             temporary.unlink(missing_ok=True)
     return path
+
+
+def owner() -> str:
+    """Return what stands for this process in the names of what it makes for a while: host and process."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def cannot_write(path: Path, error: OSError) -> str:

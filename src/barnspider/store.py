@@ -1,7 +1,7 @@
 """Store: one folder of write-once run folders. A run is there whole, with its sums, or not at all.
 
     barnspider.json                 the format's version
-    studies/<identity>/0001.json    what was planned: the sweep and its cells (arm, dose, seed, key)
+    studies/<identity>/0001.json    what was planned: the sweep and its cells (arm, dose, seed, key); with its sum
     images/<fingerprint>/           the images that answers are about: labels, ids, class names
     runs/<key>/                     one run, sealed: run.json, test.npz, validation.npz, the same -averaged.npz (the
                                     answers of weights averaged over the last steps), and `seal`, the sum of run.json
@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
-import os
 import re
 import secrets
 import shutil
@@ -35,10 +35,11 @@ from numpy.typing import NDArray
 
 from barnspider.convert import Ints
 from barnspider.errors import InputError, StoreError, listing, pick
-from barnspider.files import cannot_write, read_arrays, sha256, sync_folder, write_whole
+from barnspider.files import cannot_write, owner, read_arrays, sha256, sync_folder, write_whole
 from barnspider.predictions import LeftOut, Predictions
 
 FORMAT = 1
+ANEW = "`barnspider run` with the same study writes it anew"
 SPLITS = ("test", "validation", "test-averaged", "validation-averaged")
 """Which answers of a run can be read: to which images, by the last weights or by the last steps' average."""
 
@@ -141,7 +142,7 @@ class Store:
         marker = self.root / "barnspider.json"
         if marker.exists():
             _check_format(marker)
-        elif self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
+        elif self.root.exists() and (not self.root.is_dir() or any(map(_is_theirs, self.root.iterdir()))):
             raise StoreError(
                 f"{str(self.root)!r} is no store; expected an empty or new folder, or one made by barnspider"
             )
@@ -157,21 +158,33 @@ class Store:
     # -- what was planned ------------------------------------------------------------------------------------
 
     def plan(self, identity: str, runs: Sequence[Planned], sweep: Mapping[str, Any]) -> Study:
-        """Write down what shall be trained; a plan that is already the latest is not written again."""
+        """Write down what shall be trained; a plan that is already the latest is not written again.
+
+        Damaged plans are set aside: what they planned can be planned again.
+        """
         self._create()
         cells = tuple(Cell(r.arm, r.dose, r.seed, r.key) for r in runs)
         folder = self.root / "studies" / slug(identity)
-        plans = sorted(folder.glob("[0-9]*.json"))
         document = {
             "identity": identity, "sweep": dict(sweep), "cells": [vars(c) for c in cells],
         }  # fmt: skip
-        if not plans or _read_json(plans[-1]) != json.loads(json.dumps(document)):
-            write_whole(folder / f"{len(plans) + 1:04d}.json", lambda file: file.write(_json(document)))
+        sound = {plan: written for plan in _plans(folder) if (written := self._sound_plan(plan)) is not None}
+        if not sound or list(sound.values())[-1] != json.loads(json.dumps(document)):
+            number = max((int(plan.stem) for plan in sound), default=0) + 1
+            write_whole(folder / f"{number:04d}.json", lambda file: file.write(_summed(document)))
         return Study(identity, cells, sweep)
+
+    def _sound_plan(self, plan: Path) -> dict[str, Any] | None:
+        try:
+            return _read_summed(plan)
+        except StoreError:
+            self._set_aside(plan, plan.parent.name)
+            return None
 
     def studies(self) -> tuple[str, ...]:
         """Return the identities of the studies that were planned here."""
-        return tuple(sorted(_read_json(plan)["identity"] for plan in self.root.glob("studies/*/0001.json")))
+        plans = [_plans(folder)[-1:] for folder in self.root.glob("studies/*")]
+        return tuple(sorted(_read_summed(plan)["identity"] for latest in plans for plan in latest))
 
     def study(self, name: str | None = None) -> Study:
         """Return the latest plan of a study, and all that was sealed of its earlier plans.
@@ -179,7 +192,7 @@ class Store:
         `name` is its identity or the part before the hash; it may be left out where there is only one study.
         """
         identity = self._identity(name)
-        plans = [_read_json(p) for p in sorted((self.root / "studies" / slug(identity)).glob("[0-9]*.json"))]
+        plans = [_read_summed(plan) for plan in _plans(self.root / "studies" / slug(identity))]
         latest = plans[-1]
         cells = [Cell(**c) for c in latest["cells"]]
         known = {cell.key for cell in cells}
@@ -216,7 +229,7 @@ class Store:
         for split, images in splits.items():
             arrays = {"label": images.label, "sample": images.sample}
             write_whole(folder / f"{split}.npz", lambda file, a=arrays: np.savez_compressed(file, **a))  # pyright: ignore
-        write_whole(folder / "about.json", lambda file: file.write(_json(about)))
+        write_whole(folder / "about.json", lambda file: file.write(_summed(about)))
 
     # -- runs ------------------------------------------------------------------------------------------------
 
@@ -233,7 +246,7 @@ class Store:
             When the disk is full or the folder cannot be written; nothing half-written stays.
         """
         self._create()
-        building = self.root / "building" / f"{key}-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        building = self.root / "building" / f"{key}-{owner()}-{secrets.token_hex(4)}"
         try:
             building.mkdir(parents=True)
             for split, answers in result.answers.items():
@@ -284,11 +297,18 @@ class Store:
         try:
             return self.document(key) is not None
         except StoreError:
-            place = self.root / "set-aside" / f"{key}-{secrets.token_hex(4)}"
-            place.parent.mkdir(exist_ok=True)
-            with contextlib.suppress(FileNotFoundError):  # another worker has just set it aside
-                (self.root / "runs" / key).rename(place)
+            self._set_aside(self.root / "runs" / key, key)
             return False
+
+    def _set_aside(self, damaged: Path, name: str) -> None:
+        place = self.root / "set-aside" / f"{name}-{secrets.token_hex(4)}"
+        try:
+            place.parent.mkdir(exist_ok=True)
+            damaged.rename(place)
+        except FileNotFoundError:  # another worker has just set it aside
+            return
+        except OSError as error:
+            raise StoreError(cannot_write(place, error)) from error
 
     # -- runs that failed --------------------------------------------------------------------------------------
 
@@ -375,7 +395,7 @@ class Store:
         if len(fingerprints) > 1:
             raise StoreError(f"runs of this study saw different data ({listing(fingerprints)}); use one store for each")
         images = self.root / "images" / slug(fingerprints[0])
-        about, known = _read_json(images / "about.json"), _read_npz(images / f"{split.removesuffix('-averaged')}.npz")
+        about, known = _read_summed(images / "about.json"), _read_npz(images / f"{split.removesuffix('-averaged')}.npz")
         answers = [_read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
         return Predictions(
             guess=np.stack([a["guess"] for a in answers]),
@@ -427,10 +447,24 @@ def _move_first(building: Path, place: Path) -> bool:
     return True
 
 
+def _is_theirs(path: Path) -> bool:
+    """Whether a file is somebody else's: not one that was begun when a new store's maker was killed."""
+    return not path.name.startswith(".writing-")
+
+
+def _plans(folder: Path) -> list[Path]:
+    """Return the plans of a study, the latest last."""
+    return sorted(folder.glob("[0-9]*.json"))
+
+
 def _check_format(marker: Path) -> None:
-    found = _read_json(marker).get("format")
+    restore = f'if this was a store, write {{"format": {FORMAT}}} into that file'
+    try:
+        found = _read_json(marker).get("format")
+    except StoreError as error:
+        raise StoreError(f"{error}; {restore}") from error
     if not isinstance(found, int):
-        raise StoreError(f"{str(marker)!r} has format {found!r}; expected a whole number: this is no store")
+        raise StoreError(f"{str(marker)!r} has format {found!r}; expected a whole number; {restore}")
     if found > FORMAT:
         raise StoreError(
             f"{str(marker.parent)!r} was written by a newer barnspider (format {found}); update barnspider"
@@ -453,7 +487,7 @@ def _is_readable(images: Path, about: Mapping[str, Any]) -> bool:
     try:
         for split in about["splits"]:
             _read_npz(images / f"{split}.npz")
-        return _read_json(images / "about.json") == about
+        return _read_summed(images / "about.json") == about
     except StoreError:
         return False
 
@@ -468,11 +502,28 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document
 
 
+def _summed(document: Mapping[str, Any]) -> bytes:
+    """Return a document as JSON with its own sum in it, by which a flipped bit is noticed."""
+    return _json({**document, "sum": hashlib.sha256(_json(document)).hexdigest()})
+
+
+def _read_summed(path: Path) -> dict[str, Any]:
+    """Return a document that `_summed` made; one from before there were sums is taken as it is."""
+    try:
+        document = _read_json(path)
+    except StoreError as error:
+        raise StoreError(f"{error}; {ANEW}") from error
+    sum_ = document.pop("sum", None)
+    if sum_ is not None and sum_ != hashlib.sha256(_json(document)).hexdigest():
+        raise StoreError(f"{str(path)!r} is damaged: it does not match its sum; {ANEW}")
+    return document
+
+
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     try:
         return read_arrays(path)
     except InputError as error:
-        raise StoreError(f"a file of the store is damaged: {error}") from error
+        raise StoreError(f"a file of the store is damaged: {error}; {ANEW}") from error
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from barnspider.lab.claims import LEASE, claimed, clear_abandoned
+from barnspider import StoreError
+from barnspider.files import owner
+from barnspider.lab.claims import LEASE, claimed, clear_abandoned, clear_shared
 
 
 @pytest.fixture
@@ -131,3 +133,52 @@ def test_checkpoints_of_sealed_runs_are_removed_and_others_stay(tmp_path):
     (tmp_path / "runs" / "sealed").mkdir(parents=True)
     clear_abandoned(tmp_path)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["open"]
+
+
+@pytest.mark.parametrize("content", [b'{"host": "h"', b"[]", b"7", b'{"host": "h", "pid": "x"}', b"\xff\xfe"])
+def test_a_damaged_claim_is_void_after_the_lease_and_not_before(root, content):
+    path = root / "claims" / "k"
+    path.write_bytes(content)
+    with claimed(root, "k") as mine:
+        assert not mine
+    os.utime(path, (0, 0))
+    with claimed(root, "k") as mine:
+        assert mine
+
+
+def test_who_was_paused_and_taken_over_leaves_the_others_claim_alone(root):
+    path = root / "claims" / "k"
+    with claimed(root, "k") as mine:
+        assert mine
+        leave(root, host="elsewhere", pid=1)
+    assert json.loads(path.read_text())["host"] == "elsewhere"
+
+
+def test_a_claim_that_cannot_be_written_is_an_error_and_leaves_nothing(root, monkeypatch):
+    (root / "claims").rmdir()
+    with pytest.raises(StoreError, match="cannot write"), claimed(root, "k"):
+        pass
+
+
+def test_half_written_files_of_the_dead_are_removed_and_those_of_the_living_kept(tmp_path):
+    folders = [tmp_path, tmp_path / "checkpoints", tmp_path / "studies" / "s", tmp_path / "images" / "i"]
+    dead = f".writing-{socket.gethostname()}-{dead_pid()}-0a"
+    names = {dead: False, f".writing-{owner()}-0b": True, ".writing-else-where-1-0c": True}
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (folder / name).touch()
+    clear_abandoned(tmp_path)
+    for folder in folders:
+        assert {name: (folder / name).exists() for name in names} == names
+
+
+def test_data_that_a_killed_command_shared_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = f"barnspider-{socket.gethostname()}-{dead_pid()}-x_1"
+    names = {dead: False, f"barnspider-{owner()}-x": True, "barnspider-of-somebody": True}
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train-pixels.npy").touch()
+    clear_shared()
+    assert {name: (tmp_path / name).exists() for name in names} == names

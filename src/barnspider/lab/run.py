@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from barnspider.errors import StoreError, TrainingError
-from barnspider.lab.claims import clear_abandoned
+from barnspider.files import owner
+from barnspider.lab.claims import clear_abandoned, clear_shared
 from barnspider.lab.cores import core_count, cores_for
 from barnspider.lab.data import load
 from barnspider.lab.data.sharing import share
+from barnspider.lab.images import describe
 from barnspider.lab.sweep import Sweep
 from barnspider.predictions import Predictions
 from barnspider.progress import Progress
@@ -78,10 +80,12 @@ def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None, dev
     _refuse_other_data(sweep, store, data.fingerprint)
     store.plan(sweep.identity, runs, sweep.as_dict())
     clear_abandoned(store.root)
+    describe(store, data)
     missing = len(store.missing(runs))
     if missing:
         count = min(workers or (core_count() if device == "cpu" else 1), missing)
-        with tempfile.TemporaryDirectory(prefix="barnspider-") as folder:
+        clear_shared()
+        with tempfile.TemporaryDirectory(prefix=f"barnspider-{owner()}-") as folder:
             share(data, Path(folder))
             _work(store, sweep, missing, _commands(store, sweep, Path(folder), device, count))
     return missing
@@ -129,7 +133,8 @@ def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]]) -
                 complaints.append(event["error"])
     still = len(store.missing(sweep.runs()))
     if still:
-        raise TrainingError(f"{still} of {missing} runs could not be trained; the first reason: {complaints[0]}")
+        why = complaints[0] if complaints else "they were damaged as soon as they were sealed"
+        raise TrainingError(f"{still} of {missing} runs could not be trained; the first reason: {why}")
     for complaint in complaints:  # another worker has done the work
         sys.stderr.write(f"note: {complaint}\n")
 
@@ -138,15 +143,17 @@ def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]]) -
 def _workers(commands: list[list[str]]) -> Generator[Iterator[dict[str, Any]]]:
     """Start workers, yield what they say until all are done, and stop them whatever happens."""
     with tempfile.TemporaryFile() as complaints:
-        processes = [
-            subprocess.Popen(command, env=worker_environment(), stdout=subprocess.PIPE, stderr=complaints, text=True)
-            for command in commands
-        ]
+        processes: list[subprocess.Popen[str]] = []
         try:
+            processes.extend(_started(command, complaints) for command in commands)
             yield _events(processes, complaints)
         finally:
             _stop(processes)
             sys.stderr.writelines(f"{line}\n" for line in _text(complaints).splitlines() if line.startswith("note: "))
+
+
+def _started(command: list[str], complaints: IO[bytes]) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, env=worker_environment(), stdout=subprocess.PIPE, stderr=complaints, text=True)
 
 
 def _events(processes: list[subprocess.Popen[str]], complaints: IO[bytes]) -> Iterator[dict[str, Any]]:

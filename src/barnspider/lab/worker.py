@@ -25,12 +25,13 @@ from barnspider.lab.claims import claimed
 from barnspider.lab.cores import stay_on
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.data.sharing import shared
+from barnspider.lab.images import describe
 from barnspider.lab.machine import placed
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.strength import strength
 from barnspider.lab.sweep import Run, Sweep
 from barnspider.lab.train import train
-from barnspider.store import Images, Result, Store
+from barnspider.store import Result, Store
 
 WAIT = 0.5
 """Seconds between two looks at runs that other workers hold."""
@@ -56,13 +57,6 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
         waiting = held
 
 
-def describe(store: Store, data: Dataset) -> None:
-    """Write down, once, which images the runs answer."""
-    splits = {name: getattr(data, name) for name in ("test", "validation")}
-    images = {name: Images(split.labels, split.sample) for name, split in splits.items()}
-    store.describe_images(data.fingerprint, data.classes, data.name, images)
-
-
 def _settle(store: Store, run: Run, data: Dataset, device: str) -> bool:
     """Return True when the run needs no more attention: it is sealed, or it failed. False when somebody holds it."""
     if not store.missing([run]):
@@ -79,7 +73,7 @@ def _train_and_seal(store: Store, run: Run, data: Dataset, device: str) -> None:
     checkpoint = Checkpoint(store.root / "checkpoints" / run.key, data.fingerprint)
     store.forget_failure(run.key)
     try:
-        store.write(run.key, result_of(run, data, checkpoint, device))
+        first = store.write(run.key, result_of(run, data, checkpoint, device))
         checkpoint.remove()
     except StoreError:
         raise
@@ -90,7 +84,8 @@ def _train_and_seal(store: Store, run: Run, data: Dataset, device: str) -> None:
             raise
         say(event="failed", error=f"{run.arm}, seed {run.seed}: {error}")
     else:
-        say(event="sealed")
+        if first:
+            say(event="sealed")
 
 
 def result_of(run: Run, data: Dataset, checkpoint: Checkpoint | None = None, device: str = "cpu") -> Result:
