@@ -132,15 +132,18 @@ def next_round(done: Round, answers: Predictions, ladder: Sequence[str], seeds: 
     """
     baseline = next(arm for arm in done.arms if arm not in done.standing)
     judged, keeps = _judge(done, answers, baseline, ladder, seeds, question)
-    new = between(ladder, {baseline: "passes"} | judged)
-    standing = judged | dict.fromkeys(new, "open")
+    tried: dict[str, Standing] = {baseline: "passes", **judged}
+    new = between(ladder, tried)
+    standing: dict[str, Standing] = {**judged, **dict.fromkeys(new, "open")}
     reasons = [*_changes(done, judged, question), *(f"{visible(arm)}: {_OPENED}" for arm in new)]
     wanted = sorted((arm for arm in ladder if standing.get(arm) == "open"), key=lambda a: keeps.get(a, 0.0))
     left = question.budget - done.total
     chosen, count = afford(wanted, baseline, done.runs, math.ceil(GROWTH * done.seeds), seeds, left)
     reasons += _spending(wanted, chosen, count, left)
     order = tuple(arm for arm in ladder if arm in {baseline, *chosen}) if chosen else ()
-    opened = {arm: standing[arm] for arm in ladder if arm in standing and (arm in judged or arm in chosen)}
+    opened: dict[str, Standing] = {
+        arm: standing[arm] for arm in ladder if arm in standing and (arm in judged or arm in chosen)
+    }
     runs = dict(done.runs) | {arm: max(count, done.runs.get(arm, 0)) for arm in order}
     return Round(order, count, opened, runs, tuple(reasons))
 
@@ -190,9 +193,9 @@ def _judge(
     done: Round, answers: Predictions, baseline: str, ladder: Sequence[str], seeds: int, question: Question
 ) -> tuple[dict[str, Standing], dict[str, float]]:
     """Return how arms stand now, and for the open ones which share of its variance a class would keep at the least."""
-    standing: dict[str, Standing] = {a: "stuck" if was == "open" else was for a, was in done.standing.items()}
+    standing: dict[str, Standing] = dict.fromkeys(done.standing, "stuck")
     keeps: dict[str, float] = {}
-    asked = [a for a in done.standing if done.standing[a] == "open" and answers.arm.count(a) > 1]
+    asked = [a for a in done.standing if answers.arm.count(a) > 1]
     if not asked or answers.arm.count(baseline) < 2:
         return standing, keeps
     design = Design.of(answers, (baseline, *asked))

@@ -83,8 +83,8 @@ def _ladder(sweep: Sweep) -> dict[str, Any]:
 
 
 def _part(sweep: Sweep, doses: list[Any], seeds: int, about: Mapping[str, Any]) -> _Part:
-    own = {f.name: getattr(sweep, f.name) for f in fields(Sweep)}
-    return _Part(**own | {"doses": tuple(doses), "seeds": sweep.seeds[:seeds]}, refine=about)
+    own = {f.name: getattr(sweep, f.name) for f in fields(Sweep) if f.name not in {"doses", "seeds"}}
+    return _Part(**own, doses=tuple(doses), seeds=sweep.seeds[:seeds], refine=about)
 
 
 def _cells(sweep: Sweep, step: Round) -> list[Run]:
