@@ -38,7 +38,7 @@ FLOORS = [
     },
     {"sources", "gate", "prescribe", "story", "markdown", "figures", "doses", "power", "inequality", "needs"},
     {"report", "lab"},
-    {"demo", "status"},
+    {"demo", "status", "refine"},
     {"cli", "__main__"},
 ]
 LAB_MAY_USE = {"errors", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
