@@ -94,6 +94,7 @@ class Against(Reading):
         from barnspider.sources import default_baseline
 
         predictions = self.read(self.split)
+        say_if_adaptive(self.source, self.study)
         if self.baseline is None:
             base = default_baseline(predictions, self.source, study=self.study)
         else:
@@ -150,6 +151,17 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     run.__annotations__ = {part.name: part.annotation for part in parts}
     setattr(run, "__signature__", inspect.Signature(parts))  # noqa: B010 - functions have no such attribute to a checker
     return run
+
+
+def say_if_adaptive(source: str, study: str | None) -> None:
+    """Say of a store's study that what it had seen decided where it looked."""
+    from barnspider.store import Store
+
+    if Path(source).is_dir() and "refine" in (sweep := Store.existing(source).study(study).sweep):
+        talk(
+            f"note: an adaptive study; what it had seen decided, in {len(sweep['refine']['rounds'])} rounds, which runs"
+            " were worth their while. Its intervals and verdicts need no correction for that"
+        )
 
 
 def say_who_has_no_partner(predictions: Predictions, base: str) -> None:
