@@ -82,7 +82,7 @@ def test_the_second_look_is_told_too():
     told = []
     examine(from_arrays(arrays()), near=True, watch=told.append)
     assert told == sorted(told)
-    assert told[-1] == 1000
+    assert told[-1] == 1500
 
 
 @pytest.mark.parametrize("side", [8, 13, 16, 33])

@@ -66,7 +66,7 @@ def _checkup(name: str, split_seed: int = 0, *, near: bool, most: int | None) ->
 
     data = load(name, split_seed=split_seed, bad="leave-out")
     count = sum(map(len, (data.train, data.validation, data.test)))
-    with _patient("looking at images", count * (2 if near else 1)) as watch:
+    with _patient("looking at images", count * (3 if near else 1)) as watch:
         return examine(data, near=near, most=most, refuse=not leaves_out(name), watch=watch)
 
 

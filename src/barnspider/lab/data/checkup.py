@@ -96,7 +96,7 @@ def examine(
     refuse
         Whether a study would stop at images that cannot be decoded; otherwise it goes on without them.
     watch
-        Is told now and then how many images have been looked at; with `near`, each counts twice.
+        Is told now and then how many images have been looked at; with `near`, each counts three times.
 
     Raises
     ------
