@@ -3,9 +3,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from barnspider.errors import InputError
-from barnspider.lab.nets import NETWORKS, build
+from barnspider.lab.data import load
+from barnspider.lab.nets import NETWORKS, build, whiten
+from barnspider.lab.nets.whitening import directions
 from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import Recipe
+from barnspider.lab.train import train
 
 SHAPES = [(1, 4, 4), (1, 8, 8), (3, 15, 15), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 20, 48), (3, 97, 97)]
 
@@ -99,3 +102,59 @@ def test_what_is_left_out_depends_on_the_images_draws_and_keeps_the_mean(network
 def test_stochastic_depth_without_residual_branches_is_refused():
     with pytest.raises(InputError, match=r"stochastic_depth=0\.1 does nothing in network='mlp'"):
         build(Recipe("x", network="mlp", stochastic_depth=0.1), (1, 8, 8), 10, seed=0)
+
+
+# -- the whitening stem ----------------------------------------------------------------------------------------------
+
+
+def smooth(shape, n=400):
+    """Images whose neighbouring pixels are alike."""
+    noise = torch.randn(n, *shape, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.avg_pool2d(noise, 3, stride=1, padding=1)
+
+
+def test_directions_make_patches_uncorrelated_with_variance_one():
+    images = smooth((3, 16, 16))
+    filters = directions(images, 3, 1).view(27, 3, 3, 3)
+    answers = torch.nn.functional.conv2d(images, filters).permute(1, 0, 2, 3).flatten(1)
+    variances = answers.var(1)
+    assert (torch.corrcoef(answers)[:9, :9] - torch.eye(9)).abs().max() < 0.01
+    assert bool((variances < 1.01).all())
+    assert bool((variances[:9] > 0.95).all())
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "width", "filters"),
+    [("resnet", (1, 28, 28), 24, 24), ("resnet", (1, 28, 28), 64, 32), ("wide-resnet", (3, 16, 16), 7, 7)],
+)
+def test_a_whitening_stem_has_filters_and_their_negatives_and_is_frozen(network, shape, width, filters):
+    net = build(Recipe("x", network=network, width=width, stem="whitening"), shape, 10, seed=0)
+    whiten(net, smooth(shape))
+    weight = net.stem.conv.weight
+    half = -(-filters // 2)
+    assert weight.shape[0] == filters
+    assert torch.equal(weight[: filters - half], -weight[half:])
+    net(smooth(shape, 4)).sum().backward()
+    assert weight.grad is None
+
+
+def test_the_whitening_stem_depends_on_the_images_not_on_the_seed():
+    nets = [build(Recipe("x", network="resnet", width=8, stem="whitening"), (1, 16, 16), 10, seed) for seed in (0, 1)]
+    for net in nets:
+        whiten(net, smooth((1, 16, 16)))
+    assert torch.equal(nets[0].stem.conv.weight, nets[1].stem.conv.weight)
+    assert not torch.equal(nets[0].head.weight, nets[1].head.weight)
+
+
+def test_a_network_with_a_whitening_stem_trains_and_repeats():
+    recipe, data = Recipe("digits", network="resnet", width=8, epochs=3, batch=64, stem="whitening"), load("digits")
+    one, same, plain = (train(r, 0, data) for r in (recipe, recipe, Recipe(**(recipe.as_dict() | {"stem": ""}))))
+    assert (one.test.p_label == same.test.p_label).all()
+    assert not (one.test.p_label == plain.test.p_label).all()
+    assert one.validation_accuracy[-1] > 0.8
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet8", "timm/resnet18"])
+def test_other_networks_take_no_whitening_stem(network):
+    with pytest.raises(InputError, match=f"stem='whitening' is for resnet, wide-resnet, not for '{network}'"):
+        Recipe("x", network=network, stem="whitening")

@@ -31,6 +31,7 @@ FAR = 1 << 28
 
 _AUGMENTED_PIXELS = 1 << 18
 _PIECE = 1 << 26
+_SOME = 1 << 21
 
 
 class Batch(NamedTuple):
@@ -103,6 +104,12 @@ class Material:
         pixels = self.split.pixels
         mapped = isinstance(pixels, np.memmap) and pixels.nbytes >= FAR
         return self.resident is None and (mapped or self.labels.device.type != "cpu")
+
+    def some(self) -> Tensor:
+        """Return normalized images from all over the set, as many as have two million grey levels together."""
+        count = min(len(self.labels), max(1, _SOME // self.split.pixels[0].size))
+        rows = torch.arange(count) * len(self.labels) // count
+        return self.normalize(levels_of(self.gather(rows)))
 
     def gather(self, rows: Tensor) -> Tensor:
         """Return the bytes of these images on the device: UInt8[n, H, W, C]."""

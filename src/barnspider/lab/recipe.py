@@ -57,7 +57,8 @@ class Recipe:
         function of yours, "my.module:factory". `docs/networks.md` says what each takes.
     stem
         "" leaves the network's first layers alone; "small" makes those of a torchvision or timm network small, for
-        images under about 64 pixels: a 3x3 convolution with stride 1, no max-pooling.
+        images under about 64 pixels: a 3x3 convolution with stride 1, no max-pooling; "whitening" gives "resnet" and
+        "wide-resnet" first filters that follow from the training images, and freezes them.
     width
         Channels (hidden units) of the network's first stage; torchvision and timm name theirs themselves.
     epochs, batch, lr, momentum
@@ -194,8 +195,10 @@ class Recipe:
     def _check_network(self) -> None:
         """Refuse what this network cannot honour, before anything is trained."""
         in_library = self.is_foreign and ":" not in self.network
-        if self.stem and not in_library:
-            raise InputError(f"stem={self.stem!r} is for networks of torchvision and timm, not for {self.network!r}")
+        if self.stem == "small" and not in_library:
+            raise InputError(f"stem='small' is for networks of torchvision and timm, not for {self.network!r}")
+        if self.stem == "whitening" and self.network not in _WHITENED:
+            raise InputError(f"stem='whitening' is for {listing(_WHITENED)}, not for {self.network!r}")
         if in_library and self.width != _default("width"):
             raise InputError(f"width={self.width} does nothing in network={self.network!r}; leave it out")
         for knob in ("dropout", "stochastic_depth"):
@@ -231,7 +234,13 @@ class Recipe:
         return {name: value for name, value in asdict(self).items() if name not in silent}
 
 
-_CHOICES = {"stem": ("", "small"), "schedule": ("one-cycle", "cosine"), "precision": ("float32", "bfloat16")}
+_WHITENED = ("resnet", "wide-resnet")
+
+_CHOICES = {
+    "stem": ("", "small", "whitening"),
+    "schedule": ("one-cycle", "cosine"),
+    "precision": ("float32", "bfloat16"),
+}
 
 _LATER = ("stem", "mirrored", "schedule", "warm_up", "precision", "deterministic")
 """Plain fields that came after the first release: at their default they are no part of a run's key."""

@@ -133,7 +133,10 @@ class _Training:
     def begin(cls, recipe: Recipe, seed: int, data: Dataset, device: str) -> _Training:
         """Lay everything out for the first step."""
         material = Material.of(data, recipe, device)
-        net = _placed(nets.build(recipe, data.shape, len(data.classes), seed), device)
+        net = nets.build(recipe, data.shape, len(data.classes), seed)
+        if recipe.stem == "whitening":
+            nets.whiten(net, material.some().cpu())
+        net = _placed(net, device)
         average = Average.of(net, recipe.epochs * material.steps(recipe))
         course = Course(net, _optimizer(net, recipe), average, torch.zeros((), device=device))
         return cls(recipe, seed, data, material, course, environment(recipe, device))

@@ -54,8 +54,10 @@ class ResNet(nn.Module):
         self.dropout, width = _number(recipe.dropout), recipe.width
         channels, *sides = shape
         size, stride = self.patch(min(sides))
-        self.stem = _Conv(channels, width, size, stride)
-        side, before = min(sides) // stride, width
+        # There are no more whitening filters than directions and their negatives.
+        before = min(width, 2 * channels * size**2) if recipe.stem == "whitening" else width
+        self.stem = _Conv(channels, before, size, stride)
+        side = min(sides) // stride
         depth, self.stages = _number(recipe.stochastic_depth), nn.ModuleList()
         for number, growth in enumerate(self.growth, 1):
             place = (number, len(self.growth))
