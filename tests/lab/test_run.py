@@ -114,6 +114,19 @@ def test_what_a_worker_notes_is_shown_in_the_end(capfd):
     assert capfd.readouterr().err == "note: a checkpoint is damaged\n" * 2
 
 
+def test_a_worker_that_is_paused_is_stopped_too(monkeypatch):
+    monkeypatch.setattr(run_room, "PATIENCE", 0.1)
+    paused = 'import os, signal; print(\'{"event": "ready"}\', flush=True); os.kill(os.getpid(), signal.SIGSTOP)'
+    with run_room._workers([[sys.executable, "-c", paused]]) as events:
+        assert next(events)["event"] == "ready"
+
+
+def test_a_plan_that_another_command_changed_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_room, "_commands", lambda *_: [[sys.executable, "-c", ""]])
+    with pytest.raises(TrainingError, match=r"4 of 4 .* another command has changed the plan meanwhile"):
+        run(SWEEP, Store(tmp_path))
+
+
 def test_what_nobody_foresaw_ends_the_worker_and_is_noted(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())

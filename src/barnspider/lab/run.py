@@ -39,6 +39,9 @@ WORKER_ENVIRONMENT = {
     ),
 }
 
+PATIENCE = 10.0
+"""Seconds that a worker has for ending when asked."""
+
 
 def run(
     sweep: Sweep, store: Store, *, workers: int | None = None, split: str = "test", device: str = "cpu"
@@ -133,7 +136,7 @@ def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]]) -
                 complaints.append(event["error"])
     still = len(store.missing(sweep.runs()))
     if still:
-        why = complaints[0] if complaints else "they were damaged as soon as they were sealed"
+        why = complaints[0] if complaints else "another command has changed the plan meanwhile; run the same again"
         raise TrainingError(f"{still} of {missing} runs could not be trained; the first reason: {why}")
     for complaint in complaints:  # another worker has done the work
         sys.stderr.write(f"note: {complaint}\n")
@@ -192,6 +195,10 @@ def _stop(processes: list[subprocess.Popen[str]]) -> None:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
     for process in processes:
-        process.wait()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:  # it is paused, and hears nothing but a kill
+            process.kill()
+            process.wait()
         if process.stdout is not None:
             process.stdout.close()
