@@ -265,3 +265,11 @@ def test_one_class_cannot_depend_on_the_class():
     assert "1 class" in e.headline("b")
     assert "cannot tell" in e.sentence("b", "0")
     assert e.to_json()["arms"][0]["class_dependence"]["high"] is None
+
+
+def test_an_arm_of_which_nothing_is_left_does_not_vanish():
+    preds = simulate(classes=2, images=20, runs=2, effect=[0.0, 0.0], seed=1).predictions
+    lost = (LeftOut("arm 2", 0, "diverged"), LeftOut("arm 2", 1, "diverged"))
+    effects = estimate(replace(preds, left_out=lost), baseline="baseline")
+    assert effects.left_out == lost
+    assert "arm 2 seed 1 (diverged)" in str(effects)

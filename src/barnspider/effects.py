@@ -125,7 +125,8 @@ def _assemble(d: Design, over: tuple[Over, ...], compared: list[Comparison], lev
         baseline_dose=preds.dose_of(base),
         runs=tuple(arm.runs for arm in d.counts[1:]),
         baseline_runs=d.counts[0].runs,
-        left_out=tuple(x for x in preds.left_out if x.arm in d.arms),
+        # An arm of which no run is left, since all diverged, is in no comparison; but it must not vanish unsaid.
+        left_out=tuple(x for x in preds.left_out if x.arm in d.arms or x.arm not in preds.arms),
         on=preds.on,
         method=_method(d, over[0] if same else "images", level),
         over=() if same else over,
