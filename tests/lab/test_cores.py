@@ -1,14 +1,10 @@
 import math
 import os
-import subprocess
-import sys
 
 import pytest
 
 from barnspider.lab import cores
-from barnspider.lab.cores import core_count, cores_for
-
-HAS_AFFINITY = hasattr(os, "sched_getaffinity")
+from barnspider.lab.cores import core_count
 
 
 def machine(tmp_path, groups, **files):
@@ -45,30 +41,9 @@ def test_a_system_without_control_groups_has_no_quota(tmp_path):
     assert cores._quota(tmp_path) == math.inf
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system pins nothing")
 @pytest.mark.parametrize(("quota", "count"), [(math.inf, 64), (2.0, 2), (1.5, 2), (0.3, 1), (1000.0, 64)])
 def test_a_small_quota_on_a_large_machine_means_few_workers(monkeypatch, quota, count):
-    monkeypatch.setattr(cores, "_cores", lambda: list(range(64)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     monkeypatch.setattr(cores, "_quota", lambda: quota)
     assert core_count() == count
-
-
-def test_workers_are_pinned_when_they_fill_the_cores_and_only_then(monkeypatch):
-    monkeypatch.setattr(cores, "_cores", lambda: [2, 5, 7])
-    monkeypatch.setattr(cores, "_quota", lambda: math.inf)
-    assert cores_for(3) == [2, 5, 7]
-    assert cores_for(2) == [None, None]
-    assert cores_for(4) == [None] * 4
-    monkeypatch.setattr(cores, "_quota", lambda: 2.0)
-    assert cores_for(3) == [None] * 3
-    assert cores_for(2) == [None] * 2
-
-
-@pytest.mark.skipif(not HAS_AFFINITY, reason="this system pins nothing")
-def test_a_worker_stays_on_its_core_and_the_parents_choice_is_honoured():
-    core = min(os.sched_getaffinity(0))
-    script = (
-        f"import os; from barnspider.lab.cores import core_count, cores_for, stay_on; stay_on({core});"
-        "print(os.sched_getaffinity(0), core_count(), cores_for(1), cores_for(2))"
-    )
-    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
-    assert said.strip() == f"{{{core}}} 1 [{core}] [None, None]"

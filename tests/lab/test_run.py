@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,13 +97,6 @@ def test_all_arms_of_a_seed_come_before_the_next_and_each_worker_begins_elsewher
     work(store, SWEEP.identity, number=number)
     balanced = [(0, 0.0), (0, 90.0), (1, 0.0), (1, 90.0)]
     assert order == [balanced[i] for i in expected]
-
-
-def test_workers_that_fill_the_cores_are_pinned_and_on_a_gpu_none_is(monkeypatch):
-    monkeypatch.setattr(run_room, "cores_for", lambda count: [3, 5][:count])
-    for device, ends in (("cpu", [["--core", "3"], ["--core", "5"]]), ("cuda", [["--number", "0"], ["--number", "1"]])):
-        commands = run_room._commands(Store("s"), SWEEP, Path("d"), device, 2)
-        assert [command[-2:] for command in commands] == ends
 
 
 def test_what_a_worker_notes_is_shown_in_the_end(capfd):

@@ -1,4 +1,7 @@
-"""How many cores there are for us, and which."""
+"""How many cores there are for us.
+
+Workers are not pinned to them: the system does no worse by itself, and better beside other programs (docs/engine.md).
+"""
 
 from __future__ import annotations
 
@@ -9,39 +12,8 @@ from pathlib import Path
 
 def core_count() -> int:
     """Return how many cores this process may use: where a container's share of time is smaller, that, rounded up."""
-    cores = len(_cores()) or os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, math.ceil(min(_quota(), cores))))
-
-
-def cores_for(workers: int) -> list[int | None]:
-    """Return for each worker the core that it shall stay on, or None where the system shall choose.
-
-    Only workers that fill all cores are pinned: with fewer, another command's workers might be pinned beside them to
-    the same cores, while others are idle.
-
-    Examples
-    --------
-    >>> cores_for(10_000) == [None] * 10_000
-    True
-    """
-    cores = _cores()
-    return [*cores] if len(cores) == core_count() == workers else [None] * workers
-
-
-def stay_on(core: int) -> None:
-    """Run this process, and all threads that it starts from now on, on one core.
-
-    Raises
-    ------
-    OSError
-        When the core is not there, or not for us.
-    """
-    os.sched_setaffinity(0, {core})
-
-
-def _cores() -> list[int]:
-    """Return the cores that this process may run on; none where the system does not say."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 def _quota(root: Path = Path("/")) -> float:

@@ -19,7 +19,7 @@ from typing import IO, Any
 from barnspider.errors import StoreError, TrainingError
 from barnspider.files import owner
 from barnspider.lab.claims import clear_abandoned, clear_shared
-from barnspider.lab.cores import core_count, cores_for
+from barnspider.lab.cores import core_count
 from barnspider.lab.data import load
 from barnspider.lab.data.sharing import share
 from barnspider.lab.images import describe
@@ -95,12 +95,9 @@ def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None, dev
 
 
 def _commands(store: Store, sweep: Sweep, data: Path, device: str, count: int) -> list[list[str]]:
-    """Return how each of `count` workers is started on shared data; on CPUs, each on a core of its own."""
+    """Return how each of `count` workers is started on shared data."""
     command = [sys.executable, "-m", "barnspider.lab.worker", str(store.root), sweep.identity]
-    command += ["--data", str(data), "--device", device]
-    cores = cores_for(count) if device == "cpu" else [None] * count
-    stay = [[] if core is None else ["--core", str(core)] for core in cores]
-    return [[*command, "--number", str(number), *core] for number, core in enumerate(stay)]
+    return [[*command, "--data", str(data), "--device", device, "--number", str(i)] for i in range(count)]
 
 
 def _check_torch() -> None:

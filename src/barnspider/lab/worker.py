@@ -22,7 +22,6 @@ from typing import Any
 from barnspider.errors import BarnspiderError, StoreError, TrainingError
 from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
-from barnspider.lab.cores import stay_on
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.data.sharing import shared
 from barnspider.lab.images import describe
@@ -123,10 +122,7 @@ def main() -> None:
     parser.add_argument(
         "--number", type=int, default=0, help="which of several workers this is: spreads them over GPUs and runs"
     )
-    parser.add_argument("--core", type=int, help="stay on this core")
     asked = parser.parse_args()
-    if asked.core is not None:
-        stay_on(asked.core)
     try:
         device = placed(asked.device, asked.number)
         work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data), device, asked.number)
