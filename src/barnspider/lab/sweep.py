@@ -168,9 +168,8 @@ class Sweep:
     @classmethod
     def from_dict(cls, plan: Mapping[str, Any]) -> Sweep:
         """Make the sweep that `as_dict` described."""
-        recipe, counts = Recipe(**plan["recipe"]), tuple(plan.get("counts", ()))
-        doses, seeds, baseline = plan["doses"], plan["seeds"], plan.get("baseline")
-        return cls(recipe, plan["vary"], doses, seeds, plan["name"], baseline, counts)
+        doses, seeds, baseline, counts = plan["doses"], plan["seeds"], plan.get("baseline"), tuple(plan.get("counts", ()))
+        return cls(Recipe(**plan["recipe"]), plan["vary"], doses, seeds, plan["name"], baseline, counts)
 
 
 def dose_name(vary: str, dose: Dose) -> str:
