@@ -129,17 +129,3 @@ def test_a_sweep_over_colour_is_refused_on_grey_images():
     coloured.check_channels(3)
     with pytest.raises(InputError, match=r"hue=0\.1 does nothing to grey images"):
         coloured.check_channels(1)
-
-
-def test_doses_may_have_different_numbers_of_seeds():
-    one = sweep(counts=(2, 1))
-    assert [(r.seed, r.dose) for r in one.runs()] == [(0, 0.0), (0, 30.0), (1, 0.0)]
-    assert Sweep.from_dict(json.loads(json.dumps(one.as_dict()))) == one
-    assert one.identity == sweep().identity
-    assert "counts" not in sweep().as_dict()
-
-
-@pytest.mark.parametrize("counts", [(1,), (0, 1), (3, 1)])
-def test_counts_are_one_to_all_seeds_of_each_dose(counts):
-    with pytest.raises(InputError, match="counts="):
-        sweep(counts=counts)

@@ -47,21 +47,18 @@ class Sweep:
     name : what the study is called; by default "<dataset>-<knob>"
     baseline_dose : the dose that the others are compared with; by default 0, or the first where 0 is not among them. A
         plain field has no natural zero: there it must be said
-    counts : how many of the seeds, the first ones, each dose has; empty where each has all of them
 
     Raises
     ------
     InputError
         When the knob is unknown, a dose is out of range, a dose or seed stands twice, or the baseline is not among
-        the doses, or is needed and not said; or when a dose is to have no seed, or more than there are.
+        the doses, or is needed and not said.
 
     Examples
     --------
     >>> sweep = Sweep(Recipe(dataset="digits"), vary="rotation", doses=(0, 30), seeds=range(2))
     >>> [(run.arm, run.seed) for run in sweep.runs()]
     [('rotation=0', 0), ('rotation=30', 0), ('rotation=0', 1), ('rotation=30', 1)]
-    >>> [(run.arm, run.seed) for run in replace(sweep, counts=(2, 1)).runs()]
-    [('rotation=0', 0), ('rotation=30', 0), ('rotation=0', 1)]
     >>> Sweep(Recipe(dataset="digits"), vary="epochs", doses=(5, 10, 20), seeds=(0,), baseline_dose=10).baseline
     'epochs=10'
     """
@@ -72,7 +69,6 @@ class Sweep:
     seeds: tuple[int, ...]
     name: str = ""
     baseline_dose: Dose | None = None
-    counts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", tuple(map(self._checked, self.doses)))
@@ -84,7 +80,6 @@ class Sweep:
             if len(set(items)) != len(items):
                 raise InputError(f"{what}={list(items)} holds the same value twice")
         object.__setattr__(self, "baseline_dose", self._checked_baseline())
-        object.__setattr__(self, "counts", self._checked_counts())
 
     def _checked(self, dose: Dose) -> Dose:
         """Return the dose as the recipe keeps it."""
@@ -103,21 +98,13 @@ class Sweep:
             raise InputError(f"baseline={baseline!r} is not in the sweep; {expected}")
         return baseline
 
-    def _checked_counts(self) -> tuple[int, ...]:
-        counts, most = tuple(self.counts), len(self.seeds)
-        if counts and (len(counts) != len(self.doses) or not all(1 <= count <= most for count in counts)):
-            raise InputError(f"counts={list(counts)}; expected one for each of {len(self.doses)} doses, 1 to {most}")
-        return counts
-
     def runs(self) -> tuple[Run, ...]:
         """Return every run, seed by seed, so that whatever is trained first is balanced over the doses."""
         arms = [(dose_name(self.vary, d), d, self.base.with_(self.vary, d)) for d in self.doses]
-        counts = self.counts or (len(self.seeds),) * len(arms)
         return tuple(
             Run(recipe, seed, arm, None if isinstance(dose, tuple) else float(dose))
-            for i, seed in enumerate(self.seeds)
-            for (arm, dose, recipe), count in zip(arms, counts, strict=True)
-            if i < count
+            for seed in self.seeds
+            for arm, dose, recipe in arms
         )
 
     @property
@@ -147,11 +134,11 @@ class Sweep:
 
     def with_doses(self, doses: Iterable[Dose]) -> Sweep:
         """Return the same sweep at other doses, among which a stated baseline must be."""
-        return replace(self, doses=tuple(doses), counts=())
+        return replace(self, doses=tuple(doses))
 
     def with_seeds(self, seeds: Iterable[int]) -> Sweep:
         """Return the same sweep with other seeds."""
-        return replace(self, seeds=tuple(seeds), counts=())
+        return replace(self, seeds=tuple(seeds))
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads."""
@@ -162,14 +149,14 @@ class Sweep:
             "seeds": list(self.seeds),
             "recipe": self.base.as_dict(),
         }
-        plan |= {"counts": list(self.counts)} if self.counts else {}
         return plan if self.baseline_dose is None else plan | {"baseline": self.baseline_dose}
 
     @classmethod
     def from_dict(cls, plan: Mapping[str, Any]) -> Sweep:
         """Make the sweep that `as_dict` described."""
-        doses, seeds, baseline, counts = plan["doses"], plan["seeds"], plan.get("baseline"), tuple(plan.get("counts", ()))
-        return cls(Recipe(**plan["recipe"]), plan["vary"], doses, seeds, plan["name"], baseline, counts)
+        return cls(
+            Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline")
+        )
 
 
 def dose_name(vary: str, dose: Dose) -> str:
