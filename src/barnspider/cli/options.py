@@ -160,7 +160,7 @@ def say_if_adaptive(source: str, study: str | None) -> None:
     if Path(source).is_dir() and "refine" in (sweep := Store.existing(source).study(study).sweep):
         talk(
             f"note: an adaptive study; what it had seen decided, in {len(sweep['refine']['rounds'])} rounds, which runs"
-            " were worth their while. Its intervals and verdicts need no correction for that"
+            " were worth their while. Its intervals are not corrected for that: docs/refine.md says what it costs them"
         )
 
 
