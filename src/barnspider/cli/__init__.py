@@ -65,6 +65,8 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one message and exit code 2."""
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup
+        signal.signal(signal.SIGHUP, _stop)
     warnings.showwarning = _note
     try:
         _run()
