@@ -1,9 +1,9 @@
 """Ours against the loops that others write: same network, images, augmentation, schedule, number of epochs.
 
-    python benchmarks/training.py                            10 minutes on 2 cores
-    python benchmarks/training.py --cifar cifar10_dev.npz    CIFAR-10 too, from any .npz of it: 12 minutes
-    python benchmarks/training.py --rounds 6                 twice as long: narrower accuracies and ratios
-    python benchmarks/training.py --quick                    a minute or two: that it runs, no more
+    python benchmarks/training.py                            about 10 minutes on 2 cores
+    python benchmarks/training.py --cifar cifar10_dev.npz    CIFAR-10 too, from any .npz of it: about 12
+    python benchmarks/training.py --rounds 6                 three times as long: narrower accuracies and ratios
+    python benchmarks/training.py --quick                    three minutes: that it runs, no more
 
 The variants take turns within one run, each in processes of its own, so a busy machine hurts all of them. Ratios
 count; absolute times drift by 10 to 15 %; on a busy machine the CPU seconds say most.
@@ -225,7 +225,7 @@ def extra(task: str, *arguments: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="4,000 images, one round, no table of growth")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--cifar", default="", metavar="PATH", help="an .npz of CIFAR-10, or a part of it")
     options = parser.parse_args()
