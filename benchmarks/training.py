@@ -1,7 +1,7 @@
 """Ours against the loops that others write: same network, images, augmentation, schedule, number of epochs.
 
-    python benchmarks/training.py                            about 10 minutes on 2 cores
-    python benchmarks/training.py --cifar cifar10_dev.npz    CIFAR-10 too, from any .npz of it: about 12
+    python benchmarks/training.py                            about 12 minutes on 2 cores
+    python benchmarks/training.py --cifar cifar10_dev.npz    CIFAR-10 too, from any .npz of it: about 15
     python benchmarks/training.py --rounds 6                 three times as long: narrower accuracies and ratios
     python benchmarks/training.py --quick                    three minutes: that it runs, no more
 
@@ -12,10 +12,11 @@ count; absolute times drift by 10 to 15 %; on a busy machine the CPU seconds say
     timm    the same with timm's loader, transforms and optimizer, as its train.py has them
     one     ours: `barnspider.lab.train` in one process
     study   ours as studies run: `train_missing` with a worker for each core; three models for each
+    narrow  the same with `precision = "bfloat16"`, where the processor has instructions for it
 
 A time is that of one model. For `usual`, `timm` and `one` it is training and evaluation (validation images after each
-epoch, test images at the end); starting Python, importing torch and reading the data are left out. For `study` nothing
-is left out: from the start of Python to its end, with workers, averaged weights, strengths and the store.
+epoch, test images at the end); starting Python, importing torch and reading the data are left out. For `study` and
+`narrow` nothing is left out: from the start of Python to its end, with workers, averaged weights, strengths and store.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ import profiled
 from barnspider.errors import TrainingError
 from barnspider.lab.cores import core_count
 from barnspider.lab.data import Dataset, load
+from barnspider.lab.machine import has_bf16
 from barnspider.lab.nets.foreign import import_torchvision
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.run import train_missing, worker_environment
@@ -85,6 +87,10 @@ def ours(recipe: Recipe, seed: int, data: Dataset) -> tuple[float, float]:
 ALONE: dict[str, Callable[[Recipe, int, Dataset], tuple[float, float]]] = {"usual": usual, "timm": timms, "one": ours}
 
 
+STUDIES = {"study": "float32", "narrow": "bfloat16"}
+"""Ours as studies run, by their precision."""
+
+
 def study(recipe: Recipe, seed: int, models: int) -> list[float]:
     """Train models as studies do; return their test accuracies."""
     sweep = Sweep(recipe, "crop", (recipe.crop,), tuple(range(seed, seed + models)), baseline_dose=recipe.crop)
@@ -97,7 +103,8 @@ def study(recipe: Recipe, seed: int, models: int) -> list[float]:
 def child(variant: str, fields: str, seed: str, models: str) -> None:
     """Train in this variant and print what it cost."""
     recipe = Recipe(**json.loads(fields))
-    if variant == "study":
+    if variant in STUDIES:
+        recipe = replace(recipe, precision=STUDIES[variant])
         seconds, accuracies = 0.0, study(recipe, int(seed), int(models))
         cpu = cpu_seconds()
     else:
@@ -114,7 +121,7 @@ def cpu_seconds() -> float:
 
 def one_round(variant: str, recipe: Recipe, seed: int) -> Cost:
     """Return what one model costs in this variant."""
-    models = MODELS * core_count() if variant == "study" else 1
+    models = MODELS * core_count() if variant in STUDIES else 1
     start = time.perf_counter()
     process = start_child(variant, json.dumps(asdict(recipe)), str(seed), str(models))
     with MemoryWatch(process.pid) as watch:
@@ -122,7 +129,7 @@ def one_round(variant: str, recipe: Recipe, seed: int) -> Cost:
     if process.returncode:
         sys.exit(f"the variant {variant!r} ended with {process.returncode}")
     said = json.loads(printed.splitlines()[-1])
-    seconds = time.perf_counter() - start if variant == "study" else said["seconds"]
+    seconds = time.perf_counter() - start if variant in STUDIES else said["seconds"]
     return Cost(seconds / models, said["cpu"] / models, watch.peak, said["accuracies"])
 
 
@@ -204,7 +211,9 @@ def variants_here() -> tuple[list[str], list[str]]:
             )
             continue
         variants = ["usual", "timm", "one", "study"] if library == "timm" else variants
-    return variants, notes
+    if not has_bf16("cpu"):
+        return variants, [*notes, "narrow left out: no instructions for bfloat16"]
+    return [*variants, "narrow"], notes
 
 
 def say(line: str) -> None:

@@ -13,7 +13,7 @@ from barnspider.lab.sweep import Run
 from barnspider.lab.train import train
 
 SMALL = Recipe("digits", network="resnet", width=4, epochs=2, batch=64, train_images=200)
-HAS_BF16 = machine._has_bf16("cpu")
+HAS_BF16 = machine.has_bf16("cpu")
 
 
 @pytest.fixture(scope="module")

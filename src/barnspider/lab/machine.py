@@ -74,14 +74,21 @@ def narrow(recipe: Recipe, device: str) -> torch.autocast:
 
 
 def _check_precision(recipe: Recipe, device: str) -> None:
-    if recipe.precision == "bfloat16" and not _has_bf16(device):
+    if recipe.precision == "bfloat16" and not has_bf16(device):
         raise TrainingError(
             f"precision='bfloat16', but {device} has no instructions for it, and emulating them is many times slower;"
             " expected precision='float32' here"
         )
 
 
-def _has_bf16(device: str) -> bool:
+def has_bf16(device: str) -> bool:
+    """Return whether a device has instructions for bfloat16.
+
+    Examples
+    --------
+    >>> has_bf16("cpu") in (False, True)
+    True
+    """
     if device.startswith("cuda"):
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities = torch.cpu.get_capabilities()
