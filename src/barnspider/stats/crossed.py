@@ -158,7 +158,7 @@ def single(arm: Arm, layout: ByClass) -> Contrast:
     """Describe the accuracy of one arm, class by class."""
     n = layout.n.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        estimate, image_var = _image_moments(arm.per_image, arm.runs, layout)
+        estimate, image_var = image_moments(image_sums(arm.per_image, layout), layout.n, arm.runs)
         part = _own_part(arm, layout, 1 / arm.runs)
         series = (arm.per_run / n,)
         return Contrast(layout.n, estimate, image_var, _binomial(n, estimate), np.zeros(len(n)), (part,), series)
@@ -170,31 +170,58 @@ def contrast(base: Arm, arm: Arm, layout: ByClass, *, paired: bool | Pairs) -> C
     With `paired`, row r of both arms is the same seed, and the runs scatter as their differences do. Where only some
     runs have a partner, give the rows of both: these scatter as their differences do, the others by themselves.
     """
-    n = layout.n.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         # k1 J0 - k0 J1 is an integer, J1 J0 times the difference of an image's two means.
         scaled = arm.per_image * np.int32(base.runs) - base.per_image * np.int32(arm.runs)
-        estimate, image_var = _image_moments(scaled, arm.runs * base.runs, layout)
-        pooled = (arm.per_run.mean(axis=0) + base.per_run.mean(axis=0)) / (2 * n)
         parts = _run_parts(base, arm, layout, paired)
-        series = (base.per_run / n, arm.per_run / n)
-        unseen = _one_change(scaled, arm.runs * base.runs) / n**2
-    return Contrast(layout.n, estimate, image_var, _binomial(n, pooled), unseen, parts, series)
+        return of_sums(image_sums(scaled, layout), layout.n, base.per_run, arm.per_run, parts)
+
+
+def of_sums(sums: ImageSums, count: Counts, base: Counts, arm: Counts, parts: tuple[RunPart, ...]) -> Contrast:
+    """Describe a change by its sums over images, of J0 J1 times each image's change, and the right answers of runs."""
+    n, scale = count.astype(np.float64), len(base) * len(arm)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate, image_var = image_moments(sums, count, scale)
+        pooled = (arm.mean(axis=0) + base.mean(axis=0)) / (2 * n)
+        series = (base / n, arm / n)
+        unseen = _one_change(sums, scale) / n**2
+    return Contrast(count, estimate, image_var, _binomial(n, pooled), unseen, parts, series)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSums:
+    """Whole numbers, one for each image, added up: in each class as they are and squared, over all classes to the 4th.
+
+    Attributes
+    ----------
+    first, second : Int[C]
+    fourth : float
+    """
+
+    first: Counts
+    second: Counts
+    fourth: float
+
+
+def image_sums(values: NDArray[np.int32], layout: ByClass) -> ImageSums:
+    """Add up whole numbers Int[N], already in order of class."""
+    square = values.astype(np.int64) ** 2
+    wide = square.astype(np.float64)
+    return ImageSums(layout.sum(values), layout.sum(square), float(wide @ wide))
 
 
 WHOLE = 0.25
 """How much of a whole change, right then wrong, is believed before any change is seen."""
 
 
-def _one_change(values: NDArray[np.int32], scale: int) -> float:
+def _one_change(sums: ImageSums, scale: int) -> float:
     """Return the squared size of the change of an image that changes, values / scale; 1 where none is seen to.
 
     Changes of images are few and, between two models that hardly differ, whole: right, then wrong. That none is among
     thirty images does not say that there is none (the rule of three, Hanley & Lippman-Hand 1983). The size is that of
     all classes together, weighted by what it adds to their variance, with a part of one whole change added.
     """
-    square = values.astype(np.float64) ** 2
-    return (float(square @ square) / scale**4 + WHOLE) / (float(square.sum()) / scale**2 + WHOLE)
+    return (sums.fourth / scale**4 + WHOLE) / (float(sums.second.sum()) / scale**2 + WHOLE)
 
 
 def _binomial(n: Floats, share: Floats) -> Floats:
@@ -203,31 +230,38 @@ def _binomial(n: Floats, share: Floats) -> Floats:
 
 
 def _run_parts(base: Arm, arm: Arm, layout: ByClass, paired: bool | Pairs) -> tuple[RunPart, ...]:
-    """Return the series of runs, so that the components times their shares add up to the variance of the estimate.
+    """Return the series of runs, so that the components times their shares add up to the variance of the estimate."""
+    if isinstance(paired, bool):
+        paired = (np.arange(base.runs), np.arange(base.runs)) if paired else (np.arange(0), np.arange(0))
+    both, alone = run_shares(base.runs, arm.runs, len(paired[0]))
+    together = (_paired_part(base, arm, layout, paired, both),) if both else ()
+    own = ((one, share) for one, share in zip((base, arm), alone, strict=True) if share)
+    return (*together, *(_own_part(one, layout, share) for one, share in own))
+
+
+def run_shares(base: int, arm: int, pairs: int) -> tuple[float, tuple[float, float]]:
+    """Return what the series of differences counts, and what each arm's own counts: 0 where there is no such series.
 
     With P pairs the covariance counts P / (J0 J1) twice, and is half of what the two variances add up to above that
     of the differences: P / (J0 J1) of the differences, and 1 / J - P / (J0 J1) of each arm.
     """
-    if isinstance(paired, bool):
-        paired = (np.arange(base.runs), np.arange(base.runs)) if paired else (np.arange(0), np.arange(0))
-    both = len(paired[0]) / (base.runs * arm.runs) if len(paired[0]) > 1 else 0.0
-    together = (_paired_part(base, arm, layout, paired, both),) if both else ()
-    alone = [(one, 1 / one.runs - both) for one in (base, arm)]
-    return (*together, *(_own_part(one, layout, share) for one, share in alone if share > 1e-12))
+    both = pairs / (base * arm) if pairs > 1 else 0.0
+    first, second = (share if (share := 1 / runs - both) > 1e-12 else 0.0 for runs in (base, arm))
+    return both, (first, second)
 
 
-def _image_moments(values: NDArray[np.int32], scale: int, layout: ByClass) -> tuple[Floats, Floats]:
+def image_moments(sums: ImageSums, count: Counts, scale: int) -> tuple[Floats, Floats]:
     """Return mean and variance over images of values / scale. Whole numbers stay exact up to the last division."""
-    n = layout.n.astype(np.float64)
-    total = layout.sum(values).astype(np.float64)
-    square = layout.sum(values.astype(np.int64) ** 2).astype(np.float64)
-    variance = np.where(layout.n > 1, (n * square - total**2) / (n * (n - 1)), np.nan)
+    n = count.astype(np.float64)
+    total, square = sums.first.astype(np.float64), sums.second.astype(np.float64)
+    variance = np.where(count > 1, (n * square - total**2) / (n * (n - 1)), np.nan)
     return total / n / scale, np.maximum(variance, 0) / scale**2
 
 
 def _own_part(arm: Arm, layout: ByClass, share: float) -> RunPart:
     """Two-way ANOVA of one arm: x**2 is x, so the total sum of squares is the number of right answers."""
-    return _part(layout, arm.per_run, arm.per_run.sum(axis=0), arm.per_image, share)
+    images2 = layout.sum(arm.per_image.astype(np.int64) ** 2)
+    return run_part(layout.n, arm.per_run, arm.per_run.sum(axis=0), images2, share)
 
 
 def _paired_part(base: Arm, arm: Arm, layout: ByClass, pairs: Pairs, share: float) -> RunPart:
@@ -235,8 +269,8 @@ def _paired_part(base: Arm, arm: Arm, layout: ByClass, pairs: Pairs, share: floa
     whole = len(pairs[0]) == base.runs == arm.runs
     first, second = (base, arm) if whole else (_rows_of(base, pairs[0]), _rows_of(arm, pairs[1]))
     differ = np.bitwise_xor(first.answers, second.answers).sum(axis=0, dtype=np.int32)
-    per_image = second.per_image - first.per_image
-    return _part(layout, second.per_run - first.per_run, layout.sum(differ), per_image, share)
+    images2 = layout.sum((second.per_image - first.per_image).astype(np.int64) ** 2)
+    return run_part(layout.n, second.per_run - first.per_run, layout.sum(differ), images2, share)
 
 
 def _rows_of(arm: Arm, rows: NDArray[np.intp]) -> Arm:
@@ -244,12 +278,12 @@ def _rows_of(arm: Arm, rows: NDArray[np.intp]) -> Arm:
     return Arm(answers, answers.sum(axis=0, dtype=np.int32), arm.per_run[rows])
 
 
-def _part(layout: ByClass, per_run: Counts, squares: Counts, per_image: NDArray[np.int32], share: float) -> RunPart:
-    n, runs = layout.n.astype(np.float64), len(per_run)
+def run_part(count: Counts, per_run: Counts, squares: Counts, images2: Counts, share: float) -> RunPart:
+    """Two-way ANOVA of cells: runs' sums Int[J, C]; the cells' squares and the squares of images' sums, Int[C] each."""
+    n, runs = count.astype(np.float64), len(per_run)
     total2 = per_run.sum(axis=0).astype(np.float64) ** 2
     runs2 = runs * (per_run**2).sum(axis=0).astype(np.float64)
-    images2 = n * layout.sum(per_image.astype(np.int64) ** 2)
-    residual = np.maximum(n * runs * squares - runs2 - images2 + total2, 0) / (n * runs)
+    residual = np.maximum(n * runs * squares - runs2 - n * images2 + total2, 0) / (n * runs)
     cells = (runs - 1) * (n - 1)
     between = (runs2 - total2) / (n**2 * runs * max(runs - 1, 1))
     within = np.where(cells > 0, residual / np.maximum(cells, 1) / n, 0.0)
