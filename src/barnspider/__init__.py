@@ -2,6 +2,7 @@
 
 from barnspider.effects import Effects, Method, estimate
 from barnspider.errors import BarnspiderError, DataError, InputError, StoreError, TrainingError
+from barnspider.flows import Flows, flows
 from barnspider.gate import Finding, Gate, Verdict
 from barnspider.predictions import LeftOut, Predictions, concat
 from barnspider.report import write_report
@@ -16,6 +17,7 @@ __all__ = [
     "DataError",
     "Effects",
     "Finding",
+    "Flows",
     "Gate",
     "InputError",
     "LeftOut",
@@ -27,6 +29,7 @@ __all__ = [
     "Verdict",
     "concat",
     "estimate",
+    "flows",
     "from_frame",
     "read_predictions",
     "read_table",

@@ -1,0 +1,125 @@
+"""What a class loses, others receive; and nothing else changes the answer."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from barnspider import Predictions, estimate, flows, simulate
+
+
+def study(classes=4, images=30, runs=3, seed=0, paired=True):
+    rng = np.random.default_rng(seed)
+    label = np.arange(classes).repeat(images)
+    guess = {arm: np.where(rng.random((runs, len(label))) < right, label, rng.integers(0, classes, len(label)))
+             for arm, right in (("off", 0.8), ("on", 0.6), ("more", 0.4))}  # fmt: skip
+    return Predictions.from_arrays(label, guess, classes=[f"c{i}" for i in range(classes)], paired=paired)
+
+
+def found(preds, baseline="off"):
+    return flows(preds, estimate(preds, baseline))
+
+
+def test_what_a_class_loses_others_receive():
+    preds = study()
+    effects = estimate(preds, "off")
+    f = flows(preds, effects)
+    for a in range(2):
+        received = np.bincount(f.source, weights=f.change[a], minlength=4)
+        np.testing.assert_allclose(received, -effects.effect[a], atol=1e-12)
+    np.testing.assert_allclose(f.rest, 0, atol=1e-12)
+
+
+def test_shares_by_brute_force():
+    preds = study()
+    f = found(preds)
+    off, on = (preds.guess[preds.rows(arm)] for arm in ("off", "on"))
+    for i, (k, to) in enumerate(zip(f.source, f.target, strict=True)):
+        here = preds.label == k
+        before, after = ((guess[:, here] == to).mean() for guess in (off, on))
+        assert f.before[i] == pytest.approx(before)
+        assert f.change[0, i] == pytest.approx(after - before)
+        assert f.low[0, i] < f.change[0, i] < f.high[0, i]
+
+
+def test_the_order_of_runs_and_images_changes_nothing():
+    preds = study()
+    rng = np.random.default_rng(5)
+    moved = preds.where(runs=rng.permutation(len(preds.arm)), samples=rng.permutation(len(preds.label)))
+    first, second = found(preds), found(moved)
+    for name in ("source", "target", "before", "change", "low", "high", "q"):
+        a, b = getattr(first, name), getattr(second, name)
+        if a.ndim == 2:  # the arms stand in another order
+            b = b[[second.arms.index(arm) for arm in first.arms]]
+        np.testing.assert_allclose(a, b, atol=1e-12)
+
+
+def test_equal_arms_give_exactly_nothing():
+    preds = study()
+    guess = preds.guess[preds.rows("off")]
+    same = Predictions.from_arrays(preds.label, {"off": guess, "on": guess}, classes=preds.classes, paired=True)
+    f = found(same)
+    assert (f.change == 0).all()
+    assert not f.certain().any()
+
+
+def test_an_acceptable_answer_is_no_confusion():
+    label = [{0}, {0, 1}, {1}, {1}]
+    preds = Predictions.from_arrays(label, {"off": [[0, 0, 1, 1]], "on": [[0, 1, 1, 0]]}, classes=["a", "b"])
+    f = found(preds)
+    assert [(f.classes[s], f.classes[t]) for s, t in zip(f.source, f.target, strict=True)] == [("b", "a")]
+
+
+def test_nothing_is_confused():
+    label = [0, 1, 1]
+    preds = Predictions.from_arrays(label, {"off": [label], "on": [label]}, classes=["a", "b", "never seen"])
+    f = found(preds)
+    assert len(f.source) == 0
+    assert f.rest[0, :2].tolist() == [0, 0]
+    assert "0 pairs of 0 certainly changed" in str(f)
+    assert f.to_frame().height == 0
+
+
+def test_one_class_has_no_pairs():
+    preds = Predictions.from_arrays([0, 0], {"off": [[0, 0]], "on": [[0, 0]]}, classes=["only"])
+    assert found(preds).change.shape == (1, 0)
+
+
+def test_rare_pairs_are_counted_with_the_rest(monkeypatch):
+    preds = study(classes=6)
+    effects = estimate(preds, "off")
+    monkeypatch.setattr(sys.modules["barnspider.flows"], "MOST", 5)
+    f = flows(preds, effects)
+    assert len(f.source) == 5
+    told = np.bincount(f.source, weights=f.change[0], minlength=6) + f.rest[0]
+    np.testing.assert_allclose(told, -effects.effect[0], atol=1e-12)
+
+
+def test_the_surest_come_first():
+    f = found(study(images=200))
+    order = f.surest("more")
+    certain = f.certain()[1][order]
+    assert certain.any()
+    assert (np.diff(certain.astype(int)) <= 0).all()
+    size = np.abs(f.change[1][order])[certain]
+    assert (np.diff(size) <= 0).all()
+
+
+def test_the_table_and_the_frame_are_inert_and_whole():
+    preds = study()
+    renamed = Predictions.from_arrays(
+        preds.label, {"off": preds.guess[:3], "on": preds.guess[3:6]}, classes=["<b>", "\x1b[31m", "c", "d"]
+    )
+    f = found(renamed)
+    assert "\x1b" not in str(f)
+    assert "&lt;b&gt;" in f._repr_html_()
+    frame = f.to_frame()
+    assert frame.height == len(f.source)
+    assert frame["change"].to_list() == f.change[0].tolist()
+
+
+def test_an_arm_that_is_not_there():
+    preds = simulate(classes=2).predictions
+    effects = estimate(preds, "baseline")
+    with pytest.raises(Exception, match="arm 1"):
+        flows(preds.where(arms=["baseline"]), effects)
