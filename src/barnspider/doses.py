@@ -22,7 +22,7 @@ Wanted = Literal["auto", "images and runs", "images", "runs"]
 
 
 @dataclass(frozen=True, eq=False)
-class BestDoses:
+class BestDoses(words.Shown):
     """The best arm, and every arm that cannot be told from it. K arms, C classes.
 
     Attributes
@@ -95,7 +95,7 @@ def best_doses(preds: Predictions | Design, *, level: float = 0.95, generalize_t
 
 
 @dataclass(frozen=True, eq=False)
-class Tolls:
+class Tolls(words.Shown):
     """What classes pay: accuracy at the dose chosen for the class minus at the dose chosen for the average.
 
     Attributes
@@ -211,7 +211,7 @@ def _ways(d: Design) -> list[list[NDArray[np.bool_]]]:
 
 
 @dataclass(frozen=True, eq=False)
-class DoseCurves:
+class DoseCurves(words.Shown):
     """A smooth curve over doses for every class: `fit` (see `stats.curves.Curves`), and the points it was fitted to.
 
     Attributes

@@ -43,7 +43,7 @@ class Worst:
 
 
 @dataclass(frozen=True, eq=False)
-class Inequality:
+class Inequality(words.Shown):
     """How unequal classes are, by arm. The baseline is `arms[0]`.
 
     Attributes

@@ -22,7 +22,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Needs:
+class Needs(words.Shown):
     """What each class of one comparison needs for `effect` to be found, by itself, 4 times in 5. C classes.
 
     Attributes

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class PowerPlan:
+class PowerPlan(words.Shown):
     """The smallest effect on one class that a design finds, and what a wanted effect needs; proportions.
 
     Attributes
@@ -143,7 +143,7 @@ def _found(
 
 
 @dataclass(frozen=True, eq=False)
-class ClassPower:
+class ClassPower(words.Shown):
     """Where a measured contrast's variance comes from, and what more data would do; Float[C] each, NaN where n < 2.
 
     Attributes

@@ -144,3 +144,19 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class Shown:
+    """What is printed as a text for people; notebooks show the same, every name inert.
+
+    Examples
+    --------
+    >>> class Found(Shown):
+    ...     def __str__(self):
+    ...         return "cats < dogs"
+    >>> Found()._repr_html_()
+    '<pre>cats &lt; dogs</pre>'
+    """
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
