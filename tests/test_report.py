@@ -123,7 +123,7 @@ def test_the_policy_allows_exactly_our_scripts_and_style(hostile):
     assert "http" not in policy
     style, data, bundle, app = reader.scripts
     assert opened(data)["studies"]
-    for text in (style, bundle, app):
+    for text in (style, opened(bundle), app):
         assert base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() in policy
 
 
@@ -145,6 +145,18 @@ def test_numbers_survive_the_packing():
     assert (np.array(contents.CODES)[codes & 3] == effects.findings()).all()
     assert ((codes & 4 > 0) == effects.negligible).all()
     assert ((codes & 8 > 0) == (effects.relative_findings() != "cannot tell")).all()
+
+
+def test_only_the_surest_flows_are_kept(monkeypatch):
+    monkeypatch.setattr(contents, "FLOWS", 8)
+    study = study_of(classes=6)
+    flows, kept = study.flows, data_of(study)["flows"]
+    assert kept["arms"] == [0, 4, 8]
+    target = np.frombuffer(base64.b64decode(kept["target"]), "<u4")
+    for a, arm in enumerate(flows.arms):
+        assert target[4 * a : 4 * a + 4].tolist() == flows.target[flows.surest(arm)[:4]].tolist()
+    change = np.frombuffer(base64.b64decode(kept["change"]), "<i2") / packing.SHARE
+    assert change[0] == pytest.approx(flows.change[0, flows.surest(flows.arms[0])[0]], abs=0.0006)
 
 
 def test_the_page_rounds_as_the_command_line():

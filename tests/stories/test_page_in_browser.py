@@ -117,6 +117,8 @@ def test_hostile_names_are_text_and_nothing_else(browser, tmp_path):
     assert "שלום" in drawn
     assert "שלום" in page.run("[...document.querySelectorAll('.tolls svg text')].map(t => t.textContent)")
     assert "Its smooth curve peaks" in page.run("document.querySelector('.detail').textContent")
+    flows = page.run("[...document.querySelectorAll('.flows tbody bdi')].map(b => b.textContent)")
+    assert {HOSTILE[0], HOSTILE[1]} <= set(flows)
     assert page.run("document.querySelectorAll('img, iframe, .chart a, svg[onload]').length") == 0
     assert page.run("document.documentElement.scrollWidth") <= 1600
     calm(page)
@@ -128,6 +130,23 @@ def test_a_script_that_is_not_ours_would_not_run(browser, small):
     assert page.run("window.theirs") is None
     assert page.run("fetch('https://example.org').then(() => 'went', () => 'stopped')") == "stopped"
     assert "Content Security Policy" in page.errors[0]
+
+
+def test_where_the_answers_went(browser, tmp_path):
+    page = browser.open(barn.write_report(tmp_path / "r.html", whole(10, doses=(0.0, 0.4, 0.8), images=200)))
+    rows = "[...document.querySelectorAll('.flows tbody tr')].map(r => [...r.children].map(c => c.textContent))"
+    first = page.run(rows)
+    assert (first[0][0], first[0][1], first[0][4]) == ("class 9", "class 0", "● certain")
+    choose = "(arm) => { const s = document.querySelector('.pick-arm'); s.value = arm; s.dispatchEvent(new Event('change')) }"
+    page.run(f"({choose})('0')")
+    assert page.run(rows) != first
+    page.run(f"({choose})('1')")
+    page.run("document.querySelector('.flows tbody th button').click()")
+    assert page.run("document.querySelector('.detail h3').textContent") == "class 9"
+    lists = page.run("[...document.querySelectorAll('.detail ol')].map(l => l.textContent)")
+    assert lists[0].startswith("●class 0+")
+    assert "class 8" in lists[1]
+    calm(page)
 
 
 def test_choosing_a_dose_tells_all_parts(browser, small):

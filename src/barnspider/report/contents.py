@@ -10,10 +10,11 @@ import numpy as np
 from barnspider.doses import BestDoses, DoseCurves, Tolls
 from barnspider.effects import Effects, Floats
 from barnspider.figures import charts, rows
+from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.names import visible
 from barnspider.report import inequality_table, words
-from barnspider.report.packing import chances, doses, per_cents, shares
+from barnspider.report.packing import chances, doses, per_cents, shares, whole
 from barnspider.report.study import Study
 from barnspider.words import counted
 
@@ -22,6 +23,7 @@ FINDINGS = 6  # of a verdict, shown
 MANY = 40  # classes; with more, the forest plot shows some, and all are drawn by rank
 LONGEST = 300  # characters of a class name that the page keeps
 PLACES = 170_000  # of all smooth curves together; few classes have finer ones
+FLOWS = 30_000  # pairs of classes that the page keeps, all arms together
 CODES = ("cannot tell", "harmed", "helped", "unchanged")  # the page's script knows the same order
 
 
@@ -51,6 +53,7 @@ def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -
         "worst": rows.worst_rows(effects),
         "choice": None if study.best is None else _choice(study.best, effects),
         "tolls": None if study.tolls is None else _tolls(study.tolls, effects),
+        "flows": None if study.flows is None else _flows(study.flows),
         "curves": _curves(study.curves, effects) if study.curves is not None and _dosed(effects) else None,
         "specs": _specs(study),
     }
@@ -96,6 +99,24 @@ def _tolls(tolls: Tolls, effects: Effects) -> dict[str, Any]:
     return columns | {"own": [places[arm] for arm in tolls.own], "average": places[tolls.average]}
 
 
+def _flows(flows: Flows) -> dict[str, Any]:
+    """Return the surest pairs of every arm, arm by arm; `arms` says where each arm's begin."""
+    most = FLOWS // max(len(flows.arms), 1)
+    kept = [(a, flows.surest(arm)[:most]) for a, arm in enumerate(flows.arms)]
+    pairs = np.concatenate([pair for _, pair in kept])
+    arms = np.repeat([a for a, _ in kept], [len(pair) for _, pair in kept])
+    columns = {name: getattr(flows, name)[arms, pairs] for name in ("change", "low", "high")}
+    return {
+        "arms": np.cumsum([0, *(len(pair) for _, pair in kept)]).tolist(),
+        "of": [words.flows(flows, a) for a in range(len(flows.arms))],
+        "source": whole(flows.source[pairs]),
+        "target": whole(flows.target[pairs]),
+        "sure": (flows.certain()[arms, pairs] + 48).astype(np.uint8).tobytes().decode("ascii"),
+        **{name: shares(values, drawn=False) for name, values in columns.items()},
+        "before": shares(flows.before[pairs], drawn=False),
+    }
+
+
 def _curves(curves: DoseCurves, effects: Effects) -> dict[str, Any]:
     """Return the curves as changes from the measured baseline, at some of their doses."""
     fit = curves.fit
@@ -135,6 +156,7 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         "best": None if study.best is None else words.best(study.best, named),
         "toll": None if study.tolls is None else _toll_words(study.tolls, named),
         "delta": data["curves"]["delta"] if data["curves"] else None,
+        "flows": data["flows"] and data["flows"]["of"],
         "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
     }
 

@@ -44,6 +44,7 @@ class Study {
       const floats = (text) => new Float32Array(bytesOf(text).buffer);
       this.curves = { dose, delta, lines: unpackAll(lines, (text) => unpack(text, SHARE)), marks: unpackAll(marks, floats) };
     }
+    if (raw.flows) this.flows = new Flows(raw.flows);
     const known = this.cells.effect.filter((value) => !Number.isNaN(value));
     this.range = 100 * known.reduce((most, value) => Math.max(most, Math.abs(value)), 0.01);
     this.folded = raw.classes.map((text) => text.toLowerCase());

@@ -1,5 +1,5 @@
 // What is known of one class, in words: its finding at the chosen arm, and what it would choose for itself.
-function detail(study, arm, cls) {
+function detail(study, arm, cls, choose) {
   const status = study.status(arm, cls);
   const finding = element("p", { className: `status-${PLAIN(status)}` }, element("b", { textContent: `${MARK[status]} ${status}` }),
     " at ", named(study.arms[arm].title));
@@ -9,6 +9,7 @@ function detail(study, arm, cls) {
     named(study.classes[cls], "h3"),
     finding,
     ...lines.filter((text) => text).map((textContent) => element("p", { textContent })),
+    ...flowLists(study, arm, cls, choose),
   ];
 }
 

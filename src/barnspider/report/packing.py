@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,17 @@ def doses(values: Floats) -> str:
     """Return doses with three digits as base64 of 32-bit floats; NaN and infinity are themselves."""
     rounded = np.array([float(f"{x:.3g}") for x in values.ravel().tolist()])
     return base64.b64encode(rounded.astype("<f4").tobytes()).decode()
+
+
+def whole(values: NDArray[np.integer[Any]]) -> str:
+    """Return whole numbers from 0 up as base64 of 32-bit ones.
+
+    Examples
+    --------
+    >>> whole(np.array([1, 2]))
+    'AQAAAAIAAAA='
+    """
+    return base64.b64encode(values.astype("<u4").tobytes()).decode()
 
 
 def _numbers(values: Floats, scale: int, factor: int, digits: int, *, drawn: bool) -> Floats:

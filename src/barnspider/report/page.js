@@ -8,6 +8,7 @@ class StudyPage {
     this.table.chosen = this.chosen;
     this.table.render();
     this.who();
+    this.flow();
     this.describe();
     this.note();
   }
@@ -61,6 +62,7 @@ class StudyPage {
     }
     this.table.change({ arm });
     this.who();
+    this.flow();
     this.describe();
     this.refresh();
   }
@@ -97,8 +99,7 @@ class StudyPage {
     const items = classes.map((cls) => {
       const status = study.status(arm, cls);
       const mark = element("span", { className: `status-${PLAIN(status)}`, textContent: MARK[status], title: status });
-      const button = element("button", { type: "button", title: study.classes[cls] }, named(study.label(cls)));
-      button.addEventListener("click", () => this.choose(cls));
+      const button = classButton(study, cls, () => this.choose(cls));
       const effect = element("b", { textContent: points(study.get("effect", arm, cls)) });
       const words = element("span", {}, effect, ` (${range(study, arm, cls)})`);
       return element("li", {}, mark, button, words);
@@ -115,7 +116,15 @@ class StudyPage {
   }
 
   describe() {
-    this.find(".detail").replaceChildren(...detail(this.study, this.arm, this.chosen));
+    this.find(".detail").replaceChildren(...detail(this.study, this.arm, this.chosen, (cls) => this.choose(cls)));
+  }
+
+  // The pairs of classes whose confusion changed most surely at the chosen arm.
+  flow() {
+    const { study, arm } = this;
+    if (!study.flows) return;
+    this.find(".t-flows").textContent = study.flows.of[arm];
+    this.find(".flows tbody").replaceChildren(...flowRows(study, arm, (cls) => this.choose(cls)));
   }
 
   data() {
@@ -187,6 +196,12 @@ class StudyPage {
 
 const TOO_OLD = "This browser is too old for the charts and the table of classes (those since 2023 can): the findings below are complete.";
 
+// The charts' library, deflated to a third. The policy names its sum: no other text would run.
+async function loadCharts() {
+  const textContent = await unseal(document.getElementById("charts").textContent);
+  document.head.append(element("script", { textContent }));
+}
+
 async function start() {
   if (!("DecompressionStream" in window)) {
     document.querySelector("header").append(element("p", { className: "note", textContent: TOO_OLD }));
@@ -195,6 +210,7 @@ async function start() {
   const { studies } = await unseal(document.getElementById("data").textContent);
   const pages = studies.map((raw) => new StudyPage(document.getElementById(raw.id), new Study(raw)));
   const root = document.documentElement;
+  await loadCharts();
   await pages[0].draw("curves");
   root.dataset.drawn = Math.round(performance.now()); // milliseconds until the first picture
   for (const page of pages) {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from barnspider.design import Design
 from barnspider.doses import BestDoses, DoseCurves, Tolls, best_doses, dose_curves, tolls, why_no_curves
 from barnspider.effects import Effects
+from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
 from barnspider.predictions import Predictions
 
@@ -22,6 +23,7 @@ class Study:
     tolls : what the best average costs each class
     curves : a smooth curve over the doses for each class
     inequality : how unequal the classes are in each arm
+    flows : which classes received the answers that a class lost
     """
 
     effects: Effects
@@ -29,6 +31,7 @@ class Study:
     tolls: Tolls | None = None
     curves: DoseCurves | None = None
     inequality: Inequality | None = None
+    flows: Flows | None = None
 
 
 def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions | None = None) -> Study:
@@ -68,4 +71,5 @@ def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions
         inequality=inequality(
             measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
         ),
+        flows=flows(measured, effects),
     )

@@ -11,6 +11,7 @@ from barnspider import words
 from barnspider.doses import BestDoses, DoseCurves, Tolls
 from barnspider.effects import Effects, Floats
 from barnspider.figures.rows import toll_order
+from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.inequality import Inequality
 from barnspider.names import visible
@@ -194,6 +195,15 @@ def toll(tolls: Tolls) -> str:
     )
     more = f"; and {len(pay) - NAMED:,} more" if len(pay) > NAMED else ""
     return f"{len(pay):,} of {total} {'pays' if len(pay) == 1 else 'pay'} a toll: {named}{more}."
+
+
+def flows(found: Flows, a: int) -> str:
+    """Return how many pairs of classes are certainly confused more, or less, in an arm."""
+    sure, total = found.certain()[a], words.counted(len(found.source), "pair")
+    more, less = (int((sure & side).sum()) for side in (found.change[a] > 0, found.change[a] < 0))
+    if not sure.any():
+        return f"Of {total} of classes that are confused at all, none certainly changed."
+    return f"Of {total} of classes that are confused at all, {more:,} certainly more often, {less:,} less often."
 
 
 def chosen_and_measured(tolls: Tolls) -> str:
