@@ -175,25 +175,30 @@ def table(results: dict[str, list[Cost]], images: int, work: float, rate: float)
     return "\n".join(lines)
 
 
-def mean_and_error(rounds: list[Cost]) -> tuple[float, float, int]:
-    """Return mean accuracy, its standard error, and the number of models; accuracies in %."""
-    found = [100 * a for cost in rounds for a in cost.accuracies]
-    error = statistics.stdev(found) / math.sqrt(len(found)) if len(found) > 1 else math.nan
-    return statistics.mean(found), error, len(found)
+def found(rounds: list[Cost]) -> list[float]:
+    """Return the accuracies of all models, in %."""
+    return [100 * a for cost in rounds for a in cost.accuracies]
 
 
 def accuracy(rounds: list[Cost]) -> str:
-    mean, error, models = mean_and_error(rounds)
-    return f"{mean:.2f} +- {error:.2f} ({models})" if models > 1 else f"{mean:.2f} (1)"
+    models = found(rounds)
+    error = statistics.stdev(models) / math.sqrt(len(models)) if len(models) > 1 else math.nan
+    return (
+        f"{statistics.mean(models):.2f} +- {error:.2f} ({len(models)})" if len(models) > 1 else f"{models[0]:.2f} (1)"
+    )
 
 
 def difference(rounds: list[Cost], base: list[Cost]) -> str:
-    """Return how far the mean accuracy is from the usual loop's, with its standard error."""
+    """Return how far the mean accuracy is from the usual loop's, with its standard error; both scatter alike."""
     if rounds is base:
         return ""
-    (mean, error, _), (other, others, _) = mean_and_error(rounds), mean_and_error(base)
-    both = math.hypot(error, others)
-    return f"{mean - other:+.2f}" + ("" if math.isnan(both) else f" +- {both:.2f}")
+    ours, theirs = found(rounds), found(base)
+    gap = f"{statistics.mean(ours) - statistics.mean(theirs):+.2f}"
+    freedom = len(ours) + len(theirs) - 2
+    if not freedom:
+        return gap
+    squares = sum((a - statistics.mean(part)) ** 2 for part in (ours, theirs) for a in part)
+    return f"{gap} +- {math.sqrt(squares / freedom * (1 / len(ours) + 1 / len(theirs))):.2f}"
 
 
 def variants_here() -> tuple[list[str], list[str]]:

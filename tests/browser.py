@@ -172,10 +172,13 @@ class Page:
 
     def screenshot(self, path: Path, *, whole: bool = True) -> Path:
         """Write what the page looks like as PNG."""
-        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole,
-                         **({"clip": self._whole()} if whole else {}))  # fmt: skip
-        path.write_bytes(base64.b64decode(data["data"]))
+        path.write_bytes(self.capture(self._whole() if whole else None))
         return path
+
+    def capture(self, clip: dict[str, float] | None = None) -> bytes:
+        """Return what is seen, or this part of the page, as PNG."""
+        beyond = {"captureBeyondViewport": True, "clip": clip} if clip else {}
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png", **beyond)["data"])
 
     def _whole(self) -> dict[str, float]:
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]

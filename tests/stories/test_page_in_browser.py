@@ -137,10 +137,11 @@ def test_where_the_answers_went(browser, tmp_path):
     rows = "[...document.querySelectorAll('.flows tbody tr')].map(r => [...r.children].map(c => c.textContent))"
     first = page.run(rows)
     assert (first[0][0], first[0][1], first[0][4]) == ("class 9", "class 0", "● certain")
-    choose = "(arm) => { const s = document.querySelector('.pick-arm'); s.value = arm; s.dispatchEvent(new Event('change')) }"
-    page.run(f"({choose})('0')")
-    assert page.run(rows) != first
-    page.run(f"({choose})('1')")
+    arm = "document.querySelector('.pick-arm')"
+    for number in "01":
+        page.run(f"{arm}.value = {number}")
+        page.run(f"{arm}.dispatchEvent(new Event('change'))")
+        assert (page.run(rows) == first) == (number == "1")
     page.run("document.querySelector('.flows tbody th button').click()")
     assert page.run("document.querySelector('.detail h3').textContent") == "class 9"
     lists = page.run("[...document.querySelectorAll('.detail ol')].map(l => l.textContent)")
