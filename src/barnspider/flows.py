@@ -137,11 +137,11 @@ def flows(preds: Predictions | Design, effects: Effects) -> Flows:
     wrong = each(lambda k: _Wrong.of(d, k), range(len(d.arms)))
     pair = _most_frequent([x.pair for x in wrong])
     source, target = np.divmod(pair, len(effects.classes))
-    hits = [x.hits(pair, d.counts[k].runs) for k, x in enumerate(wrong)]
+    hits = each(lambda k: wrong[k].hits(pair, d.counts[k].runs, len(d.preds.label)), range(len(d.arms)))
     n = d.layout.n[source]
 
     def compared(k: int) -> tuple[Floats, Interval]:
-        c = rare_contrast(hits[0], hits[k], n, len(d.preds.label), d.pairs(0, k))
+        c = rare_contrast(hits[0], hits[k], n, d.pairs(0, k))
         over: Over = effects.generalizes_to(d.arms[k])
         level = effects.method.level
         return c.estimate, t_interval(c.estimate, spread(c, over, level), level)
@@ -179,13 +179,11 @@ class _Wrong:
         label, guess = d.preds.label[d.layout.order], d.guesses(k)
         return cls(label[image].astype(np.int64) * len(d.preds.classes) + guess[run, image], image, run)
 
-    def hits(self, pairs: Ints, runs: int) -> Hits:
+    def hits(self, pairs: Ints, runs: int, images: int) -> Hits:
         """Return those whose pair is among these, which are sorted."""
-        if not len(pairs):
-            return Hits(runs, *(np.zeros(0, dtype=np.intp) for _ in range(3)))
-        place = np.minimum(np.searchsorted(pairs, self.pair), len(pairs) - 1)
-        kept = pairs[place] == self.pair
-        return Hits(runs, place[kept], self.image[kept], self.run[kept])
+        place = np.searchsorted(pairs, self.pair)
+        kept = np.append(pairs, -1)[place] == self.pair
+        return Hits.of(runs, images, place[kept], self.image[kept], self.run[kept])
 
 
 def _most_frequent(parts: list[Ints]) -> Ints:

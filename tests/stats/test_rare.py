@@ -19,7 +19,7 @@ def hits(cells, label):
     found = [np.nonzero(table & (label == k)) for k, table in enumerate(cells)]
     series = np.repeat(np.arange(SERIES), [len(run) for run, _ in found])
     run, image = (np.concatenate(part) for part in zip(*found, strict=True))
-    return Hits(len(cells[0]), series, image, run)
+    return Hits.of(len(cells[0]), N, series, image, run)
 
 
 def dense(cells, label):
@@ -39,7 +39,7 @@ def test_the_same_as_from_a_table(share, runs, pairs):
     label = rng.integers(0, SERIES, N)
     rows = np.array(pairs, dtype=np.intp)
     first, second = (tables(rng, j, share) for j in runs)
-    rare = rare_contrast(hits(first, label), hits(second, label), np.bincount(label), N, (rows, rows))
+    rare = rare_contrast(hits(first, label), hits(second, label), np.bincount(label), (rows, rows))
     (base, layout), (arm, _) = dense(first, label), dense(second, label)
     table = contrast(base, arm, layout, paired=(rows, rows))
     for name in ("n", "estimate", "image_var", "binomial", "unseen"):
@@ -53,8 +53,8 @@ def test_the_same_as_from_a_table(share, runs, pairs):
 
 
 def test_no_hit_at_all_has_a_width():
-    none = Hits(2, *(np.zeros(0, dtype=np.intp) for _ in range(3)))
+    none = Hits.of(2, 41, *(np.zeros(0, dtype=np.intp) for _ in range(3)))
     rows = np.arange(2)
-    c = rare_contrast(none, none, np.array([40, 1]), 41, (rows, rows))
+    c = rare_contrast(none, none, np.array([40, 1]), (rows, rows))
     assert (c.estimate == 0).all()
     assert (spread(c, "images and runs").variance > 0).all()
