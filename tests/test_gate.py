@@ -1,11 +1,13 @@
 import json
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
 
 import barnspider as barn
 from barnspider import Gate, InputError, estimate, simulate
+from barnspider.gate import Allowance
 
 
 def effects_of(effect, *, images=400, runs=5, seed=0, **more):
@@ -63,7 +65,8 @@ def test_the_verdict_is_json_without_nan():
     assert document["counts"] == {"pass": 0, "fail": 0, "inconclusive": 2}
     assert document["not_judged"] == ["z"]
     assert set(document["findings"][0]) == {
-        "arm", "class", "status", "effect", "low", "high", "p", "detectable", "sentence", "runs_needed", "images_needed"
+        "arm", "class", "status", "effect", "low", "high", "p", "detectable", "sentence", "runs_needed",
+        "images_needed", "n", "max_drop",
     }  # fmt: skip
 
 
@@ -155,3 +158,171 @@ def test_a_loss_that_is_clear_alone_and_not_among_many_says_so():
     shown = [f.sentence for f in Gate().check(effects).findings if f.status == "inconclusive" and (f.p or 1) <= 0.05]
     assert shown
     assert all("cannot tell among 201 classes;" in sentence for sentence in shown)
+
+
+TODAY = date(2026, 11, 25)
+
+
+def test_a_class_has_its_own_budget():
+    effects = effects_of([-0.1, 0.0, 0.0], images=4000)
+    assert Gate(max_drop=0.05).check(effects).status == "fail"
+    verdict = Gate(max_drop=0.05, budgets={"class 0": 0.2}).check(effects)
+    assert (verdict.status, verdict.budgets) == ("pass", (("class 0", 0.2),))
+    assert "lost more than 5.0 points (or a budget of their own, which 1 class may have)" in str(verdict)
+    strict = Gate(max_drop=0.2, budgets={"class 0": 0.05}).check(effects)
+    assert [(f.class_, f.status, f.max_drop) for f in strict.findings] == [("class 0", "fail", 0.05)]
+    assert "lost more than 5.0 points" in strict.findings[0].sentence
+
+
+def test_each_undecided_class_needs_what_its_own_budget_needs():
+    sim = simulate(classes=3, images=60, runs=8, seed=4)
+    effects = estimate(sim.predictions, "baseline")
+
+    def found(max_drop, **budgets):
+        asked = {f"class {c[1]}": budget for c, budget in budgets.items()}
+        verdict = Gate(max_drop, budgets=asked).check(effects, sim.predictions)
+        return verdict, {f.class_: f.images_needed for f in verdict.findings}
+
+    verdict, mixed = found(0.05, c1=0.06)
+    assert set(mixed) == {"class 0", "class 1"}
+    assert mixed["class 1"] == found(0.06)[1]["class 1"] < found(0.05)[1]["class 1"]
+    assert mixed["class 0"] == found(0.05)[1]["class 0"] > 60
+    assert verdict.needs.startswith("To find a change of its margin in each of them, 4 times in 5, takes ")
+    assert found(0.05, c1=0.0)[1] == {**mixed, "class 1": None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"budgets": {"class 0": 2}}, r"budgets\['class 0'\]: max_drop=2; expected a proportion .*0.02 is two points"),
+        ({"budgets": {"class 9": 0.1}}, "budgets: class='class 9' is unknown; expected one of: class 0, class 1"),
+        ({"allowances": (Allowance("class 9", "why", None),)}, "allowances: class='class 9' is unknown"),
+        ({"allowances": (Allowance("class 0", "why", None),) * 2}, "class 0 is allowed twice"),
+        ({"inconclusive": "skip"}, "inconclusive='skip' is unknown; expected one of: pass, fail"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(asked, message):
+    with pytest.raises(InputError, match=message):
+        Gate(**asked).check(effects_of([0.0, 0.0]))
+
+
+def test_an_allowance_needs_a_reason():
+    with pytest.raises(InputError, match="reason=' '; expected why"):
+        Allowance("dog", " ", None)
+
+
+def test_allowed_harm_does_not_decide_and_is_named():
+    effects = effects_of([-0.3, 0.0, 0.0], images=4000)
+    allowed = Allowance("class 0", "labels are\nwrong", date(2027, 1, 31))
+    verdict = Gate(0.05, allowances=(allowed,)).check(effects, today=TODAY)
+    assert (verdict.status, verdict.exit_code, verdict.findings) == ("pass", 0, ())
+    assert dict(verdict.counts) == {"pass": 2, "fail": 0, "inconclusive": 0}
+    assert str(verdict).startswith("PASS, 1 excused. ")
+    assert "excused: arm 1, class 0: lost more than 5.0 points; change -" in str(verdict)
+    assert r"; allowed until 2027-01-31: labels are\nwrong" in str(verdict)
+    document = verdict.to_json()
+    assert document["excused"][0]["class"] == "class 0"
+    assert (document["excused"][0]["reason"], document["excused"][0]["expires"]) == ("labels are\nwrong", "2027-01-31")
+    assert (document["as_of"], document["unused"], document["expired"]) == ("2026-11-25", [], [])
+
+
+def test_an_allowance_holds_on_its_last_day_and_no_longer():
+    effects = effects_of([-0.3, 0.0], images=2000)
+    gate = Gate(0.05, allowances=(Allowance("class 0", "known", date(2026, 11, 25)),))
+    assert gate.check(effects, today=date(2026, 11, 25)).status == "pass"
+    late = gate.check(effects, today=date(2026, 11, 26))
+    assert (late.status, late.excused, len(late.expired)) == ("fail", (), 1)
+    assert "it was allowed until 2026-11-25" in late.findings[0].sentence
+    assert "expired, excuses nothing: class 0 (was allowed until 2026-11-25)" in str(late)
+
+
+def test_what_is_allowed_is_allowed_undecided_too():
+    effects = effects_of([0.0, 0.0], images=20)
+    verdict = Gate(0.01, allowances=(Allowance("class 0", "few images", None),)).check(effects)
+    assert verdict.status == "inconclusive"
+    assert [x.finding.class_ for x in verdict.excused] == ["class 0"]
+    assert [x.class_ for x in verdict.findings] == ["class 1"]
+    assert "allowed for ever: few images" in str(verdict)
+
+
+def test_where_all_are_allowed_nothing_was_judged():
+    effects = effects_of([-0.3, 0.0], images=30)
+    verdict = Gate(0.02, allowances=tuple(Allowance(f"class {c}", "why", None) for c in (0, 1))).check(effects)
+    assert (verdict.status, sum(dict(verdict.counts).values())) == ("inconclusive", 0)
+    assert "So nothing was left to judge." in str(verdict)
+
+
+def test_an_allowance_that_excuses_nothing_is_named():
+    effects = effects_of([0.0, 0.0], images=4000)
+    idle = (Allowance("class 0", "once", None), Allowance("class 1", "typo", None, arm="arm 2"))
+    verdict = Gate(0.05, allowances=idle).check(effects)
+    assert (verdict.status, verdict.unused) == ("pass", idle)
+    assert "unused allowance: class 0 (allowed for ever; nothing to excuse)" in str(verdict)
+    assert "unused allowance: arm 2, class 1 (allowed for ever; there is no such arm here)" in str(verdict)
+    assert "as_of" in verdict.to_json()
+
+
+def two_arms(second=0.0):
+    sim = simulate(classes=2, images=2000, runs=4, effect=[[-0.3, 0.0], [second, 0.0]], paired=True, seed=1)
+    return estimate(sim.predictions, "baseline")
+
+
+def test_an_arm_is_judged_by_itself_too_and_an_allowance_may_be_for_one():
+    verdict = Gate(0.05).check(two_arms())
+    assert [(x.arm, x.status, dict(x.counts)["pass"]) for x in verdict.arms] == [
+        ("arm 1", "fail", 1),
+        ("arm 2", "pass", 2),
+    ]
+    assert "By arm: arm 1 fail, arm 2 pass." in str(verdict)
+    assert verdict.arms[0].low < verdict.arms[0].overall < verdict.arms[0].high < 0
+    one = Allowance("class 0", "crops", None, arm="arm 1")
+    assert Gate(0.05, allowances=(one,)).check(two_arms()).status == "pass"
+    assert Gate(0.05, allowances=(one,)).check(two_arms(-0.3)).status == "fail"
+    both = (Allowance("class 0", "always", None), one)
+    excused = Gate(0.05, allowances=both).check(two_arms(-0.3)).excused
+    assert {x.finding.arm: x.allowance.reason for x in excused} == {"arm 1": "crops", "arm 2": "always"}
+
+
+def test_against_the_average():
+    effects = effects_of([-0.25, -0.15, -0.15, -0.15], images=4000)
+    assert Gate(0.05).check(effects).status == "fail"
+    verdict = Gate(0.04, relative=True).check(effects)
+    assert [f.class_ for f in verdict.findings if f.status == "fail"] == ["class 0"]
+    assert verdict.findings[0].effect == effects.relative[0, 0]
+    assert (verdict.findings[0].low, verdict.findings[0].high) == (
+        effects.relative_low[0, 0],
+        effects.relative_high[0, 0],
+    )
+    assert "arm 1, class 0: fell behind by more than 4.0 points; change against the average -" in str(verdict)
+    assert "The average itself was not judged; it changed by -1" in str(verdict)
+    assert Gate(0.2, relative=True).check(effects).status == "pass"
+
+
+def test_one_class_cannot_fall_behind_itself():
+    with pytest.raises(InputError, match="relative=True with 1 class that has images"):
+        Gate(relative=True).check(
+            estimate(barn.Predictions.from_arrays([0, 0], {"a": [[0, 0]], "b": [[0, 0]]}, classes=["x", "y"]), "a")
+        )
+
+
+def test_all_that_a_class_can_fall_behind_is_in_its_interval():
+    label = np.repeat([0, 1], 50)
+    before, after = np.where(label == 0, 0, 0), np.where(label == 0, 1, 1)
+    effects = estimate(barn.Predictions.from_arrays(label, {"a": [before], "b": [after]}), "a")
+    assert effects.relative[0].tolist() == [-1.0, 1.0]
+    label = np.repeat([0, 1], [10, 90])
+    effects = estimate(barn.Predictions.from_arrays(label, {"a": [label * 0], "b": [label * 0 + 1]}), "a")
+    assert effects.relative[0, 0] == pytest.approx(-1.8)
+    assert effects.relative_low[0, 0] <= effects.relative[0, 0] <= effects.relative_high[0, 0]
+
+
+@pytest.mark.parametrize(("treated", "code"), [("pass", 0), ("fail", 1), (None, 3)])
+def test_what_an_inconclusive_verdict_counts_for(treated, code):
+    few = effects_of([0.0, 0.0], images=20)
+    verdict = Gate(0.01, inconclusive=treated).check(few)
+    assert (verdict.status, verdict.exit_code) == ("inconclusive", code)
+    assert str(verdict).startswith("INCONCLUSIVE. ")
+    assert (f"The exit code is {code}, since" in str(verdict)) == (treated is not None)
+    assert (verdict.to_json()["inconclusive"], verdict.to_json()["exit_code"]) == (treated, code)
+    harm = Gate(0.02, inconclusive=treated).check(effects_of([-0.3, 0.0]))
+    assert (harm.exit_code, "exit code" in str(harm)) == (1, False)

@@ -37,7 +37,7 @@ FLOORS = [
         "outcome",
     },
     {"sources", "gate", "prescribe", "story", "markdown", "figures", "doses", "power", "inequality", "needs"},
-    {"report", "lab"},
+    {"report", "lab", "testing"},
     {"demo", "status", "refine"},
     {"cli", "__main__"},
 ]

@@ -149,6 +149,8 @@ def _by_arm_and_class(compared: list[Comparison], known: NDArray[np.bool_]) -> d
         "relative": [x.relative for x in compared],
         "relative_low": [x.relative_interval.low for x in compared],
         "relative_high": [x.relative_interval.high for x in compared],
+        "relative_se": [np.sqrt(x.relative_spread.variance) for x in compared],
+        "relative_df": [x.relative_spread.df for x in compared],
         "relative_p": relative_p,
         "relative_q": benjamini_hochberg(relative_p, known),
     }

@@ -99,7 +99,7 @@ class Evidence:
     on : which images
     method : how all this was computed
     over : what each arm's intervals generalize to, where arms differ; empty where all are as `method` says
-    relative, relative_low, relative_high, relative_p, relative_q : Float[A, C]
+    relative, relative_low, relative_high, relative_se, relative_df, relative_p, relative_q : Float[A, C]
         Each class's change minus the change over all images (Hooker et al. 2019), and its test.
     """
 
@@ -140,6 +140,8 @@ class Evidence:
     relative: Floats
     relative_low: Floats
     relative_high: Floats
+    relative_se: Floats
+    relative_df: Floats
     relative_p: Floats
     relative_q: Floats
     over: tuple[Generalizes, ...] = ()
@@ -253,6 +255,19 @@ class Evidence:
         """Return the same effects, with `bands()` for the intervals of classes."""
         low, high = self.bands()
         return replace(self, low=low, high=high, method=replace(self.method, simultaneous=True))
+
+    def against_average(self) -> Self:
+        """Return the same evidence with each class's change against the average change in the place of its change."""
+        return replace(
+            self,
+            effect=self.relative,
+            low=self.relative_low,
+            high=self.relative_high,
+            se=self.relative_se,
+            df=self.relative_df,
+            p=self.relative_p,
+            q=self.relative_q,
+        )
 
     def detectable(self, power: float = POWER) -> Floats:
         """Return the smallest true change that this design finds with this power, one class by itself: Float[A, C]."""

@@ -55,6 +55,22 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     return path
 
 
+def append(path: Path, text: str) -> None:
+    """Add a text to the end of a file, which is made if it is not there.
+
+    Raises
+    ------
+    StoreError
+        When it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text if text.endswith("\n") else f"{text}\n")
+    except OSError as error:
+        raise StoreError(cannot_write(path, error)) from error
+
+
 def owner() -> str:
     """Return what stands for this process in the names of what it makes for a while: host and process."""
     return f"{socket.gethostname()}-{os.getpid()}"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barnspider.effects import Effects
-from barnspider.names import visible
+from barnspider.names import LONGEST, visible
 from barnspider.words import between, chance, counted, percent, points
 
 LIMIT = 65_536
@@ -25,7 +25,7 @@ def to_markdown(effects: Effects, rows: int = 10) -> str:
     >>> print(to_markdown(effects).splitlines()[0])
     ### Who pays? Changes against `baseline`
     """
-    heading = f"### Who pays? Changes against {_code(effects.baseline)}\n"
+    heading = f"### Who pays? Changes against {code(effects.baseline)}\n"
     parts = [_arm(effects, a, rows) for a in range(len(effects.arms))]
     notes = _notes(effects)
     kept: list[str] = []
@@ -43,7 +43,7 @@ def _arm(effects: Effects, a: int, rows: int) -> str:
     arm = effects.arms[a]
     order = effects.worst_first(arm)
     found = effects.findings()[a][order]
-    blocks = [f"#### {_code(arm)}\n\n{effects.headline(arm)}\n"]
+    blocks = [f"#### {code(arm)}\n\n{effects.headline(arm)}\n"]
     head = f"| class | images | before | change | interval | {effects.method.symbol} |\n|:--|--:|--:|--:|--:|--:|"
     for name, classes in (
         ("Harmed", order[found == "harmed"]),
@@ -77,17 +77,21 @@ def _notes(effects: Effects) -> str:
     )
 
 
-def escaped(name: str) -> str:
-    r"""Return a name that Markdown shows as it is.
+def escaped(name: str, longest: int = LONGEST) -> str:
+    r"""Return a name that Markdown shows as it is: no markup, no link, nobody mentioned.
 
     Examples
     --------
     >>> escaped("a|b @you <img> *x*")
     'a\\|b &#64;you &lt;img&gt; \\*x\\*'
+    >>> escaped("https://a.example www.a.example")
+    'https&#58;//a.example www&#46;a.example'
     """
-    marked = re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", visible(name))
-    return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    marked = re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", visible(name, longest))
+    marked = marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    return marked.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
-def _code(name: str) -> str:
+def code(name: str) -> str:
+    """Return a name as code, which Markdown takes for nothing else; marks that would end it are replaced."""
     return f"`{visible(name).replace('`', chr(0x2019)).replace('|', '/')}`"

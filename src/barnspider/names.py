@@ -18,6 +18,8 @@ def visible(name: str, longest: int = LONGEST) -> str:
     'aaaaaaaaa…'
     """
     cut = name if len(name) <= longest else name[: longest - 1] + "…"
+    if cut.isascii() and cut.isprintable():
+        return cut
     return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode("ascii") for c in cut)
 
 

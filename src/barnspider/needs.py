@@ -15,7 +15,7 @@ from barnspider.as_json import plain
 from barnspider.effects import Effects, Floats
 from barnspider.errors import InputError
 from barnspider.names import visible
-from barnspider.power import class_power
+from barnspider.power import fewest
 from barnspider.predictions import Predictions
 
 Bools = NDArray[np.bool_]
@@ -36,8 +36,10 @@ class Needs(words.Shown):
     runs_needed, images_needed : Float[C]
         The fewest runs of each arm, or images of the class, the other held; infinite where no number is enough, NaN
         where nothing can be said: with less than two images, or of runs where an arm has one.
-    effect, level : what was asked
+    effect, level : what was asked; where classes were asked for changes of their own, the largest of them
     generalizes_to : what may differ next time
+    sizes : Float[C]
+        The change asked for, class by class.
     """
 
     baseline: str
@@ -51,6 +53,7 @@ class Needs(words.Shown):
     effect: float
     level: float
     generalizes_to: str
+    sizes: Floats
 
     def worst_first(self) -> NDArray[np.intp]:
         """Return class numbers, those that need most first: without images, then by the smallest change found."""
@@ -94,7 +97,7 @@ class Needs(words.Shown):
         return {**{name: getattr(self, name) for name in about}, "classes": rows}
 
 
-def needs(effects: Effects, predictions: Predictions, arm: str, *, effect: float = 0.02) -> Needs:
+def needs(effects: Effects, predictions: Predictions, arm: str, *, effect: float | Floats = 0.02) -> Needs:
     """Say what each class needs, for a change of `effect` (a proportion) in this arm to be found.
 
     Where the intervals are for new images and new runs, variance components come from the answers themselves; where
@@ -104,11 +107,13 @@ def needs(effects: Effects, predictions: Predictions, arm: str, *, effect: float
     ----------
     effects
         As `estimate(predictions, ...)` gave them.
+    effect
+        One change for all classes, or Float[C].
 
     Raises
     ------
     InputError
-        When there is no such arm, or `effect` is not between 0 and 1.
+        When there is no such arm, or an `effect` is not between 0 and 1.
 
     Examples
     --------
@@ -118,11 +123,12 @@ def needs(effects: Effects, predictions: Predictions, arm: str, *, effect: float
     >>> bool((made.images_needed > 100).all())
     True
     """
-    if not 0 < effect < 1:
+    sizes = np.broadcast_to(np.asarray(effect, dtype=np.float64), effects.n.shape)
+    if not ((sizes > 0) & (sizes < 1)).all():
         raise InputError(f"effect={effect!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
     a, over = effects.place(arm), effects.generalizes_to(arm)
     runs = min(effects.runs[a], effects.baseline_runs)
-    more_runs, more_images = _wanted(effects, predictions, arm, effect, runs)
+    more_runs, more_images = _wanted(effects, predictions, arm, sizes, runs)
     return Needs(
         baseline=effects.baseline,
         arm=arm,
@@ -132,13 +138,14 @@ def needs(effects: Effects, predictions: Predictions, arm: str, *, effect: float
         detectable=effects.detectable()[a],
         runs_needed=more_runs,
         images_needed=more_images,
-        effect=effect,
+        effect=float(sizes.max()),
         level=effects.method.level,
         generalizes_to=over,
+        sizes=sizes,
     )
 
 
-def _wanted(effects: Effects, predictions: Predictions, arm: str, effect: float, runs: int) -> tuple[Floats, Floats]:
+def _wanted(effects: Effects, predictions: Predictions, arm: str, effect: Floats, runs: int) -> tuple[Floats, Floats]:
     """Return how many runs and how many images each class needs."""
     over, found = effects.generalizes_to(arm), effects.detectable()[effects.place(arm)]
     by_square = np.where(effects.n > 1, np.ceil((found / effect) ** 2 * effects.n), np.nan)
@@ -148,11 +155,11 @@ def _wanted(effects: Effects, predictions: Predictions, arm: str, effect: float,
     if over == "runs":
         never = np.where(effects.n > 0, np.inf, np.nan)
         return np.ceil((found / effect) ** 2 * runs), np.where(enough, effects.n, never)
-    made = class_power(predictions, effects.baseline, arm, effect=effect, level=effects.method.level)
+    _, by_runs, by_own = fewest(predictions, effects.baseline, arm, effect=effect, level=effects.method.level)
     # Where nothing varied, components are next to zero; but no design gets better faster than its images grow.
-    by_images = np.maximum(made.images_needed, np.where(enough, 0, np.ceil(found / effect * effects.n)))
+    by_images = np.maximum(by_own, np.where(enough, 0, np.ceil(found / effect * effects.n)))
     return (
-        _settled(made.runs_needed, runs, enough, unknown),
+        _settled(by_runs, runs, enough, unknown),
         _settled(by_images, effects.n, enough, by_square),
     )
 
@@ -163,19 +170,22 @@ def advice(found: Sequence[tuple[Needs, Bools]]) -> str:
     if not any((part.n[chosen] > 1).any() for part, chosen in found):
         return "A class of one image needs more of them before anything can be said." if single else ""
 
-    def most(name: str) -> float:
-        return float(np.concatenate([getattr(part, name)[c & (part.n > 1)] for part, c in found]).max(initial=0))
+    def of_all(name: str) -> Floats:
+        return np.concatenate([getattr(part, name)[c & (part.n > 1)] for part, c in found])
 
-    size = words.points(found[0][0].effect, sign=False)
-    if most("detectable") <= found[0][0].effect:
-        return f"This design finds changes of {size} points in them; what they lost is too close to call."
-    runs, images = most("runs_needed"), most("images_needed")
+    sizes = of_all("sizes")
+    same = bool((sizes == sizes[0]).all())
+    size = f"a change of {words.points(float(sizes[0]), sign=False)} points" if same else "a change of its margin"
+    if (of_all("detectable") <= sizes).all():
+        seen = f"changes of {words.points(float(sizes[0]), sign=False)} points" if same else "changes of their margins"
+        return f"This design finds {seen} in them; what they lost is too close to call."
+    runs, images = (float(of_all(name).max(initial=0)) for name in ("runs_needed", "images_needed"))
     ways = [f"{runs:,.0f} runs in each arm"] if math.isfinite(runs) else []
     ways += [f"{images:,.0f} images of each class"] if math.isfinite(images) else []
     if not ways:
-        return f"To find a change of {size} points in each of them takes more images and more runs."
+        return f"To find {size} in each of them takes more images and more runs."
     but = " (not counting classes of one image)" if single else ""
-    return f"To find a change of {size} points in each of them, 4 times in 5, takes {', or '.join(ways)}{but}."
+    return f"To find {size} in each of them, 4 times in 5, takes {', or '.join(ways)}{but}."
 
 
 def whole(number: float) -> int | None:

@@ -206,6 +206,22 @@ def class_power(
     True
     """
     _check(effect=effect, level=level, power=power)
+    parts, more_runs, more_images = fewest(preds, baseline, arm, effect=effect, level=level, power=power)
+    found = parts.image, parts.residual, parts.run, more_runs, more_images
+    classes = preds.preds.classes if isinstance(preds, Design) else preds.classes
+    return ClassPower(classes, *found, effect, level, power)
+
+
+def fewest(
+    preds: Predictions | Design, baseline: str, arm: str, *, effect: float | Floats, level: float, power: float = 0.8
+) -> tuple[Components, Floats, Floats]:
+    """Return variance components, and the fewest runs and images that find `effect`: one for all classes, or Float[C].
+
+    Raises
+    ------
+    InputError
+        When there is no such arm, or an arm has one run.
+    """
     d = Design.of(preds, (baseline, arm))
     runs = min(x.runs for x in d.counts)
     if runs < 2:
@@ -215,8 +231,7 @@ def class_power(
     planned = with_chance(parts, c)
     more_runs = needed(planned, effect, images=d.layout.n, runs=None, level=level, power=power)
     more_images = needed(planned, effect, images=None, runs=runs, level=level, power=power)
-    found = parts.image, parts.residual, parts.run, more_runs, more_images
-    return ClassPower(d.preds.classes, *found, effect, level, power)
+    return parts, more_runs, more_images
 
 
 def _check(**given: float) -> None:

@@ -63,33 +63,58 @@ def _refuse(store: Path, **given: bool) -> None:
         )
 
 
-def read_two(
-    base: str | Path,
-    candidate: str | Path,
+def read_files(
+    paths: Sequence[str | Path],
     *,
     paired: bool = False,
     samples: Samples = "all",
     on: str | None = None,
     classes: Sequence[str] | None = None,
 ) -> tuple[Predictions, str]:
-    """Read two files of one arm each; return them together, and the name of the arm in the first.
+    """Read files of one arm each; return them together, and the name of the arm in the first.
+
+    Arms that have the same name are called by their files' names instead; of two files, "base" and "candidate".
 
     Raises
     ------
     InputError
-        As `read_predictions`, or when a file holds several arms.
+        As `read_predictions`, or when a file holds several arms or stands twice.
     """
-    parts = [
-        read_predictions(path, paired=paired, samples=samples, on=on, classes=classes) for path in (base, candidate)
-    ]
-    for path, part in zip((base, candidate), parts, strict=True):
+    parts = [read_predictions(path, paired=paired, samples=samples, on=on, classes=classes) for path in paths]
+    return beside(parts, [str(path) for path in paths], samples=samples)
+
+
+def beside(parts: Sequence[Predictions], files: Sequence[str], *, samples: Samples = "all") -> tuple[Predictions, str]:
+    """Put Predictions of one arm each together; return them, and the name of the first arm.
+
+    Parameters
+    ----------
+    files
+        What each is called where arms have the same name.
+
+    Raises
+    ------
+    InputError
+        When one holds several arms, or two are called the same.
+    """
+    for file, part in zip(files, parts, strict=True):
         if len(part.arms) != 1:
-            raise InputError(f"{str(path)!r} holds the arms {listing(part.arms)}; expected one, to compare two files")
-    names = [part.arms[0] for part in parts]
-    if names[0] == names[1]:
-        names = ["base", "candidate"]
+            raise InputError(f"{file!r} holds the arms {listing(part.arms)}; expected one, to compare files")
+    names = _distinct([part.arms[0] for part in parts], files)
     renamed = [replace(part, arm=(name,) * len(part.arm)) for part, name in zip(parts, names, strict=True)]
     return join(renamed, samples=samples), names[0]
+
+
+def _distinct(arms: list[str], files: Sequence[str]) -> list[str]:
+    """Return names for the arms: their own, or those of their files where these are not distinct."""
+    if len(arms) == 2 and arms[0] == arms[1]:
+        return ["base", "candidate"]
+    short = [Path(file).name for file in files]
+    for names in ([x if arms.count(x) == 1 else y for x, y in zip(arms, short, strict=True)], short, list(files)):
+        if len(set(names)) == len(names):
+            return names
+    twice = next(file for file in files if files.count(file) > 1)
+    raise InputError(f"{twice!r} was given twice; expected each file once")
 
 
 def provenance(source: str | Path, *, study: str | None = None) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,14 +20,41 @@ from barnspider.cli.options import (
     Top,
     say_who_has_no_partner,
 )
-from barnspider.cli.output import show, talk
+from barnspider.cli.output import dump, show, talk
 from barnspider.errors import InputError
 from barnspider.names import visible
+
+if TYPE_CHECKING:
+    from barnspider.gate import Verdict
 
 Relative = Annotated[bool, typer.Option("--relative", help="Show changes against the average change instead.")]
 Names = Annotated[
     list[str] | None, typer.Option("--class", metavar="NAME", help="Say what happens to this class; may be repeated.")
 ]
+
+Behind = Annotated[
+    bool,
+    typer.Option("--relative", help="Judge changes against the average change: a pass says nothing of the average."),
+]
+Budgets = Annotated[
+    Path | None,
+    typer.Option("--budgets", metavar="FILE", help="A max-drop of its own for some classes: CSV with class, max_drop."),
+]
+Allow = Annotated[
+    Path | None,
+    typer.Option(
+        "--allow", metavar="FILE", help="Classes that may lose more: CSV with class, reason, expires, perhaps arm."
+    ),
+]
+Undecided = Annotated[
+    Literal["pass", "fail"] | None,
+    typer.Option("--inconclusive", help="Exit 0 or 1 instead of 3 where it cannot tell; the verdict stays the same."),
+]
+Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML.")]
+Summary = Annotated[
+    Path | None, typer.Option("--summary", metavar="FILE", help="Also append Markdown, as to $GITHUB_STEP_SUMMARY.")
+]
+JsonFile = Annotated[Path | None, typer.Option("--json-file", metavar="FILE", help="Also write the JSON to a file.")]
 
 
 def audit(
@@ -60,34 +88,96 @@ def _sentences(effects: Effects, names: list[str]) -> str:
 
 def gate(
     asked: Comparison,
-    candidate: Annotated[
-        str | None, typer.Argument(metavar="[CANDIDATE]", help="With two files: the one to judge.")
+    candidates: Annotated[
+        list[str] | None, typer.Argument(metavar="[CANDIDATE]...", help="With several files: those to judge.")
     ] = None,
     max_drop: MaxDrop = 0.02,
+    relative: Behind = False,
+    budgets: Budgets = None,
+    allow: Allow = None,
+    inconclusive: Undecided = None,
     as_json: AsJson = False,
+    as_markdown: AsMarkdown = False,
+    to_junit: Junit = None,
+    to_summary: Summary = None,
+    to_json: JsonFile = None,
 ) -> None:
-    """Judge a change: pass, fail, or cannot tell. Exit 0, 1 or 3."""
-    from barnspider.gate import Gate
+    """Judge a change: pass, fail, or cannot tell. Exit 0, 1 or 3.
 
-    effects, predictions = asked.effects() if candidate is None else _two(asked, candidate)
-    verdict = Gate(max_drop=max_drop).check(effects, predictions)
-    show(verdict.to_json() if as_json else None, verdict)
+    SOURCE holds all arms; or it holds the baseline alone, and each CANDIDATE another arm.
+    """
+    from barnspider.gate import Gate, read_allowances, read_budgets
+
+    one_of(**{"--json": as_json, "--markdown": as_markdown})
+    _refuse_to_overwrite(
+        [asked.source, *(candidates or []), budgets, allow],
+        {"--junit": to_junit, "--summary": to_summary, "--json-file": to_json},
+    )
+    effects, predictions = asked.effects() if not candidates else _files(asked, candidates)
+    verdict = Gate(
+        max_drop=max_drop,
+        relative=relative,
+        budgets={} if budgets is None else read_budgets(budgets, effects.classes),
+        allowances=() if allow is None else read_allowances(allow, effects.classes),
+        inconclusive=inconclusive,
+    ).check(effects, predictions)
+    _write(verdict, effects, to_junit, to_summary, to_json)
+    if as_markdown:
+        from barnspider.gate.comment import comment
+
+        show(None, comment(verdict))
+    else:
+        show(verdict.to_json() if as_json else None, verdict)
     raise typer.Exit(verdict.exit_code)
 
 
-def _two(asked: Comparison, candidate: str) -> tuple[Effects, Predictions]:
-    """Compare two files of one arm each."""
+def _refuse_to_overwrite(read: Sequence[str | Path | None], written: dict[str, Path | None]) -> None:
+    """Refuse to write to a file that is read, or twice to one file."""
+    sources = [Path(path) for path in read if path is not None and Path(path).exists()]
+    others: dict[Path, str] = {}
+    for option, path in written.items():
+        if path is None:
+            continue
+        if path.exists() and any(path.samefile(source) for source in sources):
+            raise InputError(f"{option}={str(path)!r} is a file that is read; choose another name")
+        if (other := others.setdefault(path.resolve(), option)) != option:
+            raise InputError(f"{other} and {option} both name {str(path)!r}; expected two files")
+
+
+def _files(asked: Comparison, candidates: list[str]) -> tuple[Effects, Predictions]:
+    """Compare files of one arm each."""
     from barnspider.effects import estimate
-    from barnspider.sources import read_two
+    from barnspider.sources import read_files
 
     if asked.baseline is not None:
-        raise InputError(f"baseline={asked.baseline!r} was given with two files; the first file is the baseline")
-    predictions, first = read_two(
-        asked.source, candidate, paired=asked.paired, samples=asked.samples, on=asked.on, classes=asked.names()
+        raise InputError(f"baseline={asked.baseline!r} was given with several files; the first file is the baseline")
+    files = [asked.source, *candidates]
+    predictions, first = read_files(
+        files, paired=asked.paired, samples=asked.samples, on=asked.on, classes=asked.names()
     )
     if asked.paired:
         say_who_has_no_partner(predictions, first)
     return estimate(predictions, baseline=first, level=asked.level, generalize_to=asked.to), predictions
+
+
+def _write(
+    verdict: Verdict, effects: Effects, to_junit: Path | None, to_summary: Path | None, to_json: Path | None
+) -> None:
+    """Write the files that were asked for beside what is printed."""
+    from barnspider.files import append, write_whole
+
+    if to_junit is not None:
+        from barnspider.gate.junit import junit
+
+        text = junit(verdict, effects)
+        write_whole(to_junit, lambda file: file.write(text.encode()))
+    if to_json is not None:
+        document = dump(verdict.to_json()) + "\n"
+        write_whole(to_json, lambda file: file.write(document.encode(errors="backslashreplace")))
+    if to_summary is not None:
+        from barnspider.gate.comment import comment
+
+        append(to_summary, comment(verdict))
 
 
 def report(

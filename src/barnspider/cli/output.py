@@ -17,4 +17,9 @@ def talk(text: str) -> None:
 
 def show(document: dict[str, Any] | None, text: object) -> None:
     """Print the JSON document if there is one, else the text."""
-    typer.echo(str(text) if document is None else json.dumps(document, ensure_ascii=False, allow_nan=False))
+    typer.echo(str(text) if document is None else dump(document))
+
+
+def dump(document: dict[str, Any]) -> str:
+    """Return a JSON document on one line."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False)

@@ -24,7 +24,7 @@ class Comparison:
     overall : float, with `overall_interval` (arrays of one)
     dependence : tau
     shrunk : empirical-Bayes effects
-    relative : Float[C], each class's change minus that of all images, with `relative_interval`
+    relative : Float[C], each class's change minus that of all images, with `relative_spread` and `relative_interval`
     """
 
     effect: Floats
@@ -35,6 +35,7 @@ class Comparison:
     dependence: Dependence
     shrunk: Shrunk
     relative: Floats
+    relative_spread: Spread
     relative_interval: Interval
 
 
@@ -53,7 +54,9 @@ def compare(c: Contrast, *, over: Over, level: float) -> Comparison:
         dependence=class_dependence(c, over, level),
         shrunk=shrink(c.estimate, s.variance, float(np.nan_to_num(whole_spread.variance[0]))),
         relative=own.estimate,
-        relative_interval=t_interval(own.estimate, own_spread, level),
+        relative_spread=own_spread,
+        # A class that lost all where the others gained all is up to two behind the average.
+        relative_interval=t_interval(own.estimate, own_spread, level, bound=2.0),
     )
 
 

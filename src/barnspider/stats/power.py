@@ -164,7 +164,7 @@ def _times(level: float, power: float, tests: int) -> tuple[Floats, Floats]:
 
 def needed(
     parts: Components,
-    effect: float,
+    effect: float | Floats,
     *,
     images: Sizes | None,
     runs: Sizes | None,
@@ -174,18 +174,19 @@ def needed(
 ) -> Floats:
     """Return the fewest runs (given images) or images (given runs) that find `effect`, Float[C].
 
-    Infinite where no number does, NaN where the components are. Exactly one of `images` and `runs` is None: the one
-    that is wanted.
+    `effect` is one for all classes, or Float[C]. Infinite where no number does, NaN where the components are.
+    Exactly one of `images` and `runs` is None: the one that is wanted.
     """
     sizes, out = np.array(_sizes()), np.full(len(parts.image), np.nan)
     given = np.broadcast_to(np.asarray(images if runs is None else runs), out.shape)
+    wanted = np.broadcast_to(np.asarray(effect), out.shape)
     known = np.flatnonzero(np.isfinite(parts.image))
     for start in range(0, len(known), TOGETHER):
         some = known[start : start + TOGETHER]
         own = Components(*(x[some, None] for x in (parts.image, parts.residual, parts.run)))
         fixed = given[some, None]
         design = (fixed, sizes) if runs is None else (sizes, fixed)
-        enough = detectable(own, *design, level=level, power=power, tests=tests) <= effect
+        enough = detectable(own, *design, level=level, power=power, tests=tests) <= wanted[some, None]
         out[some] = np.where(enough.any(axis=1), sizes[np.argmax(enough, axis=1)], np.inf)
     return out
 

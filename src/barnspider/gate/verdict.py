@@ -1,0 +1,237 @@
+"""A verdict: what the gate found, and how it prints and becomes JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from barnspider.errors import listing
+from barnspider.gate.rules import Allowance
+from barnspider.names import visible
+from barnspider.words import between, counted, points
+
+Status = Literal["pass", "fail", "inconclusive"]
+Counts = tuple[tuple[Status, int], ...]
+Treated = Literal["pass", "fail"]
+EXIT_CODES: dict[Status, int] = {"pass": 0, "fail": 1, "inconclusive": 3}
+SAID: dict[Status, str] = {"pass": "pass", "fail": "fail", "inconclusive": "cannot tell"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the gate says of one class in one arm; proportions. Numbers are None where there is no evidence.
+
+    Attributes
+    ----------
+    arm, class_ : names
+    status : "fail" or "inconclusive"
+    effect, low, high : the change, and its interval; against the average change, if that was asked for
+    p : one-sided, of "the loss is at most max_drop"
+    detectable : the smallest change that this design finds 4 times in 5, this class by itself
+    sentence : all this in words
+    runs_needed, images_needed : how many runs of each arm, or images of this class, find a change of `max_drop`;
+        None where it is decided, where no number is enough, or where this was not asked for
+    n : images of this class
+    max_drop : the margin of this class: its budget, or the gate's
+    """
+
+    arm: str
+    class_: str
+    status: Status
+    effect: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    detectable: float | None
+    sentence: str
+    runs_needed: int | None = None
+    images_needed: int | None = None
+    n: int = 0
+    max_drop: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields as JSON values."""
+        return {"class" if name == "class_" else name: value for name, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Excused:
+    """A finding that does not decide, since somebody allowed it, and the allowance."""
+
+    finding: Finding
+    allowance: Allowance
+
+    @property
+    def sentence(self) -> str:
+        """What was found, until when it is allowed, and why."""
+        return f"{self.finding.sentence}; allowed {self.allowance.until}: {visible(self.allowance.reason, 1000)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding's fields, with `reason` and `expires`."""
+        allowance = self.allowance.to_json()
+        return {**self.finding.to_json(), "reason": allowance["reason"], "expires": allowance["expires"]}
+
+
+@dataclass(frozen=True)
+class OfArm:
+    """What the gate says of one arm by itself, and the arm's average change with its interval; proportions."""
+
+    arm: str
+    runs: int
+    status: Status
+    counts: Counts
+    overall: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields as JSON values; `overall` holds effect, low and high."""
+        overall = {"effect": self.overall, "low": self.low, "high": self.high}
+        own = {"arm": self.arm, "runs": self.runs, "status": self.status, "counts": dict(self.counts)}
+        return {**own, "overall": overall}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of a change: its status, and a finding for every class that does not pass, worst first.
+
+    Attributes
+    ----------
+    status : "pass", "fail" or "inconclusive"
+    max_drop, level, generalizes_to : what was asked
+    counts : how many classes passed, failed, or are undecided, over all arms; those that are excused are in none
+    findings : of those that did not pass, the worst first
+    not_judged : classes without images
+    needs : what it would take to decide, in words; empty where all is decided
+    baseline : the arm that was compared with
+    arms : each arm by itself
+    relative : whether changes against the average change were judged
+    budgets : margins of single classes
+    excused : findings that do not decide, with the allowance
+    expired, unused : allowances that excuse nothing any more, and those that excuse nothing here
+    as_of : the day on which allowances were looked at; None without any
+    inconclusive : what an inconclusive verdict was asked to count for: "pass", "fail", or None: itself
+    """
+
+    status: Status
+    max_drop: float
+    level: float
+    generalizes_to: str
+    counts: Counts
+    findings: tuple[Finding, ...]
+    not_judged: tuple[str, ...] = ()
+    needs: str = ""
+    baseline: str = ""
+    arms: tuple[OfArm, ...] = ()
+    relative: bool = False
+    budgets: tuple[tuple[str, float], ...] = ()
+    excused: tuple[Excused, ...] = ()
+    expired: tuple[Allowance, ...] = ()
+    unused: tuple[Allowance, ...] = ()
+    as_of: date | None = None
+    inconclusive: Treated | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 fail, 3 inconclusive; 0 or 1 where an inconclusive verdict counts for a pass or a fail."""
+        counts_for = self.inconclusive if self.status == "inconclusive" and self.inconclusive else self.status
+        return EXIT_CODES[counts_for]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as JSON values; proportions, None where there is no evidence."""
+        return {
+            "schema": "barnspider/verdict/1", "status": self.status, "exit_code": self.exit_code,
+            "inconclusive": self.inconclusive, "baseline": self.baseline, "max_drop": self.max_drop,
+            "relative": self.relative, "budgets": dict(self.budgets), "level": self.level,
+            "generalizes_to": self.generalizes_to,
+            "counts": dict(self.counts), "not_judged": list(self.not_judged), "needs": self.needs or None,
+            "as_of": None if self.as_of is None else self.as_of.isoformat(),
+            "arms": [arm.to_json() for arm in self.arms],
+            "findings": [finding.to_json() for finding in self.findings],
+            "excused": [excused.to_json() for excused in self.excused],
+            "expired": [allowance.to_json() for allowance in self.expired],
+            "unused": [allowance.to_json() for allowance in self.unused],
+        }  # fmt: skip
+
+    @property
+    def judged(self) -> str:
+        """What was judged and how it came out, with the rates of error; without any name."""
+        counts = dict(self.counts)
+        n = sum(counts.values())
+        shown = f"{counts['pass']:,} {'is' if counts['pass'] == 1 else 'are'} shown not to have (each on its own)"
+        text = (
+            f"Of {counted(n, 'class')} in all arms, {counts['fail']:,} {self._lost}, {shown},"
+            f" and of {counts['inconclusive']:,} the data cannot tell. Judged for new {self.generalizes_to}, the chance"
+            f" of a false alarm in any class, and of a false pass, is at most {1 - self.level:.2g} each."
+        )
+        if self.excused:
+            text += f" {counted(len(self.excused), 'class')} may lose more and did not decide."
+        return text if n or not self.excused else f"{text} So nothing was left to judge."
+
+    @property
+    def _lost(self) -> str:
+        own = f" (or a budget of their own, which {counted(len(self.budgets), 'class')} may have)"
+        margin = f"{points(self.max_drop, sign=False)} points{own if self.budgets else ''}"
+        return f"fell behind the average change by more than {margin}" if self.relative else f"lost more than {margin}"
+
+    @property
+    def but(self) -> str:
+        """How many findings were excused, to stand behind the verdict; empty without any."""
+        return f", {len(self.excused):,} excused" if self.excused else ""
+
+    @property
+    def treated(self) -> str:
+        """What an inconclusive verdict was asked to count for, in words; empty otherwise."""
+        if self.status != "inconclusive" or self.inconclusive is None:
+            return ""
+        return (
+            f"The exit code is {self.exit_code}, since an inconclusive verdict was asked to {self.inconclusive};"
+            " it is no less inconclusive."
+        )
+
+    @property
+    def average(self) -> str:
+        """What the average did, where only changes against it were judged; without any name where there is one arm."""
+        if not self.relative:
+            return ""
+        changes = [f"{points(x.overall)} points ({between(x.low, x.high)})" for x in self.arms]
+        if len(changes) > 1:
+            changes = [f"{change} in {visible(x.arm)}" for change, x in zip(changes, self.arms, strict=True)]
+        return f"The average itself was not judged; it changed by {_joined(changes)}."
+
+    @property
+    def summary(self) -> str:
+        """What was judged and how it came out, with the rates of error, and what it would take to decide the rest."""
+        unseen = f"Not judged, no images: {listing(self.not_judged)}." if self.not_judged else ""
+        arms = f"By arm: {_joined([f'{visible(x.arm)} {SAID[x.status]}' for x in self.arms])}."
+        parts = (self.judged, arms if len(self.arms) > 1 else "", self.average, self.needs, unseen, self.treated)
+        return " ".join(part for part in parts if part)
+
+    def __str__(self) -> str:
+        lines = [f"{self.status.upper()}{self.but}. {self.summary}"]
+        shown = self.findings[:10]
+        # What follows a dash is no command to a CI service that reads them off the beginning of a line.
+        lines += [f"  - {finding.sentence}" for finding in shown]
+        if len(self.findings) > len(shown):
+            lines.append(f"  ... and {len(self.findings) - len(shown):,} more")
+        lines += [f"  - excused: {excused.sentence}" for excused in self.excused]
+        lines += [f"  - {line}" for line in self.loose_ends()]
+        return "\n".join(lines)
+
+    def loose_ends(self) -> list[str]:
+        """Return a line for each allowance that expired or excuses nothing here."""
+        arms = {x.arm for x in self.arms}
+        lines = [f"expired, excuses nothing: {x.whom} (was allowed {x.until})" for x in self.expired]
+        for x in self.unused:
+            why = "there is no such arm here" if x.arm is not None and x.arm not in arms else "nothing to excuse"
+            lines.append(f"unused allowance: {x.whom} (allowed {x.until}; {why})")
+        return lines
+
+
+def _joined(parts: Iterable[str], most: int = 12) -> str:
+    """Join by commas what may hold names that are visible already, and say how many were left out."""
+    parts = list(parts)
+    shown = ", ".join(parts[:most])
+    return shown if len(parts) <= most else f"{shown} and {len(parts) - most:,} more"
