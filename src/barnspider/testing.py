@@ -1,0 +1,139 @@
+"""For tests of your own: `assert_no_class_harmed`, in pytest, unittest or a plain script. No plugin is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike
+
+from barnspider.effects import estimate
+from barnspider.errors import InputError, listing, pick
+from barnspider.gate import Allowance, Gate, Verdict, read_allowances, read_budgets
+from barnspider.predictions import Predictions
+from barnspider.sources import beside, default_baseline, read_predictions
+
+__all__ = ["assert_no_class_harmed"]
+
+Answers = str | Path | Predictions | ArrayLike
+"""A file or a store, Predictions, or an array of guesses: Int[samples] of one run, or Int[runs, samples]."""
+_FILE = (str, Path)
+
+
+def assert_no_class_harmed(
+    base: Answers,
+    candidate: Answers | None = None,
+    *,
+    max_drop: float = 0.02,
+    baseline: str | float | None = None,
+    label: ArrayLike | None = None,
+    classes: Sequence[str] | None = None,
+    paired: bool = False,
+    relative: bool = False,
+    budgets: Mapping[str, float] | str | Path | None = None,
+    allow: Sequence[Allowance] | str | Path = (),
+    level: float = 0.95,
+    generalize_to: Literal["auto", "images and runs", "images", "runs"] = "auto",
+    inconclusive: Literal["fail", "pass", "skip"] = "fail",
+    today: date | None = None,
+) -> Verdict:
+    """Assert that no class loses more than `max_drop` (a proportion), and return the gate's verdict.
+
+    Parameters
+    ----------
+    base, candidate
+        One arm each: the path of a file or of a store, Predictions, or an array of guesses (Int[samples], or
+        Int[runs, samples]) to which `label` belongs. Without `candidate`, `base` holds all arms.
+    baseline
+        With all arms in `base`: the one to compare with; by default that of dose 0.
+    label, classes, paired
+        Of arrays: true classes, their names, and whether runs of equal number share their random numbers. `classes` and
+        `paired` may be told of files, too.
+    relative, budgets, allow
+        As in `barnspider.Gate`; `budgets` and `allow` may be paths of files (`read_budgets`, `read_allowances`).
+    inconclusive
+        What happens where the data cannot tell: the assertion fails, or passes, or pytest skips the test. A harm that
+        was found always fails.
+    today
+        The day on which allowances must hold; by default today's date in UTC.
+
+    Raises
+    ------
+    AssertionError
+        Naming the classes, with what they lost, its interval, and, where the data cannot tell, what it would take.
+    InputError
+        When what is given is wrong: that is no verdict.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> label = np.tile([0, 1], 1000)
+    >>> good, bad = label.copy(), np.where((label == 1) & (np.arange(2000) % 4 == 1), 0, label)
+    >>> assert_no_class_harmed(good, good, label=label, classes=["cat", "dog"]).status
+    'pass'
+    >>> assert_no_class_harmed(good, bad, label=label, classes=["cat", "dog"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    AssertionError: FAIL. Of 2 classes in all arms, 1 lost more than 2.0 points, ...
+      - candidate, dog: lost more than 2.0 points; change -50.0 points (-53.1 to -46.9; 1,000 images), p < 0.001
+    """
+    __tracebackhide__ = True
+    pick("inconclusive", inconclusive, ("fail", "pass", "skip"))
+    predictions, first = _arms(base, candidate, baseline, label, classes, paired)
+    effects = estimate(predictions, first, level=level, generalize_to=generalize_to)
+    verdict = Gate(
+        max_drop=max_drop,
+        relative=relative,
+        budgets=read_budgets(budgets, effects.classes) if isinstance(budgets, _FILE) else budgets or {},
+        allowances=read_allowances(allow, effects.classes) if isinstance(allow, _FILE) else tuple(allow),
+    ).check(effects, predictions, today=today)
+    if verdict.status == "inconclusive" and inconclusive == "skip":
+        import pytest
+
+        pytest.skip(str(verdict))
+    if verdict.status == "fail" or (verdict.status == "inconclusive" and inconclusive == "fail"):
+        raise AssertionError(str(verdict))
+    return verdict
+
+
+def _arms(
+    base: Answers,
+    candidate: Answers | None,
+    baseline: str | float | None,
+    label: ArrayLike | None,
+    classes: Sequence[str] | None,
+    paired: bool,
+) -> tuple[Predictions, str | float]:
+    """Return all arms together, and which of them is the baseline."""
+    if candidate is None:
+        answers = _read("base", base, label, classes, paired)
+        source = base if isinstance(base, _FILE) else None
+        return answers, default_baseline(answers, source) if baseline is None else baseline
+    if baseline is not None:
+        raise InputError(f"baseline={baseline!r} was given with a candidate; base is the baseline")
+    named = {"base": base, "candidate": candidate}
+    files = [str(x) if isinstance(x, _FILE) else name for name, x in named.items()]
+    return beside([_read(name, x, label, classes, paired) for name, x in named.items()], files)
+
+
+def _read(name: str, answers: Any, label: ArrayLike | None, classes: Sequence[str] | None, paired: bool) -> Predictions:
+    if isinstance(answers, Predictions):
+        _refuse(
+            f"{name} is Predictions, which know", label=label is not None, classes=classes is not None, paired=paired
+        )
+        return answers
+    if isinstance(answers, _FILE):
+        _refuse(f"{name}={str(answers)!r} is a file or store, which knows", label=label is not None)
+        return read_predictions(answers, paired=paired, classes=classes)
+    if label is None:
+        kind = type(answers).__name__
+        raise InputError(
+            f"{name} is a {kind}; expected a path or Predictions, or an array and label=, the true classes"
+        )
+    return Predictions.from_arrays(label, {name: answers}, classes=classes, paired=paired)
+
+
+def _refuse(who: str, **given: bool) -> None:
+    if wrong := [name for name, asked in given.items() if asked]:
+        raise InputError(f"{who} {listing(wrong)} already; leave {listing(wrong)} out")

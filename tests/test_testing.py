@@ -1,0 +1,132 @@
+import subprocess
+import sys
+from datetime import date
+
+import numpy as np
+import pytest
+
+import barnspider as barn
+from barnspider import InputError
+from barnspider.gate import Allowance
+from barnspider.testing import assert_no_class_harmed
+
+CLASSES = ["cat", "dog"]
+LABEL = np.tile([0, 1], 1000)
+GOOD = LABEL.copy()
+BAD = np.where((LABEL == 1) & (np.arange(2000) % 10 == 1), 0, LABEL)
+HARM = r"dog: lost more than 2\.0 points; change -20\.0 points"
+
+
+def predictions(**arms):
+    return barn.Predictions.from_arrays(LABEL, arms, classes=CLASSES)
+
+
+def kinds(tmp_path, guess, arm):
+    """The same answers as arrays of one and of two runs, as Predictions, and as files."""
+    made = predictions(**{arm: [guess, guess]})
+    barn.write_table(made, tmp_path / f"{arm}.csv")
+    barn.write_table(made, tmp_path / f"{arm}.parquet")
+    of_arrays = {"label": LABEL, "classes": CLASSES}
+    return [
+        (guess, of_arrays), (np.stack([guess, guess]), of_arrays), ([guess.tolist()], of_arrays), (made, {}),
+        (tmp_path / f"{arm}.csv", {}), (str(tmp_path / f"{arm}.parquet"), {}),
+    ]  # fmt: skip
+
+
+def test_answers_of_every_kind(tmp_path):
+    good, bad, same = (kinds(tmp_path, x, arm) for x, arm in ((GOOD, "old"), (BAD, "new"), (GOOD, "same")))
+    for (base, more), (harmed, _), (unharmed, _) in zip(good, bad, same, strict=True):
+        assert assert_no_class_harmed(base, unharmed, **more).status == "pass"
+        with pytest.raises(AssertionError, match=HARM):
+            assert_no_class_harmed(base, harmed, **more)
+
+
+def test_all_arms_in_one():
+    everything = predictions(plain=GOOD, mixup=BAD, same=GOOD)
+    with pytest.raises(AssertionError, match=f"mixup, {HARM}"):
+        assert_no_class_harmed(everything, baseline="plain")
+    assert assert_no_class_harmed(everything.where(arms=["plain", "same"]), baseline="plain").status == "pass"
+    dosed = barn.Predictions.from_arrays(LABEL, {"a": GOOD, "b": BAD}, classes=CLASSES, dose={"a": 0, "b": 1})
+    with pytest.raises(AssertionError, match=f"b, {HARM}"):
+        assert_no_class_harmed(dosed)
+
+
+def test_what_the_gate_may_be_asked(tmp_path):
+    def judged(**asked):
+        return assert_no_class_harmed(predictions(a=GOOD), predictions(b=BAD), **asked).status
+
+    allowed = Allowance("dog", "known", date(2026, 12, 31))
+    assert judged(budgets={"dog": 0.3}) == judged(max_drop=0.3) == judged(relative=True, max_drop=0.15) == "pass"
+    assert judged(allow=[allowed], today=date(2026, 12, 31)) == "pass"
+    with pytest.raises(AssertionError, match="it was allowed until 2026-12-31"):
+        judged(allow=[allowed], today=date(2027, 1, 1))
+    (tmp_path / "gate.toml").write_text('[max_drop]\ndog=0.3\n[[allow]]\nclass="dog"\nreason="x"\nexpires="never"\n')
+    assert judged(budgets=tmp_path / "gate.toml") == judged(allow=str(tmp_path / "gate.toml")) == "pass"
+
+
+def few(**asked):
+    return assert_no_class_harmed(GOOD[:40], GOOD[:40], label=LABEL[:40], classes=CLASSES, **asked)
+
+
+def test_what_happens_where_the_data_cannot_tell():
+    with pytest.raises(AssertionError, match=r"INCONCLUSIVE\. .* takes .* images of each class"):
+        few()
+    assert few(inconclusive="pass").status == "inconclusive"
+    with pytest.raises(pytest.skip.Exception, match="INCONCLUSIVE"):
+        few(inconclusive="skip")
+    for asked in ("pass", "skip"):
+        with pytest.raises(AssertionError, match=HARM):
+            assert_no_class_harmed(GOOD, BAD, label=LABEL, classes=CLASSES, inconclusive=asked)
+
+
+@pytest.mark.parametrize(
+    ("args", "asked", "message"),
+    [
+        ((GOOD, BAD), {}, r"base is a ndarray; expected a path or Predictions, or an array and label="),
+        ((GOOD, BAD), {"label": LABEL[:5]}, "samples"),
+        (("none.csv", "none.csv"), {}, "'none.csv' does not exist"),
+        (("none.csv", "none.csv"), {"label": LABEL}, "base='none.csv' is a file or store, which knows label already"),
+        ((predictions(a=GOOD), GOOD), {"label": LABEL}, "base is Predictions, which know label already"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"baseline": "a"}, "baseline='a' was given with a candidate"),
+        ((predictions(a=GOOD, b=GOOD),), {}, "the baseline must be named; the arms are: a, b"),
+        ((predictions(a=GOOD, b=GOOD), predictions(c=GOOD)), {}, "'base' holds the arms a, b; expected one"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"max_drop": 2}, "max_drop=2; expected a proportion"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"inconclusive": "x"}, "inconclusive='x' is unknown; .* skip"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"budgets": {"cow": 0.1}}, "class='cow' is unknown"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"budgets": "none.csv"}, "'none.csv' cannot be opened"),
+    ],
+)
+def test_mistakes_are_no_verdict(args, asked, message):
+    with pytest.raises(InputError, match=message):
+        assert_no_class_harmed(*args, **asked)
+
+
+TESTS = """
+import numpy as np
+from barnspider.testing import assert_no_class_harmed
+label = np.tile([0, 1], 1000)
+bad = np.where((label == 1) & (np.arange(2000) % 10 == 1), 0, label)
+asked = dict(label=label, classes=["cat\\x1b[31m", "dog"])
+def test_passes(): assert_no_class_harmed(label, label, **asked)
+def test_fails(): assert_no_class_harmed(label, bad, **asked)
+def test_skips(): assert_no_class_harmed([0, 1], [0, 1], label=[0, 1], inconclusive="skip")
+def test_lets_through(): assert_no_class_harmed([0, 1], [0, 1], label=[0, 1], inconclusive="pass")
+"""
+
+
+def test_in_a_run_of_pytest(tmp_path):
+    (tmp_path / "test_harm.py").write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "test_harm.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "1 failed, 2 passed, 1 skipped" in done.stdout
+    assert "AssertionError: FAIL. Of 2 classes in all arms, 1 lost more than 2.0 points" in done.stdout
+    assert "candidate, dog: lost more than 2.0 points; change -20.0 points" in done.stdout
+    assert "def _arms" not in done.stdout, "the trace ends at the user's own line"
+    assert "SKIPPED [1] test_harm.py:9: INCONCLUSIVE" in done.stdout
+
+
+def test_without_pytest():
+    code = "import sys, barnspider.testing; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"pytest", "torch", "typer", "altair"} & set(loaded)
