@@ -43,7 +43,7 @@ def comment(verdict: Verdict, rows: int = 20) -> str:
     if len(verdict.arms) > 1:
         page.table("Arms", ARMS, verdict.arms, _arm, len(verdict.arms))
     page.table("Cannot tell", FOUND, of_kind["inconclusive"], _found, rows)
-    return "\n".join(page.parts)
+    return "\n".join(page.parts).removesuffix("\n")
 
 
 def _summary(verdict: Verdict) -> str:
