@@ -11,6 +11,7 @@ that are allowed to lose more are tested like all others, and then do not decide
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -71,8 +72,8 @@ class Gate:
                 margin(budget)
             except InputError as error:
                 raise InputError(f"budgets[{visible(name)!r}]: {error}") from None
-        seen = [(x.class_, x.arm) for x in self.allowances]
-        if twice := [x for x in self.allowances if seen.count((x.class_, x.arm)) > 1]:
+        seen = Counter((x.class_, x.arm) for x in self.allowances)
+        if twice := [x for x in self.allowances if seen[x.class_, x.arm] > 1]:
             raise InputError(f"{twice[0].whom} is allowed twice; expected one reason and one end")
 
     def check(self, effects: Effects, predictions: Predictions | None = None, *, today: date | None = None) -> Verdict:
