@@ -1,7 +1,7 @@
 import pytest
 
 import barnspider as barn
-from barnspider.sources import default_baseline, read_files
+from barnspider.sources import default_baseline, read_beside
 from barnspider.store import Cell, Store
 
 
@@ -11,12 +11,12 @@ def one_arm(path, arm, guess=(0, 1, 1)):
 
 
 def test_two_files_of_one_arm_each(tmp_path):
-    preds, base = read_files([one_arm(tmp_path / "a.csv", "main"), one_arm(tmp_path / "b.csv", "pr", (0, 0, 0))])
+    preds, base = read_beside([one_arm(tmp_path / "a.csv", "main"), one_arm(tmp_path / "b.csv", "pr", (0, 0, 0))])
     assert (base, preds.arms) == ("main", ("main", "pr"))
 
 
 def test_two_files_of_the_same_arm_are_named_by_their_place(tmp_path):
-    preds, base = read_files([one_arm(tmp_path / "a.csv", "main"), one_arm(tmp_path / "b.csv", "main")])
+    preds, base = read_beside([one_arm(tmp_path / "a.csv", "main"), one_arm(tmp_path / "b.csv", "main")])
     assert (base, preds.arms) == ("base", ("base", "candidate"))
 
 
@@ -24,18 +24,18 @@ def test_several_files_are_named_by_their_arms_or_else_by_themselves(tmp_path):
     base, one, two = (
         one_arm(tmp_path / f"{name}.csv", arm) for name, arm in zip("abc", ("main", "pr", "pr"), strict=True)
     )
-    assert read_files([base, one, two])[0].arms == ("main", "b.csv", "c.csv")
+    assert read_beside([base, one, two])[0].arms == ("main", "b.csv", "c.csv")
     (tmp_path / "other").mkdir()
     same = one_arm(tmp_path / "other" / "b.csv", "pr")
-    assert read_files([base, one, same])[0].arms == (str(base), str(one), str(same))
+    assert read_beside([base, one, same])[0].arms == (str(base), str(one), str(same))
     with pytest.raises(barn.InputError, match=r"b.csv' was given twice; expected each file once"):
-        read_files([base, one, one])
+        read_beside([base, one, one])
 
 
 def test_a_file_with_several_arms_is_refused(tmp_path):
     barn.write_table(barn.Predictions.from_arrays([0, 1], {"a": [[0, 1]], "b": [[0, 1]]}), tmp_path / "ab.csv")
     with pytest.raises(barn.InputError, match="holds the arms a, b; expected one"):
-        read_files([tmp_path / "ab.csv", tmp_path / "ab.csv"])
+        read_beside([tmp_path / "ab.csv", tmp_path / "ab.csv"])
 
 
 def test_the_default_baseline_is_dose_zero():
@@ -59,7 +59,12 @@ def test_the_baseline_that_a_plan_states_is_taken(tmp_path, plan, arm):
 
 
 def test_what_a_file_must_be_told_a_store_knows(tmp_path):
-    for name, value in {"paired": True, "samples": "common", "on": "test", "classes": ["x"]}.items():
+    Store(tmp_path).plan("s", [Cell("a", 0.0, 0, "k0")], {})
+    told = {
+        "paired": True, "samples": "common", "on": "test", "classes": ["x"], "labels": "y.csv", "format": "timm",
+        "columns": {"arm": "model"}, "scores": "logits", "pattern": "{arm}", "mapping": "m.csv",
+    }  # fmt: skip
+    for name, value in told.items():
         with pytest.raises(barn.InputError, match=f"knows by itself what {name} .* leave out --{name}"):
             barn.read_predictions(tmp_path, **{name: value})
 
@@ -77,5 +82,5 @@ def test_two_files_on_common_samples(tmp_path):
     one_arm(tmp_path / "a.csv", "main")
     (tmp_path / "b.csv").write_text("arm,seed,sample,label,prediction\npr,0,0,x,x\npr,0,1,y,x\n")
     with pytest.warns(UserWarning, match="1 of 3 samples"):
-        preds, _ = read_files([tmp_path / "a.csv", tmp_path / "b.csv"], samples="common")
+        preds, _ = read_beside([tmp_path / "a.csv", tmp_path / "b.csv"], samples="common")
     assert len(preds.label) == 2

@@ -8,7 +8,7 @@ from barnspider.predictions import LeftOut, Predictions, concat
 from barnspider.report import write_report
 from barnspider.simulate import Simulated, simulate
 from barnspider.sources import read_predictions
-from barnspider.tables import from_frame, read_table, write_table
+from barnspider.tables import from_frame, from_scores, read_table, write_table
 
 __version__ = "0.1.0.dev0"
 
@@ -31,6 +31,7 @@ __all__ = [
     "estimate",
     "flows",
     "from_frame",
+    "from_scores",
     "read_predictions",
     "read_table",
     "simulate",

@@ -29,7 +29,7 @@ def as_answers(name: str, values: ArrayLike) -> NDArray[Any]:
     >>> as_answers("label", [0.0, 2.0]).tolist()
     [0, 2]
     """
-    array = _array(name, values)
+    array = _array(name, on_host(values))
     if array.dtype.kind in "OT":
         array = _plain(name, array.astype(object))
     if array.dtype.kind in "SU":
@@ -39,6 +39,25 @@ def as_answers(name: str, values: ArrayLike) -> NDArray[Any]:
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name} has type {array.dtype}; expected whole numbers or class names")
     return _whole(name, array)
+
+
+def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Return what was given as an array, without looking at its values; `InputError` for what is none."""
+    return _array(name, on_host(values))
+
+
+def on_host(values: Any) -> Any:
+    """Return a torch tensor as an array: from any device, with or without a gradient; leave all else as it is.
+
+    A type that NumPy has not (bfloat16) becomes float32, which holds it exactly.
+    """
+    if isinstance(values, list | tuple) and values and hasattr(values[0], "detach"):
+        return [on_host(item) for item in values]
+    detach = getattr(values, "detach", None)
+    if detach is None:
+        return values
+    tensor = detach().cpu()
+    return (tensor.float() if "bfloat16" in str(tensor.dtype) else tensor).numpy()
 
 
 def _array(name: str, values: ArrayLike) -> NDArray[Any]:
@@ -136,7 +155,7 @@ def first_and_accepted(
 
     The class is the first one listed, or the smallest of a Python `set`. Absent places are -1 (or "").
     """
-    items: Any = label
+    items: Any = on_host(label)
     if hasattr(items, "dtype"):  # an array or a column: of objects, when it holds sets
         array = np.asarray(items)
         items = list(array) if array.dtype.kind == "O" else array

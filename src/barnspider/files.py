@@ -119,3 +119,27 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
                 f"{where} holds Python objects, which can run code; save plain numbers and texts"
             ) from None
         raise InputError(f"{where} cannot be read as .npz: {error}; is the file whole?") from error
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """Return the array of an .npy file, read from the disk as it is used. Pickles are never loaded.
+
+    Raises
+    ------
+    InputError
+        When the file is absent, is no .npy, is damaged, or holds Python objects.
+    """
+    where = repr(str(path))
+    if not path.is_file():
+        raise InputError(f"{where} does not exist or is no file")
+    with path.open("rb") as file:
+        if file.read(6) != b"\x93NUMPY":
+            raise InputError(f"{where} is no .npy file; expected one that np.save wrote")
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except DAMAGED as error:
+        if "object" in str(error).lower():
+            raise InputError(
+                f"{where} holds Python objects, which can run code; save plain numbers and texts"
+            ) from None
+        raise InputError(f"{where} cannot be read as .npy: {error}; is the file whole?") from error

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from barnspider.convert import Ints, as_rows, class_names, first_and_accepted, smallest_int, to_index
+from barnspider.convert import Ints, as_rows, class_names, first_and_accepted, on_host, smallest_int, to_index
 from barnspider.errors import InputError, listing, pick
 from barnspider.files import read_arrays, write_whole
 
@@ -412,7 +412,7 @@ def _stack_probabilities(p_label: Mapping[str, ArrayLike], blocks: Mapping[str, 
     if set(p_label) != set(blocks):
         raise InputError(f"p_label has arms {sorted(p_label)}; expected those of guess: {sorted(blocks)}")
     try:
-        rows = {arm: np.atleast_2d(np.asarray(p_label[arm], dtype=np.float32)) for arm in blocks}
+        rows = {arm: np.atleast_2d(np.asarray(on_host(p_label[arm]), dtype=np.float32)) for arm in blocks}
     except (TypeError, ValueError) as error:
         raise InputError(f"p_label holds what is no number ({error}); expected probabilities [runs, samples]") from None
     for arm, block in blocks.items():

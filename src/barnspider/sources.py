@@ -1,22 +1,33 @@
-"""Where predictions come from: a store, or a table that somebody brings. One door for both."""
+"""Where predictions come from: a store, or files that somebody brings. One door for both."""
 
 from __future__ import annotations
 
+import glob
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from barnspider.errors import InputError, listing
 from barnspider.files import sha256
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.store import Store, Study
-from barnspider.tables.long_table import Samples
-from barnspider.tables.read import join, read_table
+from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
+from barnspider.tables.dialects import format_of
+from barnspider.tables.formats import ARRAYS, is_known, kind_of, stem_of
+from barnspider.tables.origins import by_mapping, by_name, by_pattern
+from barnspider.tables.read import join, read_files
+from barnspider.tables.rows import names_in
+
+Source = str | Path | Sequence[str | Path]
+
+LABELS = ("label", "labels")
 
 
 def read_predictions(
-    source: str | Path,
+    source: Source,
     *,
     study: str | None = None,
     split: str = "test",
@@ -24,64 +35,220 @@ def read_predictions(
     samples: Samples = "all",
     on: str | None = None,
     classes: Sequence[str] | None = None,
+    labels: str | Path | None = None,
+    format: Format = "auto",
+    columns: Mapping[str, str] | None = None,
+    scores: Scores | None = None,
+    pattern: str | None = None,
+    mapping: str | Path | None = None,
 ) -> Predictions:
-    """Read predictions from a store's folder or from a CSV, Parquet or npz file.
+    """Read predictions from a store's folder, or from files: CSV, JSON lines, Parquet, npz or npy.
 
     Parameters
     ----------
+    source
+        A store's folder; a file; several files; a glob such as "preds/*.csv"; or a folder of files of predictions,
+        where a file called `labels` holds the labels. Hidden files, and files of other endings, are left alone.
     study
         Which study of the store; may be left out where there is only one.
     split
         "test" or "validation" images of the store.
     paired
-        Say of a file that its runs of equal seed share their random numbers across arms; a store knows by itself.
-    samples, on, classes
-        Of a file, as in `read_table`.
+        Say of files that their runs of equal seed share their random numbers across arms; a store knows by itself.
+    samples, on, classes, labels, format, columns, scores
+        Of files, as in `read_table`.
+    pattern
+        Where arm, seed and dose stand in the names of files, such as "{arm}-seed{seed}.csv"; with "/" in it, below
+        the folder. Without `{arm}` all are one arm with the folder's name, or one arm for each dose.
+    mapping
+        A table with the columns `file` and `arm`, `seed`, `dose`, or a TOML file: which run each file is of. `source`
+        is then a folder or a glob that may hold other files, too.
 
     Raises
     ------
     InputError, StoreError
         When there is nothing to read, or it is not what it should be.
     """
+    asked = Asked(classes, paired, on, samples, labels, format, columns, scores)
+    if is_store(source):
+        _refuse(source, asked, pattern=pattern is not None, mapping=mapping is not None)
+        store = Store.existing(Path(str(source)))
+        return store.load(store.study(study).cells, split)
+    origins, asked = find(source, asked, pattern=pattern, mapping=mapping)
+    if study is not None or split != "test":
+        raise InputError(f"{_named(source)} is no store; only a store has studies and splits to choose from")
+    return read_files(origins, asked)
+
+
+def is_store(source: Source) -> bool:
+    """Return whether a source is a folder of trained runs."""
+    return isinstance(source, str | Path) and (Path(source) / "barnspider.json").exists()
+
+
+def find(
+    source: Source, asked: Asked, *, pattern: str | None = None, mapping: str | Path | None = None
+) -> tuple[list[Origin], Asked]:
+    """Return the files that a source means, which runs they are of, and where their labels are.
+
+    Raises
+    ------
+    InputError
+        When there are none, or a pattern or a mapping does not fit them.
+    """
+    if pattern is not None and mapping is not None:
+        raise InputError(f"pattern={pattern!r} and mapping={str(mapping)!r} were both given; expected one of them")
+    files = _files(source, deep=pattern is not None and "/" in pattern)
+    files, asked = _without_labels(source, files, asked, mapping)
+    if mapping is not None:
+        return _chosen(by_mapping(Path(mapping)), files, mapping), asked
+    if pattern is not None:
+        return by_pattern(files, pattern, _name(source)), asked
+    return by_name(list(files)), asked
+
+
+def _files(source: Source, *, deep: bool) -> dict[Path, str]:
+    """Return the files of a source, in order, each with the name that a pattern looks at."""
+    if not isinstance(source, str | Path):
+        if not source:
+            raise InputError("source=[] names no file; expected at least one")
+        return {Path(path): Path(path).as_posix() for path in source}
     path = Path(source)
     if path.is_dir():
-        _refuse(path, paired=paired, samples=samples != "all", on=on is not None, classes=classes is not None)
-        store = Store.existing(path)
-        return store.load(store.study(study).cells, split)
+        found = {file: file.relative_to(path).as_posix() for file in sorted(_files_in(path, deep=deep))}
+        if not found:
+            raise InputError(
+                f"{str(source)!r} is no store (there is no barnspider.json), and holds no file of predictions; of"
+                f" folders in it, give a glob: '{source}/*/*.csv'"
+            )
+        return found
+    if not path.exists() and glob.has_magic(str(source)):
+        return _matches(str(source))
     if not path.exists():
-        raise InputError(f"{str(source)!r} does not exist; expected a store's folder or a CSV, Parquet or npz file")
-    if study is not None or split != "test":
-        raise InputError(f"{str(source)!r} is a file; only a store has studies and splits to choose from")
-    return read_table(path, paired=paired, samples=samples, on=on, classes=classes)
+        raise InputError(
+            f"{str(source)!r} does not exist; expected a store's folder, a file of predictions (CSV, JSON lines,"
+            " Parquet, npz, npy), a folder of them, or a glob in quotes"
+        )
+    return {path: path.name}
 
 
-def _refuse(store: Path, **given: bool) -> None:
-    if wrong := [name for name, asked in given.items() if asked]:
+def _files_in(folder: Path, *, deep: bool = False) -> list[Path]:
+    """Return the files in a folder that could hold predictions; hidden ones never do."""
+    found = folder.rglob("*") if deep else folder.iterdir()
+    return [file for file in found if is_known(file) and file.is_file() and not _is_hidden(file.relative_to(folder))]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _matches(source: str) -> dict[Path, str]:
+    paths = sorted(Path(name) for name in glob.glob(source, recursive=True))
+    fixed = Path(*[part for i, part in enumerate(Path(source).parts) if not _magic_before(Path(source), i)])
+    files = {path: path.relative_to(fixed).as_posix() for path in paths if path.is_file()}
+    if not files:
+        raise InputError(f"{source!r} matches no file; expected a glob such as 'preds/*.csv'")
+    return files
+
+
+def _magic_before(path: Path, place: int) -> bool:
+    return any(glob.has_magic(part) for part in path.parts[: place + 1])
+
+
+def _without_labels(
+    source: Source, files: dict[Path, str], asked: Asked, mapping: str | Path | None
+) -> tuple[dict[Path, str], Asked]:
+    """Take a folder's file of labels, and its mapping, for what they are."""
+    own = [file for file in files if stem_of(file) in LABELS and len(files) > 1]
+    if asked.labels is None and len(own) > 1:
+        raise InputError(
+            f"{_named(source)} holds {listing(str(f) for f in own)}; say which has the labels: --labels FILE"
+        )
+    labels = asked.labels if asked.labels is not None or not own else own[0]
+    apart = {Path(other).resolve() for other in (labels, mapping) if other is not None}
+    left = {file: name for file, name in files.items() if file.resolve() not in apart or len(files) == 1}
+    return left, replace(asked, labels=labels)
+
+
+def _chosen(mapped: list[Origin], files: Mapping[Path, str], mapping: str | Path) -> list[Origin]:
+    """Return what a mapping says of the files of the source."""
+    theirs = {file.resolve() for file in files}
+    chosen = [origin for origin in mapped if origin.path.resolve() in theirs]
+    if not chosen:
+        raise InputError(f"mapping={str(mapping)!r} names none of the files {listing(map(str, files), most=3)}")
+    return chosen
+
+
+def _name(source: Source) -> str:
+    """Return what to call the arm of all files of a source."""
+    if not isinstance(source, str | Path):
+        return "files"
+    path = Path(source)
+    fixed = [part for part in path.parts[:-1] if not glob.has_magic(part)]
+    return path.resolve().name if path.is_dir() else (fixed or ["files"])[-1]
+
+
+def _named(source: Source) -> str:
+    return repr(str(source)) if isinstance(source, str | Path) else listing((repr(str(p)) for p in source), most=3)
+
+
+def recognised(source: Source, *, pattern: str | None = None, mapping: str | Path | None = None, **options: Any) -> str:
+    """Say in words what was recognised that nobody asked for; "" when there is nothing to say.
+
+    Parameters
+    ----------
+    options
+        As in `read_predictions`.
+
+    Raises
+    ------
+    InputError
+        As `read_predictions`.
+    """
+    if is_store(source):
+        return ""
+    asked = Asked(**options)
+    origins, found = find(source, asked, pattern=pattern, mapping=mapping)
+    said: list[str] = []
+    formats = {_format(origin, found) for origin in origins[:1]} - {"long", asked.format}
+    said += [f"read as {name}" for name in sorted(formats)]
+    said += [f"labels from {str(found.labels)!r}"] if found.labels != asked.labels else []
+    said += [f"{len(origins)} files"] if len(origins) > 1 else []
+    return "; ".join(said)
+
+
+def _format(origin: Origin, asked: Asked) -> str:
+    if kind_of(origin.path) in ARRAYS:
+        return "long"
+    return format_of(repr(str(origin.path)), names_in(origin.path), asked)
+
+
+def _refuse(store: Source, asked: Asked, **given: bool) -> None:
+    default = vars(Asked())
+    given = {name: value != default[name] for name, value in vars(asked).items()} | given
+    if wrong := [name for name, told in given.items() if told]:
         raise InputError(
             f"{str(store)!r} is a store, which knows by itself what {listing(wrong)} would say of a file;"
             f" leave out {listing(f'--{name}' for name in wrong)}"
         )
 
 
-def read_files(
-    paths: Sequence[str | Path],
-    *,
-    paired: bool = False,
-    samples: Samples = "all",
-    on: str | None = None,
-    classes: Sequence[str] | None = None,
-) -> tuple[Predictions, str]:
-    """Read files of one arm each; return them together, and the name of the arm in the first.
+def read_beside(paths: Sequence[str | Path], **options: Any) -> tuple[Predictions, str]:
+    """Read sources of one arm each; return them together, and the name of the arm in the first.
 
-    Arms that have the same name are called by their files' names instead; of two files, "base" and "candidate".
+    Arms that have the same name are called by their sources' names instead; of two, "base" and "candidate".
+
+    Parameters
+    ----------
+    options
+        As in `read_predictions`.
 
     Raises
     ------
     InputError
         As `read_predictions`, or when a file holds several arms or stands twice.
     """
-    parts = [read_predictions(path, paired=paired, samples=samples, on=on, classes=classes) for path in paths]
-    return beside(parts, [str(path) for path in paths], samples=samples)
+    parts = [read_predictions(path, **options) for path in paths]
+    return beside(parts, [str(path) for path in paths], samples=options.get("samples", "all"))
 
 
 def beside(parts: Sequence[Predictions], files: Sequence[str], *, samples: Samples = "all") -> tuple[Predictions, str]:
@@ -117,7 +284,7 @@ def _distinct(arms: list[str], files: Sequence[str]) -> list[str]:
     raise InputError(f"{twice!r} was given twice; expected each file once")
 
 
-def provenance(source: str | Path, *, study: str | None = None) -> dict[str, str]:
+def provenance(source: Source, *, study: str | None = None) -> dict[str, str]:
     """Return what is known about where predictions come from, as name -> words: a store's plan, or a file's sum.
 
     Raises
@@ -125,10 +292,9 @@ def provenance(source: str | Path, *, study: str | None = None) -> dict[str, str
     InputError, StoreError
         As `read_predictions`.
     """
-    path = Path(source)
-    if not path.is_dir():
-        return {"File": path.name, "SHA-256": sha256(path)}
-    store = Store.existing(path)
+    if not is_store(source):
+        return _of_files(list(_files(source, deep=False)))
+    store = Store.existing(Path(str(source)))
     plan = store.study(study)
     documents = store.sealed(plan.cells)
     environments = {_words(d.get("environment", {})) for d in documents}
@@ -141,6 +307,18 @@ def provenance(source: str | Path, *, study: str | None = None) -> dict[str, str
     }
 
 
+def _of_files(files: Sequence[Path]) -> dict[str, str]:
+    """Return the sum of one file, or the sum over the names and sums of several."""
+    if len(files) == 1:
+        return {"File": files[0].name, "SHA-256": sha256(files[0])}
+    lines = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
+    names = listing((file.name for file in files), most=5)
+    return {
+        "Files": f"{len(files)}: {names}",
+        "SHA-256": f"{hashlib.sha256(lines.encode()).hexdigest()} (of their sums)",
+    }
+
+
 def _words(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_words(part)}" for name, part in value.items())
@@ -149,7 +327,7 @@ def _words(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def default_baseline(predictions: Predictions, source: str | Path | None = None, *, study: str | None = None) -> str:
+def default_baseline(predictions: Predictions, source: Source | None = None, *, study: str | None = None) -> str:
     """Return the arm to compare with: the one that a store's plan states, else the arm of dose 0.
 
     Parameters
@@ -162,8 +340,8 @@ def default_baseline(predictions: Predictions, source: str | Path | None = None,
     InputError
         When no baseline is stated, and no arm, or more than one, has dose 0: then it must be named.
     """
-    if source is not None and Path(source).is_dir():
-        stated = stated_baseline(Store.existing(source).study(study))
+    if source is not None and is_store(source):
+        stated = stated_baseline(Store.existing(Path(str(source))).study(study))
         if stated in predictions.arms:
             return stated
     off = [arm for arm in predictions.arms if predictions.dose_of(arm) == 0]

@@ -147,14 +147,14 @@ def _refuse_to_overwrite(read: Sequence[str | Path | None], written: dict[str, P
 def _files(asked: Comparison, candidates: list[str]) -> tuple[Effects, Predictions]:
     """Compare files of one arm each."""
     from barnspider.effects import estimate
-    from barnspider.sources import read_files
+    from barnspider.sources import read_beside
 
     if asked.baseline is not None:
         raise InputError(f"baseline={asked.baseline!r} was given with several files; the first file is the baseline")
     files = [asked.source, *candidates]
-    predictions, first = read_files(
-        files, paired=asked.paired, samples=asked.samples, on=asked.on, classes=asked.names()
-    )
+    for source in files:
+        asked.say_what_was_recognised(source)
+    predictions, first = read_beside(files, **asked.of_files())
     if asked.paired:
         say_who_has_no_partner(predictions, first)
     return estimate(predictions, baseline=first, level=asked.level, generalize_to=asked.to), predictions
@@ -190,13 +190,13 @@ def report(
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
     from barnspider.report import gather, write_report
-    from barnspider.sources import provenance
+    from barnspider.sources import is_store, provenance
 
     if out.exists() and Path(asked.source).exists() and out.samefile(asked.source):
         raise InputError(f"out={str(out)!r} is the source itself; choose another name for the page")
     effects, predictions = asked.effects()
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
-    validation = asked.read("validation") if Path(asked.source).is_dir() and asked.split == "test" else None
+    validation = asked.read("validation") if is_store(asked.source) and asked.split == "test" else None
     study = gather(predictions, effects, choose_on=validation)
     known = provenance(asked.source, study=asked.study)
     talk(f"{write_report(out, study, verdict=verdict, provenance=known)} written")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,11 +34,12 @@ def doses(
     from barnspider.as_json import plain
     from barnspider.design import Design
     from barnspider.doses import best_doses, dose_curves, tolls, why_no_curves
+    from barnspider.sources import is_store
 
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
     test = Design.of(asked.read())
-    validation = Design.of(asked.read("validation")) if Path(asked.source).is_dir() else None
+    validation = Design.of(asked.read("validation")) if is_store(asked.source) else None
     why = why_no_curves(test)
     found: dict[str, Any] = {
         "best": best_doses(test if validation is None else validation, level=level, generalize_to=to),

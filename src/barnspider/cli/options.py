@@ -18,7 +18,13 @@ from barnspider.errors import InputError, listing
 Over = Literal["auto", "images and runs", "images", "runs"]
 Which = Literal["all", "common"]
 
-Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A store's folder, or a CSV, Parquet or npz file.")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A store's folder; a file (CSV, JSON lines, Parquet, npz, npy); a folder of files, or a glob in quotes.",
+    ),
+]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to train.")]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
 Baseline = Annotated[str | None, typer.Option(help="The arm to compare with: its name or its dose. Default: dose 0.")]
@@ -31,6 +37,26 @@ Samples = Annotated[Which, typer.Option("--samples", help="Of a file: all must b
 On = Annotated[str | None, typer.Option("--on", help="Which images of a file, if its column `on` names several.")]
 Classes = Annotated[
     Path | None, typer.Option("--classes", metavar="FILE", help="The classes of a file, one name on each line.")
+]
+LabelsFile = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FILE", help="The label of each sample, for files that say only predictions."),
+]
+FormatName = Annotated[
+    Literal["auto", "long", "imagenet-x", "timm"], typer.Option("--format", help="Whose columns the files have.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", metavar="OURS=THEIRS", help="What files call a column: arm=model,sample=image."),
+]
+ScoresOf = Annotated[
+    Literal["logits", "probabilities"] | None, typer.Option("--scores", help="What an .npy file of fractions holds.")
+]
+Pattern = Annotated[
+    str | None, typer.Option("--pattern", help="Runs from names of files: '{arm}-seed{seed}.csv'; also {dose}, {}.")
+]
+Mapping = Annotated[
+    Path | None, typer.Option("--mapping", metavar="FILE", help="Runs from a table: file, arm, seed, dose; or TOML.")
 ]
 MaxDrop = Annotated[float, typer.Option("--max-drop", help="The loss that no class may exceed; 0.02 is two points.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -60,15 +86,34 @@ class Reading:
     samples: Samples = "all"
     on: On = None
     classes: Classes = None
+    labels: LabelsFile = None
+    format: FormatName = "auto"
+    columns: Columns = None
+    scores: ScoresOf = None
+    pattern: Pattern = None
+    mapping: Mapping = None
 
     def read(self, split: str = "test") -> Predictions:
-        """Read the answers about these images."""
+        """Read the answers about these images; say what was recognised."""
         from barnspider.sources import read_predictions
 
-        return read_predictions(
-            self.source, study=self.study, split=split, paired=self.paired, samples=self.samples, on=self.on,
-            classes=self.names(),
-        )  # fmt: skip
+        self.say_what_was_recognised(self.source)
+        return read_predictions(self.source, study=self.study, split=split, **self.of_files())
+
+    def of_files(self) -> dict[str, Any]:
+        """Return how files are to be read, as `read_predictions` takes it."""
+        return {
+            "paired": self.paired, "samples": self.samples, "on": self.on, "classes": self.names(),
+            "labels": self.labels, "format": self.format, "columns": _pairs(self.columns), "scores": self.scores,
+            "pattern": self.pattern, "mapping": self.mapping,
+        }  # fmt: skip
+
+    def say_what_was_recognised(self, source: str) -> None:
+        """Say what nobody asked for but was recognised: a format, a file of labels."""
+        from barnspider.sources import recognised
+
+        if said := recognised(source, **self.of_files()):
+            talk(f"note: {source}: {said}")
 
     def names(self) -> list[str] | None:
         """Return the names of the classes, if a file was given."""
@@ -133,6 +178,22 @@ class Judged(Comparison):
         return effects.simultaneous() if self.bands else effects, predictions
 
 
+def _pairs(given: list[str] | None) -> dict[str, str] | None:
+    """Return what "arm=model,sample=image" says; a name may hold commas where the option is repeated."""
+    if not given:
+        return None
+    pairs: dict[str, str] = {}
+    for item in given:
+        for part in item.split(",") if all("=" in part for part in item.split(",")) else [item]:
+            ours, equals, theirs = part.partition("=")
+            if not equals or not ours or not theirs or ours.strip() in pairs:
+                raise InputError(
+                    f"columns={item!r}; expected our name and theirs, each once, such as arm=model,sample=id"
+                )
+            pairs[ours.strip()] = theirs
+    return pairs
+
+
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each field of a parameter that is a group of options."""
     signature = inspect.signature(command, eval_str=True)
@@ -155,9 +216,10 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 def say_if_adaptive(source: str, study: str | None) -> None:
     """Say of a store's study that what it had seen decided where it looked."""
+    from barnspider.sources import is_store
     from barnspider.store import Store
 
-    if Path(source).is_dir() and "refine" in (sweep := Store.existing(source).study(study).sweep):
+    if is_store(source) and "refine" in (sweep := Store.existing(source).study(study).sweep):
         talk(
             f"note: an adaptive study; what it had seen decided, in {len(sweep['refine']['rounds'])} rounds, which runs"
             " were worth their while. Its intervals are not corrected for that: docs/refine.md says what it costs them"

@@ -1,7 +1,9 @@
-"""CSV, Parquet, npz, data frames <-> Predictions; all checking of what users bring."""
+"""CSV, JSON lines, Parquet, npz, npy, data frames <-> Predictions; all checking of what users bring."""
 
+from barnspider.tables.frames import from_frame
 from barnspider.tables.long_table import SamplesLeftOut
-from barnspider.tables.read import from_frame, join, read_table
+from barnspider.tables.read import join, read_table
+from barnspider.tables.scores import Ties, from_scores
 from barnspider.tables.write import NotWritten, write_table
 
-__all__ = ["NotWritten", "SamplesLeftOut", "from_frame", "join", "read_table", "write_table"]
+__all__ = ["NotWritten", "SamplesLeftOut", "Ties", "from_frame", "from_scores", "join", "read_table", "write_table"]

@@ -1,77 +1,160 @@
-"""npz files -> Predictions: our own, and the plain arrays that people save."""
+"""npz and npy files -> Predictions: our own, and the plain arrays that people save."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from barnspider.convert import as_answers, as_rows, class_names, to_index
 from barnspider.errors import InputError, listing
-from barnspider.files import read_arrays
+from barnspider.files import read_array, read_arrays
 from barnspider.predictions import Predictions, from_saved, with_classes
+from barnspider.tables.asked import Asked, Origin
+from barnspider.tables.columns import Piece
+from barnspider.tables.formats import kind_of
+from barnspider.tables.labels import Labels
+from barnspider.tables.scores import answers, as_scores, of_label
 
 Arrays = dict[str, NDArray[Any]]
 
-KNOWN = ("label", "guess", "arm", "seed", "dose", "p_label", "classes", "sample", "on")
+Kind = Literal["guess", "logits", "probabilities", "scores"]
+ANSWERS: tuple[Kind, ...] = ("guess", "logits", "probabilities", "scores")
+OTHER = ("arm", "seed", "dose", "p_label", "classes", "sample", "on")
 
 
-def from_npz(
-    path: Path, *, classes: Sequence[str] | None = None, paired: bool = False, on: str | None = None
-) -> Predictions:
-    """Read an .npz file, written by `Predictions.save` or holding the arrays that `read_table` names.
+def from_arrays_file(origin: Origin, asked: Asked, labels: Labels | None) -> Predictions:
+    """Read an .npz file, written by `Predictions.save` or holding the arrays that `read_table` names; or an .npy.
 
     Raises
     ------
     InputError
         Naming the file and the array.
     """
-    where, arrays = repr(str(path)), read_arrays(path)
+    where = repr(str(origin.path))
+    arrays = read_arrays(origin.path) if kind_of(origin.path) == "npz" else _of_npy(origin.path, asked)
     if "about" in arrays:
-        preds = from_saved(where, arrays)
-        preds = preds if classes is None else with_classes(preds, tuple(classes))
-        preds = replace(preds, paired=paired or preds.paired)
+        preds = _saved(where, arrays, origin, asked, labels)
     else:
         try:
-            preds = _plain(path, arrays, classes, paired)
+            preds = _plain(origin, arrays, asked, labels)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-    if on is not None and preds.on != on:
-        raise InputError(f"on={on!r} is not in {where}: it is about {preds.on!r}")
+    if asked.on is not None and preds.on != asked.on:
+        raise InputError(f"on={asked.on!r} is not in {where}: it is about {preds.on!r}")
     return preds
 
 
-def _plain(path: Path, arrays: Arrays, classes: Sequence[str] | None, paired: bool) -> Predictions:
-    absent = [name for name in ("label", "guess") if name not in arrays]
-    if absent:
-        raise InputError(
-            f"there is no array {' and no array '.join(map(repr, absent))}; it holds {listing(arrays) or 'nothing'};"
-            f" expected label, guess, and optionally {', '.join(KNOWN[2:])}"
-        )
-    label, guess = as_answers("label", arrays["label"]), as_rows("guess", arrays["guess"])
-    if label.ndim != 1:
-        raise InputError(f"label has shape {label.shape}; expected [samples] (of one-hot labels, give the argmax)")
-    given = classes if classes is not None else _texts(arrays, "classes", None)
-    names = class_names(given, [label, guess])
+def _saved(where: str, arrays: Arrays, origin: Origin, asked: Asked, labels: Labels | None) -> Predictions:
+    preds = from_saved(where, arrays)
+    preds = preds if asked.classes is None else with_classes(preds, tuple(asked.classes))
+    if known := [*origin.said, *(["label"] if labels else [])]:
+        raise InputError(f"{where} was written by barnspider and says {listing(known)} itself; leave that out")
+    return replace(preds, paired=asked.paired or preds.paired)
+
+
+def _of_npy(path: Path, asked: Asked) -> Arrays:
+    """Whole numbers are answers; fractions are scores, of which nobody knows the kind unless it is said."""
+    array = read_array(path)
+    name = asked.scores or ("scores" if array.dtype.kind == "f" and array.ndim > 1 else "guess")
+    return {name: array}
+
+
+def _plain(origin: Origin, arrays: Arrays, asked: Asked, labels: Labels | None) -> Predictions:
+    kind = _kind(arrays)
+    scores = None if kind == "guess" else as_scores(kind, arrays[kind])
+    rows = (
+        as_rows("guess", arrays["guess"])
+        if scores is None
+        else answers(kind, scores, "probabilities" if kind == "probabilities" else None)
+    )
+    sample = _texts(arrays, "sample", [str(i) for i in range(rows.shape[1])]) or []
+    label = _labels(arrays, sample, labels)
+    names = _names(arrays, asked, [label, rows], scores)
     index = {name: i for i, name in enumerate(names)}
-    arm = _texts(arrays, "arm", [path.stem] * len(guess)) or []
-    sample = _texts(arrays, "sample", [str(i) for i in range(len(label))])
+    arm = _arms(arrays, origin, len(rows))
+    places = to_index("label", label, index)
+    p_label = _probabilities(arrays)
+    if scores is not None and p_label is None and len(places) == scores.shape[1]:
+        p_label = of_label(scores, places, kind) if kind in ("logits", "probabilities") else None
     return Predictions(
-        guess=to_index("guess", guess, index),
-        label=to_index("label", label, index),
+        guess=to_index("guess", rows, index),
+        label=places,
         arm=tuple(arm),
-        seed=_seeds(arrays, arm),
-        dose=_doses(arrays, len(guess)),
+        seed=_seeds(arrays, arm, origin),
+        dose=_doses(arrays, len(rows), origin),
         classes=names,
         sample=np.array(sample, dtype=np.str_),
         on=_on(arrays),
-        p_label=_probabilities(arrays),
-        paired=paired,
+        p_label=p_label,
+        paired=asked.paired,
     )
+
+
+def _kind(arrays: Arrays) -> Kind:
+    """Return which array holds the answers."""
+    found = [name for name in ANSWERS if name in arrays]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"there are the arrays {listing(found)}; expected one of them, as each would give the answers")
+    label = "" if "label" in arrays else "no array 'label' and "
+    raise InputError(
+        f"there is {label}no array 'guess'; it holds {listing(arrays) or 'nothing'}; expected label, one of"
+        f" {', '.join(ANSWERS[:-1])}, and optionally {', '.join(OTHER)}"
+    )
+
+
+def _labels(arrays: Arrays, sample: list[str], labels: Labels | None) -> NDArray[Any]:
+    if labels is None:
+        if "label" not in arrays:
+            raise InputError(
+                f"there is no array 'label'; it holds {listing(arrays)}; add it, or give a file with the label of each"
+                " sample: labels= (--labels FILE)"
+            )
+        label = as_answers("label", arrays["label"])
+        if label.ndim != 1:
+            raise InputError(f"label has shape {label.shape}; expected [samples] (of one-hot labels, give the argmax)")
+        return label
+    if "label" in arrays:
+        raise InputError(f"there is an array 'label', and {labels.where} was given as well; leave one of them out")
+    frame = pl.DataFrame({"sample": pl.Series(sample, dtype=pl.String)})
+    found = labels.of(Piece(frame, "the array", lambda row: f"sample {row} (from 0)"))
+    numbers = found.cast(pl.Int64, strict=False)
+    whole = not numbers.null_count() and (numbers.cast(pl.String) == found).all()
+    return as_answers("label", numbers.to_numpy()) if whole else np.array(found.to_list(), dtype=np.str_)
+
+
+def _names(
+    arrays: Arrays, asked: Asked, answered: Sequence[NDArray[Any]], scores: NDArray[Any] | None
+) -> tuple[str, ...]:
+    """Return the classes: as given, else those that occur; every class that has a score is one."""
+    given = asked.classes if asked.classes is not None else _texts(arrays, "classes", None)
+    names = class_names(given, answered)
+    if scores is None:
+        return names
+    if given is None:
+        return class_names(None, [*answered, np.arange(scores.shape[2])])
+    if len(names) != scores.shape[2]:
+        raise InputError(f"there are scores of {scores.shape[2]} classes, but `classes` has {len(names)}")
+    return names
+
+
+def _arms(arrays: Arrays, origin: Origin, count: int) -> list[str]:
+    _refuse_both(arrays, origin, "arm")
+    return _texts(arrays, "arm", [origin.said.get("arm") or origin.name] * count) or []
+
+
+def _refuse_both(arrays: Arrays, origin: Origin, name: str) -> None:
+    if name in arrays and name in origin.said:
+        raise InputError(
+            f"there is an array {name!r}, and the pattern or mapping says {name}={origin.said[name]!r}; leave one out"
+        )
 
 
 def _texts(arrays: Arrays, name: str, default: list[str] | None) -> list[str] | None:
@@ -91,7 +174,14 @@ def _on(arrays: Arrays) -> str:
     return values[0]
 
 
-def _seeds(arrays: Arrays, arm: list[str]) -> tuple[int, ...]:
+def _seeds(arrays: Arrays, arm: list[str], origin: Origin) -> tuple[int, ...]:
+    _refuse_both(arrays, origin, "seed")
+    if said := origin.said.get("seed"):
+        if len(arm) > 1:
+            raise InputError(
+                f"there are {len(arm)} runs, but the pattern or mapping says seed={said}; expected one run"
+            )
+        return (_whole(said),)
     if "seed" not in arrays:
         return tuple(arm[:i].count(name) for i, name in enumerate(arm))
     seed = np.atleast_1d(arrays["seed"])
@@ -100,13 +190,33 @@ def _seeds(arrays: Arrays, arm: list[str]) -> tuple[int, ...]:
     return tuple(int(s) for s in seed)
 
 
-def _doses(arrays: Arrays, count: int) -> tuple[float | None, ...]:
+def _doses(arrays: Arrays, count: int, origin: Origin) -> tuple[float | None, ...]:
+    _refuse_both(arrays, origin, "dose")
+    if said := origin.said.get("dose"):
+        return (_number(said),) * count
     if "dose" not in arrays:
         return (None,) * count
     dose = np.atleast_1d(arrays["dose"])
     if dose.ndim != 1 or dose.dtype.kind not in "iuf":
         raise InputError(f"dose has type {dose.dtype} and shape {dose.shape}; expected one number for each run")
     return tuple(None if np.isnan(d) else float(d) for d in dose)
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"seed={text!r} is no whole number; expected 0, 1, 2, ...") from None
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        raise InputError(f"dose={text!r} is no number; expected one, or nothing where it is unknown")
+    return value
 
 
 def _probabilities(arrays: Arrays) -> NDArray[np.float32] | None:

@@ -61,7 +61,8 @@ def shown(text: object) -> str:
 def class_list(texts: Sequence[str], given: Sequence[str] | None = None) -> ClassList:
     """Return the classes that the distinct `texts` of a table stand for.
 
-    With `given` classes each text is one of their names or, when all texts are whole numbers, an index into them.
+    With `given` classes each text is one of their names; a whole number that is none, where no name is a number, or
+    where all texts are whole numbers, is an index into them.
     Otherwise the classes are the texts that occur. When all are whole numbers ("3", and "3.0" where one missing value
     made a column floating) they are ordered as numbers and written plainly; else all are names, kept as they are.
 
@@ -92,16 +93,26 @@ def _among(texts: Sequence[str], classes: tuple[str, ...]) -> ClassList:
     unknown = [text for text in texts if text not in known]
     numbers = _numbers_as_names(texts)
     if unknown and numbers is not None:
-        for text, number in zip(texts, numbers, strict=True):
-            if int(number) >= len(classes):
-                raise ClassError(text, f"is no class; expected 0 to {len(classes) - 1}: `classes` has {len(classes)}")
-        return ClassList(classes, tuple(int(number) for number in numbers))
+        return ClassList(
+            classes, tuple(_place(text, number, classes) for text, number in zip(texts, numbers, strict=True))
+        )
+    places = _numbers_as_names(unknown)
+    if unknown and places is not None and not any(map(is_number, classes)):  # labels by name, answers by index
+        order = {name: i for i, name in enumerate(classes)}
+        order |= {text: _place(text, number, classes) for text, number in zip(unknown, places, strict=True)}
+        return ClassList(classes, tuple(order[text] for text in texts))
     if unknown:
         near = difflib.get_close_matches(unknown[0][:100], [name[:100] for name in classes], n=1)
         hint = f"; did you mean {shown(near[0])}?" if near else ""
         why = f"is not in `classes` ({listing(map(shown, classes), most=5)}); {len(unknown)} such names{hint}"
         raise ClassError(unknown[0], why)
     return _ordered(list(texts), classes)
+
+
+def _place(text: str, number: str, classes: tuple[str, ...]) -> int:
+    if int(number) >= len(classes):
+        raise ClassError(text, f"is no class; expected 0 to {len(classes) - 1}: `classes` has {len(classes)}")
+    return int(number)
 
 
 def _ordered(named: list[str], classes: tuple[str, ...]) -> ClassList:

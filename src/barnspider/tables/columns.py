@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from barnspider.errors import InputError, listing
+from barnspider.errors import InputError
 
 REQUIRED = ("arm", "seed", "sample", "label", "prediction")
 OPTIONAL = ("dose", "p_label", "on")
+KNOWN = (*REQUIRED, *OPTIONAL)
 TEXTS: frozenset[Any] = frozenset({pl.String, pl.Null})
 CATEGORIES: tuple[Any, ...] = (pl.Categorical, pl.Enum)
 
@@ -29,29 +30,18 @@ class Piece:
     place: Place
 
 
-def known_columns(where: str, names: Sequence[str]) -> list[str]:
-    """Return the columns of a table that mean something to us; others are left alone.
-
-    Raises
-    ------
-    InputError
-        When a required column is absent, a known one stands twice, or one differs only in case or spaces.
-    """
-    known = (*REQUIRED, *OPTIONAL)
-    twice = [name for name in known if names.count(name) > 1]
-    if twice:
+def refuse_twice(where: str, names: Sequence[str], needed: Iterable[str]) -> None:
+    """Raise `InputError` when a needed column stands twice."""
+    if twice := [name for name in needed if names.count(name) > 1]:
         raise InputError(f"{where} has the column {twice[0]!r} more than once; rename or remove one")
+
+
+def refuse_near_misses(where: str, names: Sequence[str], known: Sequence[str]) -> None:
+    """Raise `InputError` when a column's name differs from a known one only in case or spaces."""
     for name in names:
         meant = name.strip().lower().replace(" ", "_").replace("-", "_")
-        if meant in known and meant not in names:
+        if meant in known and meant not in names and name != meant:
             raise InputError(f"{where} has a column {name!r}; did you mean {meant!r}? Rename it exactly so")
-    absent = [name for name in REQUIRED if name not in names]
-    if absent:
-        raise InputError(
-            f"{where} has no column {' and no column '.join(map(repr, absent))}; it has {listing(map(repr, names))};"
-            f" expected {', '.join(REQUIRED)}, and optionally {', '.join(OPTIONAL)}"
-        )
-    return [name for name in known if name in names]
 
 
 def refuse_empty(piece: Piece, column: str, text: pl.Series) -> None:

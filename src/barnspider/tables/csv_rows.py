@@ -6,9 +6,7 @@ A file is read in blocks, so memory does not grow with it. Every fault is told w
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,22 +17,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from barnspider.errors import InputError
+from barnspider.tables.opened import Block, decoded, opened, read, read_line
 
 BLOCK = 1 << 25
 LONGEST_RECORD = 1 << 28
 QUOTE, NEWLINE, RETURN = b'"\n\r'
 SEPARATORS = ",;\t|"
 MARKS = SEPARATORS.encode()
-TORN = (OSError, EOFError, zlib.error)
-BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True)
-class Block:
-    """Whole records of a file: their bytes, and the number of the line where they start (the first is 1)."""
-
-    data: bytes
-    line: int
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,7 @@ def read_header(path: Path) -> Header:
         if len(full):
             first = Block(block.data[records.start[full[0]] : records.end[full[0]]], block.line)
             _refuse_lone_returns(path, first)
-            text = _decoded(path, first)
+            text = decoded(path, first)
             return max((_split(path, text, s) for s in SEPARATORS), key=lambda header: len(header.names))
     raise InputError(f"{str(path)!r} is empty; expected a header with the names of the columns, then rows")
 
@@ -96,7 +85,7 @@ def read_rows(path: Path, header: Header, columns: Sequence[str]) -> Iterator[pl
     header_above = True
     for block in _blocks(path):
         if not block.data.isascii():
-            _decoded(path, block)
+            decoded(path, block)
         data = _even(path, block, header)
         if not data:
             continue
@@ -121,8 +110,8 @@ def line_of(path: Path, row: int) -> int:
 
 def _blocks(path: Path, size: int = BLOCK) -> Iterator[Block]:
     line = 1
-    with _opened(path) as file:
-        while chunk := _read(path, file, size):
+    with opened(path) as file:
+        while chunk := read(path, file, size):
             block = Block(chunk + _rest_of_record(path, file, line, chunk), line)
             yield block
             line += _count(block.data, NEWLINE)
@@ -130,66 +119,16 @@ def _blocks(path: Path, size: int = BLOCK) -> Iterator[Block]:
 
 def _rest_of_record(path: Path, file: BinaryIO, line: int, chunk: bytes) -> bytes:
     """Read on to the end of the line, and further while a quote is open."""
-    parts = [_read_line(path, file)]
+    parts = [read_line(path, file)]
     odd = (chunk.count(b'"') + parts[0].count(b'"')) % 2
     room = LONGEST_RECORD
     while odd:
-        parts.append(_read_line(path, file))
+        parts.append(read_line(path, file))
         odd ^= parts[-1].count(b'"') % 2
         room -= len(parts[-1])
         if odd and (room < 0 or not parts[-1]):
             _refuse_unclosed(path, Block(chunk + b"".join(parts), line))
     return b"".join(parts)
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be opened: {error.strerror}") from error
-    with file:
-        magic = file.read(4)
-    if magic[:2] == b"\x1f\x8b":
-        return _without_bom(gzip.open(path, "rb"), path)  # type: ignore[arg-type]
-    if magic == b"\x28\xb5\x2f\xfd":
-        return _without_bom(io.BytesIO(_unpacked_zstd(path)), path)
-    return _without_bom(path.open("rb"), path)
-
-
-def _without_bom(file: BinaryIO, path: Path) -> BinaryIO:
-    """Skip the mark that Excel writes before UTF-8, and refuse UTF-16."""
-    start = _read(path, file, 3)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        file.close()
-        raise InputError(f"{str(path)!r} is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
-    if start != BOM:
-        file.seek(0)
-    return file
-
-
-def _read(path: Path, file: BinaryIO, size: int) -> bytes:
-    try:
-        return file.read(size)
-    except TORN as error:
-        raise InputError(f"{str(path)!r} cannot be read to its end: {error}; is it a whole file?") from error
-
-
-def _read_line(path: Path, file: BinaryIO) -> bytes:
-    try:
-        return file.readline()
-    except TORN as error:
-        raise InputError(f"{str(path)!r} cannot be read to its end: {error}; is it a whole file?") from error
-
-
-def _unpacked_zstd(path: Path) -> bytes:
-    """Let polars unpack: one field, as the bytes that would part fields and rows do not occur in tables."""
-    try:
-        frame = pl.read_csv(
-            path.read_bytes(), has_header=False, infer_schema=False, separator="\x01", eol_char="\x02", quote_char=None
-        )
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{str(path)!r} cannot be unpacked here ({error}); unpack it first: zstd -d") from error
-    return b"\x02".join(str(text or "").encode() for text in frame.to_series())
 
 
 def _refuse_unclosed(path: Path, block: Block) -> NoReturn:
@@ -199,19 +138,6 @@ def _refuse_unclosed(path: Path, block: Block) -> NoReturn:
         f"{str(path)!r}, line {line}: a quote mark opens a field and is never closed;"
         ' inside a quoted field write "" for each quote mark'
     )
-
-
-def _decoded(path: Path, block: Block) -> str:
-    """Return the text, or say on which line it is not UTF-8."""
-    try:
-        return block.data.decode()
-    except UnicodeDecodeError as error:
-        line = block.line + block.data.count(b"\n", 0, error.start)
-        byte = block.data[error.start]
-        raise InputError(
-            f"{str(path)!r}, line {line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
-            " (from Latin-1: iconv -f LATIN1 -t UTF-8)"
-        ) from None
 
 
 def _refuse_stray_quotes(path: Path, block: Block, marks: bytes = MARKS) -> None:

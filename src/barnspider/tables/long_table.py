@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from barnspider.convert import smallest_int
 from barnspider.errors import InputError, listing
 from barnspider.predictions import Predictions
+from barnspider.tables.asked import Samples
 from barnspider.tables.class_list import ClassError, ClassList, class_list, is_number, natural, shown
 from barnspider.tables.columns import Piece, Place, as_text, probabilities, refuse_empty
 
@@ -24,7 +25,6 @@ MOST_RUNS = 1_000_000
 SEED = re.compile(r"[+-]?[0-9]{1,99}(\.0*)?")
 LONGEST_IDS = 1 << 30
 
-Samples = Literal["all", "common"]
 Codes = NDArray[np.unsignedinteger[Any]]
 
 
@@ -65,6 +65,7 @@ def to_predictions(
     paired: bool = False,
     on: str | None = None,
     samples: Samples = "all",
+    hint: str = "",
 ) -> Predictions:
     """Return the Predictions that the rows say, in canonical order (see `barnspider.tables.read_table`).
 
@@ -78,7 +79,7 @@ def to_predictions(
     runs = _runs(coded)
     ids, sample = _samples(coded)
     label = _labels(coded, sample, len(ids))
-    kept = _complete(coded, runs, sample, ids, samples)
+    kept = _complete(coded, runs, sample, ids, samples, hint)
     index = np.array(found.index, dtype=smallest_int(len(found.classes)))
     guess = np.zeros((len(runs.arm), int(kept.max()) + 1), dtype=index.dtype)
     p_label = None if coded.p_label is None else np.zeros(guess.shape, dtype=np.float32)
@@ -341,13 +342,13 @@ def _labels(coded: Coded, sample: NDArray[np.int32], count: int) -> NDArray[np.i
 
 
 def _complete(
-    coded: Coded, runs: Runs, sample: NDArray[np.int32], ids: list[str], samples: Samples
+    coded: Coded, runs: Runs, sample: NDArray[np.int32], ids: list[str], samples: Samples, hint: str
 ) -> NDArray[np.int64]:
     """Return for each sample its new number (-1: left out)."""
     n_runs, n_samples = len(runs.arm), len(ids)
     if len(sample) == n_runs * n_samples and _all_once(runs, sample, n_samples):
         return np.arange(n_samples)
-    _refuse_duplicates(coded, runs, sample, n_samples)
+    _refuse_duplicates(coded, runs, sample, n_samples, hint)
     if samples == "all":
         raise InputError(_missing(coded, runs, sample, ids))
     common = np.bincount(sample, minlength=n_samples) == n_runs
@@ -370,7 +371,7 @@ def _all_once(runs: Runs, sample: NDArray[np.int32], n_samples: int) -> bool:
     return bool(seen.all())
 
 
-def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int32], n_samples: int) -> None:
+def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int32], n_samples: int, hint: str) -> None:
     cell = pl.Series(runs.of_row.astype(np.int64) * n_samples + sample)
     again = (~cell.is_first_distinct()).to_numpy()
     if not again.any():
@@ -382,6 +383,7 @@ def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int32], n_sa
         f"{coded.place(row)}: arm {shown(runs.arm[run])}, seed {runs.seed[run]} answers sample"
         f" {shown(coded.books['sample'][coded.codes['sample'][row]])} again, after {coded.place(first)};"
         f" expected one answer ({int(again.sum())} such rows): remove them, or give repeated runs seeds of their own"
+        f"{hint}"
     )
 
 

@@ -1,28 +1,24 @@
-"""Files and data frames -> Predictions: the doors. What the rows say is checked in `long_table`."""
+"""Files -> Predictions: the door. What the rows say is checked in `long_table`."""
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import polars as pl
 
 from barnspider.errors import InputError, listing, pick
 from barnspider.predictions import LeftOut, Predictions, concat, with_classes
-from barnspider.tables.arrays import from_npz
+from barnspider.tables.arrays import from_arrays_file
+from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.class_list import natural
-from barnspider.tables.columns import Piece, known_columns
-from barnspider.tables.csv_rows import line_of, read_header, read_rows
-from barnspider.tables.formats import TABLE_SCHEMA, kind_of
-from barnspider.tables.long_table import Samples, SamplesLeftOut, to_predictions
-
-ROWS = 1 << 20
-PANIC: Any = pl.exceptions.PanicException  # a damaged Parquet file can make polars panic
+from barnspider.tables.columns import Piece
+from barnspider.tables.dialects import Meaning, meaning
+from barnspider.tables.formats import ARRAYS, kind_of
+from barnspider.tables.labels import Labels, read_labels
+from barnspider.tables.long_table import SamplesLeftOut, to_predictions
+from barnspider.tables.origins import by_name
+from barnspider.tables.rows import names_in, pieces_of, read_about
 
 
 def read_table(
@@ -32,17 +28,26 @@ def read_table(
     paired: bool = False,
     on: str | None = None,
     samples: Samples = "all",
+    labels: str | Path | None = None,
+    format: Format = "auto",
+    columns: Mapping[str, str] | None = None,
+    scores: Scores | None = None,
 ) -> Predictions:
     r"""Read the answers in one file, or in several that are parts of one table.
 
-    A CSV (`,`, `;`, tab or `|`; UTF-8; also .gz and .zst) or Parquet file has one row for each answer, with the
-    columns `arm, seed, sample, label, prediction` and optionally `dose, p_label, on`; others are left alone. An
-    .npz file was written by `Predictions.save`, or holds arrays: `label` [samples], `guess` [runs, samples], and
-    optionally `arm`, `seed`, `dose` (NaN: unknown) for each run, `p_label` [runs, samples], `classes`, `sample`,
-    `on`; its integers are indices into the classes, and without `arm` all runs are one arm with the file's name.
+    A CSV (`,`, `;`, tab or `|`; UTF-8), JSON lines (both also .gz and .zst) or Parquet file has one row for each
+    answer, with the columns `arm, seed, sample, label, prediction` and optionally `dose, p_label, on`; others are left
+    alone. A file without `arm` is one arm, of the file's name; without `seed` it is one run. In place of `prediction`,
+    a column `logits` or `probabilities` may hold a list in each row. Tables of ImageNet-X (`file_name,
+    predicted_class`) and of timm's inference.py (`filename`, and `index` or `label`) are known by their columns.
+
+    An .npz file was written by `Predictions.save`, or holds arrays: `label` [samples], `guess` [runs, samples] or
+    `logits` or `probabilities` [runs, samples, classes], and optionally `arm`, `seed`, `dose` (NaN: unknown) for each
+    run, `p_label` [runs, samples], `classes`, `sample`, `on`; its integers are indices into the classes, and without
+    `arm` all runs are one arm with the file's name. An .npy file holds `guess` (whole numbers) or scores (fractions).
 
     The order of rows does not matter. Runs are ordered by the arm's dose (unknown: last), arm, seed; samples and
-    classes as numbers when they are plain whole numbers, else by code point. In CSV and Parquet, classes are the
+    classes as numbers when they are plain whole numbers, else by code point. In tables of rows, classes are the
     texts that occur: "NA", " dog" and "001" are names like any other. If all are whole numbers, "3.0" is read as "3".
 
     Parameters
@@ -57,6 +62,15 @@ def read_table(
     samples
         "all": every run answers the same samples, or an error. "common": those that all runs answered; how many
         were left out is told by the warning `SamplesLeftOut`.
+    labels
+        A file with the label of each sample, for files without the column `label`: a table with the columns `sample`
+        (or `file_name`, `filename`) and `label`; .npz or .npy; or text with one label a line, for samples 0, 1, ...
+    format
+        "long", "imagenet-x" or "timm"; "auto" finds out by the names of the columns.
+    columns
+        What the file calls a column, such as `{"arm": "model", "sample": "image_id"}`.
+    scores
+        Of an .npy file: whether it holds "logits" or "probabilities"; with that said, `p_label` is known.
 
     Raises
     ------
@@ -73,153 +87,74 @@ def read_table(
     ...     read_table(file).correct().tolist()
     [[False, True]]
     """
-    pick("samples", samples, ["all", "common"])
+    asked = Asked(classes, paired, on, samples, labels, format, columns, scores)
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
     if not paths:
         raise InputError("path=[] names no file; expected at least one")
-    rows = [p for p in paths if kind_of(p) != "npz"]
-    parts = [_read_rows(rows, classes, paired, on, samples)] if rows else []
-    parts += [from_npz(p, classes=classes, paired=paired, on=on) for p in paths if kind_of(p) == "npz"]
-    return parts[0] if len(parts) == 1 else join(parts, samples=samples)
+    return read_files(by_name(paths), asked)
 
 
-def from_frame(
-    frame: Any,
-    *,
-    classes: Sequence[str] | None = None,
-    paired: bool = False,
-    on: str | None = None,
-    samples: Samples = "all",
-) -> Predictions:
-    """Return the Predictions in a polars, pandas or Arrow table with the columns of `read_table`.
-
-    Raises
-    ------
-    InputError
-        As `read_table`; rows are counted from 0.
-
-    Examples
-    --------
-    >>> frame = {"arm": ["a", "a"], "seed": [0, 0], "sample": [7, 8], "label": [0, 1], "prediction": [1, 1]}
-    >>> from_frame(pl.DataFrame(frame)).sample.tolist()
-    ['7', '8']
-    """
-    pick("samples", samples, ["all", "common"])
-    names = [str(name) for name in getattr(frame, "column_names", getattr(frame, "columns", ()))]
-    if not names:
-        raise InputError(f"frame is a {type(frame).__name__}; expected a polars, pandas or Arrow table with columns")
-    columns = known_columns("the data frame", names)
-    table = _polars(frame, columns)
-    pieces = (
-        Piece(table[start : start + ROWS], "the data frame", lambda row, start=start: f"row {start + row} (from 0)")
-        for start in range(0, table.height, ROWS)
-    )
-    return to_predictions(pieces, where="the data frame", classes=classes, paired=paired, on=on, samples=samples)
+def read_files(origins: Sequence[Origin], asked: Asked) -> Predictions:
+    """Read files of which it is known beside what runs they are; `InputError` as `read_table`."""
+    pick("samples", asked.samples, ["all", "common"])
+    if asked.scores is not None:
+        pick("scores", asked.scores, ["logits", "probabilities"])
+    labels = None if asked.labels is None else read_labels(asked.labels)
+    rows = [origin for origin in origins if kind_of(origin.path) not in ARRAYS]
+    parts = [_read_rows(rows, asked, labels)] if rows else []
+    parts += [from_arrays_file(origin, asked, labels) for origin in origins if kind_of(origin.path) in ARRAYS]
+    return parts[0] if len(parts) == 1 else join(parts, samples=asked.samples)
 
 
-def _read_rows(
-    paths: list[Path], classes: Sequence[str] | None, paired: bool, on: str | None, samples: Samples
-) -> Predictions:
+def meaning_of(origin: Origin, asked: Asked, labels: Labels | None) -> Meaning:
+    """Find out what the columns of a file mean; `InputError` as `meaning`."""
+    return meaning(repr(str(origin.path)), names_in(origin.path), asked, origin=origin, labels=labels)
+
+
+def _read_rows(origins: list[Origin], asked: Asked, labels: Labels | None) -> Predictions:
+    paths = [origin.path for origin in origins]
     where = listing((repr(str(p)) for p in paths), most=3)
-    abouts = [_read_about(path) if kind_of(path) == "parquet" else {} for path in paths]
+    abouts = [read_about(path) if kind_of(path) == "parquet" else {} for path in paths]
     saved = {tuple(about.get("classes", ())) for about in abouts}
+    classes = asked.classes
     if classes is None and len(saved) == 1:
         classes = next(iter(saved)) or None
-    pieces = (piece for path in paths for piece in _pieces(path, paths[0]))
-    preds = to_predictions(pieces, where=where, classes=classes, paired=paired, on=on, samples=samples)
+    found = [meaning_of(origin, asked, labels) for origin in origins]
+    _refuse_uneven(paths, found)
+    preds = to_predictions(
+        _pieces(paths, found), where=where, classes=classes, paired=asked.paired, on=asked.on, samples=asked.samples,
+        hint=_hint(found),
+    )  # fmt: skip
     return replace(
         preds,
-        paired=paired or all(about.get("paired", False) for about in abouts),
+        paired=preds.paired or all(about.get("paired", False) for about in abouts),
         left_out=tuple(LeftOut(*x) for about in abouts for x in about.get("left_out", ())),
     )
 
 
-def _pieces(path: Path, first: Path) -> Iterator[Piece]:
-    columns = _columns(path)
-    if columns != (expected := columns if path == first else _columns(first)):
-        differ = listing(sorted(set(columns) ^ set(expected)))
-        raise InputError(f"{str(path)!r} and {str(first)!r} differ in the columns {differ}; give both the same")
-    yield from (_csv_pieces if kind_of(path) == "csv" else _parquet_pieces)(path, columns)
+def _pieces(paths: Sequence[Path], found: Sequence[Meaning]) -> Iterator[Piece]:
+    for path, means in zip(paths, found, strict=True):
+        for piece in pieces_of(path, list(dict.fromkeys(means.columns.values()))):
+            yield means.applied(piece)
 
 
-def _columns(path: Path) -> list[str]:
-    csv = kind_of(path) == "csv"
-    return known_columns(repr(str(path)), read_header(path).names if csv else _scan(path).collect_schema().names())
+def _refuse_uneven(paths: Sequence[Path], found: Sequence[Meaning]) -> None:
+    for path, means in zip(paths, found, strict=True):
+        if means.ours != found[0].ours:
+            differ = listing(sorted(set(means.ours) ^ set(found[0].ours)))
+            raise InputError(f"{str(path)!r} and {str(paths[0])!r} differ in the columns {differ}; give both the same")
 
 
-def _csv_pieces(path: Path, columns: list[str]) -> Iterator[Piece]:
-    above = 0
-    for frame in read_rows(path, read_header(path), columns):
-
-        def place(row: int, above: int = above) -> str:
-            return f"{str(path)!r}, line {line_of(path, above + row)}"
-
-        yield Piece(frame, repr(str(path)), place)
-        above += frame.height
-
-
-def _scan(path: Path) -> pl.LazyFrame:
-    if not path.is_file():
-        raise InputError(f"{str(path)!r} does not exist or is no file")
-    try:
-        table = pl.scan_parquet(path, glob=False)
-        table.collect_schema()
-    except (pl.exceptions.PolarsError, OSError, PANIC) as error:
-        raise InputError(_unreadable(path, error)) from None
-    return table
-
-
-def _unreadable(path: Path, error: BaseException) -> str:
-    return f"{str(path)!r} cannot be read as Parquet: {error}; is it whole?"
-
-
-def _parquet_pieces(path: Path, columns: list[str]) -> Iterator[Piece]:
-    table, where = _scan(path).select(columns), repr(str(path))
-    try:
-        height = int(table.select(pl.len()).collect().item())
-        for start in range(0, height, ROWS):
-            frame = table.slice(start, ROWS).collect()
-            yield Piece(frame, where, lambda row, start=start, where=where: f"{where}, row {start + row} (from 0)")
-    except (pl.exceptions.PolarsError, OSError, PANIC) as error:
-        raise InputError(_unreadable(path, error)) from None
-
-
-def _read_about(path: Path) -> dict[str, Any]:
-    """Return what `write_table` noted beside the rows; nothing when another program wrote the file."""
-    _scan(path)
-    note = pl.read_parquet_metadata(path).get("barnspider")
-    if note is None:
-        return {}
-    try:
-        about: dict[str, Any] = json.loads(note)
-        schema = about.get("schema")
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{str(path)!r}: its metadata 'barnspider' cannot be read: {error}") from None
-    if schema != TABLE_SCHEMA:
-        raise InputError(f"{str(path)!r} has schema {schema!r}; this version reads {TABLE_SCHEMA!r}")
-    return about
-
-
-def _polars(frame: Any, columns: list[str]) -> pl.DataFrame:
-    try:
-        if type(frame).__module__.partition(".")[0] == "pandas":
-            return pl.DataFrame({name: _from_pandas(frame[name], name) for name in columns})
-        return pl.DataFrame(frame).select(columns)
-    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"the data frame cannot be read: {error}; expected a polars, pandas or Arrow table") from error
-
-
-def _from_pandas(column: Any, name: str) -> pl.Series:
-    """Return a pandas column without the help of pyarrow, which polars would ask for."""
-    kind = getattr(column.dtype, "kind", "O")
-    if kind in "iufb" and isinstance(column.dtype, np.dtype):
-        return pl.Series(name, column.to_numpy())
-    values = [None if missing else value for value, missing in zip(column, column.isna(), strict=True)]
-    kinds = {type(value) for value in values} - {type(None)}
-    if len(kinds) > 1:
-        found = listing(sorted(kind.__name__ for kind in kinds))
-        raise InputError(f"the data frame: the column {name!r} mixes {found}; make them all of one kind, such as str")
-    return pl.Series(name, values, strict=True)
+def _hint(found: Sequence[Meaning]) -> str:
+    """Say, where answers stand twice, that no column tells runs apart."""
+    absent = [name for name in ("arm", "seed") if all(name in means.constants for means in found)]
+    names = " and no column ".join(map(repr, absent))
+    if not absent:
+        return ""
+    return (
+        f"; no column {names} tells runs apart: say what it is called (--columns arm=NAME), or that the names of"
+        " files do (--pattern '{arm}-seed{seed}.csv')"
+    )
 
 
 def join(parts: Sequence[Predictions], *, samples: Samples = "all") -> Predictions:

@@ -1,4 +1,4 @@
-"""Predictions -> CSV, Parquet, npz."""
+"""Predictions -> CSV, JSON lines, Parquet, npz."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ class NotWritten(UserWarning):
 
 
 def write_table(preds: Predictions, path: str | Path) -> Path:
-    """Write one row for each answer to .csv, .csv.gz, .tsv or .parquet, or everything to .npz; whole or not at all.
+    """Write one row for each answer to .csv, .tsv, .jsonl (also .gz) or .parquet, or everything to .npz; whole or not
+    at all.
 
-    Parquet and npz give back everything. A CSV has no place for the list of classes (give `classes=preds.classes` to
-    `read_table`), for `paired` and for the runs that were left out (the warning `NotWritten` names them).
+    Parquet and npz give back everything. CSV and JSON lines have no place for the list of classes (give
+    `classes=preds.classes` to `read_table`), for `paired` and for the runs that were left out (the warning `NotWritten`
+    names them).
 
     Raises
     ------
@@ -55,10 +57,12 @@ def write_table(preds: Predictions, path: str | Path) -> Path:
     if preds.left_out:
         runs = listing(f"{x.arm!r} seed {x.seed} ({x.why})" for x in preds.left_out)
         warnings.warn(f"{str(path)!r} does not tell which runs were left out: {runs}", NotWritten, stacklevel=2)
-    return write_whole(path, lambda file: _write_csv(preds, path, file))
+    return write_whole(path, lambda file: _write_text(preds, path, file))
 
 
 def _check_writable(preds: Predictions, path: Path) -> None:
+    if kind_of(path) == "npy" or ".json" in path.suffixes[-2:]:
+        raise InputError(f"{str(path)!r}: that ending is read, not written; write .jsonl, .npz or .parquet")
     if path.suffix.lower() == ".zst":
         raise InputError(f"{str(path)!r}: .zst is read, not written; write .csv.gz or .parquet")
     if preds.accepted is not None:
@@ -102,16 +106,19 @@ def _run_frame(preds: Predictions, run: int) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _write_csv(preds: Predictions, path: Path, file: BinaryIO) -> None:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    separator = "\t" if ".tsv" in suffixes[-2:] else ","
-    if suffixes[-1] == ".gz":
+def _write_text(preds: Predictions, path: Path, file: BinaryIO) -> None:
+    if path.suffix.lower() == ".gz":
         with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as packed:
-            _write_runs(preds, packed, separator)
+            _write_runs(preds, packed, path)
     else:
-        _write_runs(preds, file, separator)
+        _write_runs(preds, file, path)
 
 
-def _write_runs(preds: Predictions, file: Any, separator: str) -> None:
+def _write_runs(preds: Predictions, file: Any, path: Path) -> None:
+    separator = "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes[-2:]] else ","
     for run in range(len(preds.arm)):
-        file.write(_run_frame(preds, run).write_csv(include_header=run == 0, separator=separator).encode())
+        frame = _run_frame(preds, run)
+        if kind_of(path) == "json":
+            file.write(frame.write_ndjson().encode())
+        else:
+            file.write(frame.write_csv(include_header=run == 0, separator=separator).encode())

@@ -1,0 +1,141 @@
+"""A labels file -> the label of each sample, for predictions that come without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from barnspider.convert import as_answers
+from barnspider.errors import InputError, listing
+from barnspider.files import read_array, read_arrays
+from barnspider.tables.class_list import shown
+from barnspider.tables.columns import Piece, as_text, refuse_empty
+from barnspider.tables.formats import kind_of
+from barnspider.tables.opened import decoded, whole_lines
+from barnspider.tables.rows import names_in, pieces_of
+
+SAMPLE = ("sample", "file_name", "filename")
+EXPECTED = f"expected the columns sample (or {', '.join(SAMPLE[1:])}) and label"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The label of each sample, as text: `sample` and `label` are Str[samples], without duplicates."""
+
+    where: str
+    sample: pl.Series
+    label: pl.Series
+
+    def of(self, piece: Piece) -> pl.Series:
+        """Return the label of each row; `InputError` for a sample without one."""
+        sample = as_text(piece, "sample")
+        refuse_empty(piece, "sample", sample)
+        labels = sample.replace_strict(self.sample, self.label, default=None, return_dtype=pl.String)
+        if labels.null_count():
+            row = int(labels.is_null().arg_max() or 0)
+            raise InputError(
+                f"{piece.place(row)}: sample {shown(sample[row])} has no label in {self.where}, which knows"
+                f" {len(self.sample)} samples such as {shown(self.sample[0])}; name the samples in the same way in both"
+            )
+        return labels.alias("label")
+
+
+def read_labels(path: str | Path) -> Labels:
+    """Read a table with the columns sample and label, an .npz or .npy of labels, or text with one label a line.
+
+    Where samples have no names (text, .npy, .npz without `sample`) they are numbered from 0.
+
+    Raises
+    ------
+    InputError
+        When the file cannot be read, or has two labels for one sample.
+    """
+    path = Path(path)
+    kind = kind_of(path)
+    if kind in ("npz", "npy"):
+        return _from_arrays(path, kind)
+    if not path.is_file():
+        raise InputError(f"labels={str(path)!r} does not exist or is no file")
+    names = [] if ".txt" in path.suffixes and not _is_table(path) else names_in(path)
+    return _from_table(path, names) if names else _from_lines(path)
+
+
+def _is_table(path: Path) -> bool:
+    names = names_in(path)
+    return "label" in names and any(name in names for name in SAMPLE)
+
+
+def _from_table(path: Path, names: list[str]) -> Labels:
+    where = repr(str(path))
+    sample = [name for name in SAMPLE if name in names]
+    if "label" not in names or len(sample) != 1:
+        raise InputError(f"{where} has the columns {listing(map(repr, names))}; {EXPECTED}")
+    pieces = pieces_of(path, [sample[0], "label"])
+    parts = [_texts(Piece(p.frame.rename({sample[0]: "sample"}), p.where, p.place)) for p in pieces]
+    if not parts:
+        raise InputError(f"{where} has a header but no rows; {EXPECTED}")
+    table = pl.concat(parts)
+    _refuse_twice(where, table["sample"])
+    return Labels(where, table["sample"], table["label"])
+
+
+def _texts(piece: Piece) -> pl.DataFrame:
+    columns = {name: as_text(piece, name) for name in ("sample", "label")}
+    for name, column in columns.items():
+        refuse_empty(piece, name, column)
+    return pl.DataFrame(columns)
+
+
+def _refuse_twice(where: str, sample: pl.Series) -> None:
+    again = ~sample.is_first_distinct()
+    if again.any():
+        name = sample[int(again.arg_max() or 0)]
+        raise InputError(f"{where} has the sample {shown(name)} more than once; expected one row for each sample")
+
+
+def _from_lines(path: Path) -> Labels:
+    where = repr(str(path))
+    lines = [line for block in whole_lines(path) for line in _lines(path, decoded(path, block), block.line)]
+    if not lines:
+        raise InputError(f"{where} is empty; expected one label on each line")
+    return _numbered(where, lines)
+
+
+def _lines(path: Path, text: str, first: int) -> Iterator[str]:
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=first):
+        label = line.removesuffix("\r")
+        if not label:
+            raise InputError(f"{str(path)!r}, line {number} is empty; expected one label on each line")
+        yield label
+
+
+def _numbered(where: str, labels: list[str]) -> Labels:
+    return Labels(where, pl.Series([str(i) for i in range(len(labels))]), pl.Series(labels, dtype=pl.String))
+
+
+def _from_arrays(path: Path, kind: str) -> Labels:
+    where = repr(str(path))
+    arrays = read_arrays(path) if kind == "npz" else {"label": read_array(path)}
+    if "label" not in arrays:
+        raise InputError(f"{where} has no array 'label'; it holds {listing(arrays) or 'nothing'}")
+    try:
+        label = as_answers("label", arrays["label"])
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    if label.ndim != 1 or not len(label):
+        raise InputError(f"{where}: label has shape {label.shape}; expected [samples]")
+    found = _numbered(where, [str(item) for item in label])
+    if "sample" not in arrays:
+        return found
+    sample = np.atleast_1d(arrays["sample"])
+    if sample.shape != label.shape or sample.dtype.kind not in "Uiu":
+        raise InputError(
+            f"{where}: sample has type {sample.dtype} and shape {sample.shape}; expected {label.shape} ids"
+        )
+    ids = pl.Series([str(item) for item in sample], dtype=pl.String)
+    _refuse_twice(where, ids)
+    return Labels(where, ids, found.label)

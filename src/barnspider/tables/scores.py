@@ -1,0 +1,203 @@
+"""Logits or probabilities of all classes -> the class that was answered, and the probability of the true one.
+
+The answer is the class with the highest score. A tie goes to the class that comes first, as in NumPy and torch, and is
+told by the warning `Ties`. A score that is no number, and a row in which all of three or more classes score the same,
+is no answer: it is refused with its run and sample.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from barnspider.convert import as_array, smallest_int
+from barnspider.errors import InputError, listing, pick
+from barnspider.predictions import Predictions
+from barnspider.tables.asked import Scores
+from barnspider.tables.columns import Piece
+
+CELLS = 1 << 22
+SUM_WITHIN = 0.02  # bfloat16 probabilities of 1,000 classes add up this well
+
+Where = Callable[[int], str]
+
+
+class Ties(UserWarning):
+    """Some answers are ties: two or more classes have the highest score. The first of them is taken."""
+
+
+def as_scores(name: str, values: ArrayLike) -> NDArray[Any]:
+    """Return scores as Float[runs, samples, classes]; a single run may come as [samples, classes].
+
+    Raises
+    ------
+    InputError
+        When they are no numbers or have another shape.
+    """
+    array = as_array(name, values)
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"{name} has type {array.dtype}; expected numbers, one for each class")
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or not array.size:
+        raise InputError(
+            f"{name} has shape {array.shape}; expected [samples, classes], or [runs, samples, classes], none of them 0"
+        )
+    return array
+
+
+def answers(name: str, scores: NDArray[Any], kind: Scores | None) -> NDArray[np.signedinteger[Any]]:
+    """Return Int[runs, samples], the class with the highest score.
+
+    Raises
+    ------
+    InputError
+        Naming run and sample, where a score is no number or all classes score the same.
+    """
+    guess = np.empty(scores.shape[:2], dtype=smallest_int(scores.shape[2]))
+    ties = 0
+    for run, rows in _parts(scores):
+        block = np.asarray(scores[run, rows])
+        _check(block, kind, lambda row, run=run, rows=rows: f"{name}, run {run}, sample {rows.start + row} (from 0)")
+        guess[run, rows], tied = _top(block)
+        ties += tied
+    _say_ties(name, ties, guess.size)
+    return guess
+
+
+def of_label(scores: NDArray[Any], label: NDArray[np.integer[Any]], kind: Scores) -> NDArray[np.float32]:
+    """Return Float32[runs, samples], the probability that each run gave to the true class; 0 where it has no score."""
+    found = np.zeros(scores.shape[:2], dtype=np.float32)
+    for run, rows in _parts(scores):
+        block = _probabilities(np.asarray(scores[run, rows]), kind)
+        scored = np.flatnonzero(label[rows] < scores.shape[2])
+        found[run, rows][scored] = np.clip(block[scored, label[rows][scored]], 0, 1)
+    return found
+
+
+def column_answers(piece: Piece, kind: str) -> pl.Series:
+    """Return the column of lists of scores as a column of classes, counted from 0."""
+    column = piece.frame["prediction"]
+    if not isinstance(column.dtype, pl.List | pl.Array):
+        raise InputError(f"{piece.where}: the column {kind!r} has type {column.dtype}; expected a list in every row")
+    lengths = column.list.len() if isinstance(column.dtype, pl.List) else column.arr.len()
+    wrong = (lengths != lengths[0]) | lengths.is_null() | (lengths == 0)
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        raise InputError(f"{piece.place(row)}: {kind} has {lengths[row] or 0} scores; expected {lengths[0]}, as above")
+    flat = column.explode().cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    block = flat.reshape(len(column), -1)
+    _check(block, "probabilities" if kind == "probabilities" else "logits", lambda row: f"{piece.place(row)}: {kind}")
+    guess, ties = _top(block)
+    _say_ties(piece.where, ties, len(guess))
+    return pl.Series("prediction", guess)
+
+
+def _parts(scores: NDArray[Any]) -> Iterator[tuple[int, slice]]:
+    """Yield parts of some megabytes: an array may lie on the disk."""
+    runs, samples, classes = scores.shape
+    step = max(1, CELLS // classes)
+    for run in range(runs):
+        for start in range(0, samples, step):
+            yield run, slice(start, min(start + step, samples))
+
+
+def _top(block: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
+    """Return the class with the highest score of each row, and how many rows are ties."""
+    guess = block.argmax(axis=1)
+    best = block[np.arange(len(block)), guess]
+    return guess, int(((block == best[:, None]).sum(axis=1) > 1).sum())
+
+
+def _say_ties(name: str, ties: int, count: int) -> None:
+    if ties:
+        warnings.warn(
+            f"{name}: {ties} of {count} answers are ties; the first of the classes with the highest score is taken",
+            Ties,
+            stacklevel=6,
+        )
+
+
+def _check(block: NDArray[Any], kind: Scores | None, where: Where) -> None:
+    """Refuse rows that hold no answer; of probabilities, those that are none."""
+    best = block.max(axis=1)  # NaN where there is one
+    _refuse(
+        ~np.isfinite(best.astype(np.float64)), where, "has a score that is not finite (NaN or infinite)", "no answer"
+    )
+    if block.shape[1] > 2:
+        same = best == block.min(axis=1)
+        _refuse(same, where, "has the same score for all classes", "no answer: was this sample evaluated?")
+    if kind == "probabilities":
+        total = block.sum(axis=1, dtype=np.float64)
+        wrong = (np.abs(total - 1) > SUM_WITHIN) | (block.min(axis=1) < 0)
+        _refuse(wrong, where, "does not add up to 1, or has a negative part", "are these logits?")
+
+
+def _refuse(bad: NDArray[np.bool_], where: Where, what: str, so: str) -> None:
+    if bad.any():
+        raise InputError(f"{where(int(bad.argmax()))} {what}: {so} ({int(bad.sum())} such samples here)")
+
+
+def _probabilities(block: NDArray[Any], kind: Scores) -> NDArray[np.float64]:
+    values = block.astype(np.float64)
+    if kind == "probabilities":
+        return values
+    values = np.exp(values - values.max(axis=1, keepdims=True))
+    return values / values.sum(axis=1, keepdims=True)
+
+
+def from_scores(
+    label: ArrayLike,
+    scores: Mapping[str, ArrayLike],
+    *,
+    kind: Scores | None = None,
+    classes: Sequence[str] | None = None,
+    seeds: Mapping[str, Sequence[int]] | Sequence[int] | None = None,
+    dose: Mapping[str, float] | None = None,
+    sample: Sequence[object] | None = None,
+    on: str = "",
+    paired: bool = False,
+) -> Predictions:
+    """Make Predictions from the scores of all classes: arm -> Float[runs, N, C], or Float[N, C] for an arm of one run.
+
+    Parameters
+    ----------
+    label
+        Int[N] or names, as in `Predictions.from_arrays`; the other options, too.
+    kind
+        "logits" or "probabilities": with that said, `p_label` is known and probabilities are checked.
+
+    Raises
+    ------
+    InputError
+        As `Predictions.from_arrays`; and, naming run and sample, where a score is NaN or infinite, all of three or
+        more classes score the same, or probabilities do not add up to 1.
+
+    Examples
+    --------
+    >>> preds = from_scores([0, 1], {"plain": [[0.9, 0.1], [0.6, 0.4]]}, kind="probabilities")
+    >>> preds.guess.tolist(), preds.p_label.tolist()
+    ([[0, 0]], [[0.8999999761581421, 0.4000000059604645]])
+    """
+    if kind is not None:
+        pick("kind", kind, ["logits", "probabilities"])
+    arrays = {arm: as_scores(f"scores[{arm!r}]", values) for arm, values in scores.items()}
+    counts = {array.shape[2] for array in arrays.values()}
+    if len(counts) > 1 or (classes is not None and counts != {len(classes)}):
+        raise InputError(
+            f"scores are of {listing(sorted(counts))} classes; expected one score for each class, in all arms"
+        )
+    names = [str(i) for i in range(next(iter(counts), 0))] if classes is None else classes
+    guess = {arm: answers(f"scores[{arm!r}]", array, kind) for arm, array in arrays.items()}
+    preds = Predictions.from_arrays(
+        label, guess, classes=names, seeds=seeds, dose=dose, sample=sample, on=on, paired=paired
+    )
+    if kind is None:
+        return preds
+    return replace(preds, p_label=np.concatenate([of_label(array, preds.label, kind) for array in arrays.values()]))
