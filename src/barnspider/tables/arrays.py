@@ -98,7 +98,7 @@ def _plain(origin: Origin, arrays: Arrays, asked: Asked, labels: Labels | None) 
 
 def _kind(arrays: Arrays) -> Kind:
     """Return which array holds the answers."""
-    found = [name for name in ANSWERS if name in arrays]
+    found: list[Kind] = [name for name in ANSWERS if name in arrays.keys()]  # noqa: SIM118 - keeps its type
     if len(found) == 1:
         return found[0]
     if found:

@@ -54,7 +54,7 @@ class Runs:
     arm: tuple[str, ...]
     seed: tuple[int, ...]
     dose: tuple[float | None, ...]
-    of_row: NDArray[np.signedinteger[Any]]
+    of_row: Codes
 
 
 def to_predictions(
@@ -238,18 +238,21 @@ def _runs(coded: Coded) -> Runs:
     arm_rank = np.argsort(np.array(arm_order)).astype(kind)
     places = {value: i for i, value in enumerate(values)}
     seed_rank = np.array([places[s] for s in seeds], dtype=kind)
-    pair = np.empty(len(coded.codes["arm"]), dtype=kind)
-    for rows in _parts(len(pair)):
-        pair[rows] = arm_rank[coded.codes["arm"][rows]] * kind(len(values)) + seed_rank[coded.codes["seed"][rows]]
-    pairs = pl.Series(pair).unique().sort().to_numpy()
-    for rows in _parts(len(pair)):
-        pair[rows] = np.searchsorted(pairs, pair[rows])
+
+    def pair(rows: slice) -> NDArray[np.signedinteger[Any]]:
+        return arm_rank[coded.codes["arm"][rows]] * kind(len(values)) + seed_rank[coded.codes["seed"][rows]]
+
+    parts = list(_parts(len(coded.codes["arm"])))
+    pairs = np.unique(np.concatenate([pl.Series(pair(rows)).unique().to_numpy() for rows in parts]))
+    of_row = np.empty(len(coded.codes["arm"]), dtype=np.min_scalar_type(len(pairs) - 1))
+    for rows in parts:
+        of_row[rows] = np.searchsorted(pairs, pair(rows))
     arm_of = [arm_order[int(p) // len(values)] for p in pairs]
     return Runs(
         arm=tuple(arms[a] for a in arm_of),
         seed=tuple(values[int(p) % len(values)] for p in pairs),
         dose=tuple(dose[a] for a in arm_of),
-        of_row=pair,
+        of_row=of_row,
     )
 
 
@@ -308,15 +311,15 @@ def _dose(coded: Coded, code: int, text: str) -> float | None:
     return value
 
 
-def _samples(coded: Coded) -> tuple[list[str], NDArray[np.int32]]:
+def _samples(coded: Coded) -> tuple[list[str], Codes]:
     """Return the ids in canonical order, and for each row the number of its sample."""
     texts = coded.books["sample"]
     order = sorted(range(len(texts)), key=lambda s: natural(texts[s]))
-    rank = np.argsort(np.array(order)).astype(np.int32)
+    rank = np.argsort(np.array(order)).astype(np.min_scalar_type(len(order) - 1))
     return [texts[s] for s in order], rank[coded.codes["sample"]]
 
 
-def _labels(coded: Coded, sample: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+def _labels(coded: Coded, sample: Codes, count: int) -> NDArray[np.int64]:
     label = coded.codes["label"]
     of_sample = np.zeros(count, dtype=np.int64)
     wrong = np.zeros(len(label), dtype=np.bool_)
@@ -342,7 +345,7 @@ def _labels(coded: Coded, sample: NDArray[np.int32], count: int) -> NDArray[np.i
 
 
 def _complete(
-    coded: Coded, runs: Runs, sample: NDArray[np.int32], ids: list[str], samples: Samples, hint: str
+    coded: Coded, runs: Runs, sample: Codes, ids: list[str], samples: Samples, hint: str
 ) -> NDArray[np.int64]:
     """Return for each sample its new number (-1: left out)."""
     n_runs, n_samples = len(runs.arm), len(ids)
@@ -364,14 +367,14 @@ def _complete(
     return np.where(common, np.cumsum(common) - 1, -1)
 
 
-def _all_once(runs: Runs, sample: NDArray[np.int32], n_samples: int) -> bool:
+def _all_once(runs: Runs, sample: Codes, n_samples: int) -> bool:
     seen = np.zeros((len(runs.arm), n_samples), dtype=np.bool_)
     for rows in _parts(len(sample)):
         seen[runs.of_row[rows], sample[rows]] = True
     return bool(seen.all())
 
 
-def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int32], n_samples: int, hint: str) -> None:
+def _refuse_duplicates(coded: Coded, runs: Runs, sample: Codes, n_samples: int, hint: str) -> None:
     cell = pl.Series(runs.of_row.astype(np.int64) * n_samples + sample)
     again = (~cell.is_first_distinct()).to_numpy()
     if not again.any():
@@ -387,7 +390,7 @@ def _refuse_duplicates(coded: Coded, runs: Runs, sample: NDArray[np.int32], n_sa
     )
 
 
-def _missing(coded: Coded, runs: Runs, sample: NDArray[np.int32], ids: list[str]) -> str:
+def _missing(coded: Coded, runs: Runs, sample: Codes, ids: list[str]) -> str:
     of_run = np.bincount(runs.of_row)
     short = int(np.argmin(of_run))
     answered = np.zeros(len(ids), dtype=np.bool_)
@@ -402,7 +405,7 @@ def _missing(coded: Coded, runs: Runs, sample: NDArray[np.int32], ids: list[str]
     )
 
 
-def _counts(runs: Runs, sample: NDArray[np.int32]) -> str:
+def _counts(runs: Runs, sample: Codes) -> str:
     of_run = np.bincount(runs.of_row)
     return f"runs have {of_run.min()} to {of_run.max()} answers; do they name the samples in the same way?"
 
