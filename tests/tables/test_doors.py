@@ -225,11 +225,13 @@ def test_json_numbers_and_texts_are_one_class(tmp_path):
         (GOOD + GOOD.replace("3}", "-1}").replace('"a"', '"b"'), "line 2: prediction='-1' is negative"),
         (GOOD + GOOD.replace('"seed": 0, ', ""), "line 2 has no 'seed'; expected the names of the first line"),
         (GOOD + GOOD.replace("}", ', "dose": 1}'), "line 2 has 'dose', which the first line has not"),
-        (GOOD + GOOD.replace("}", ', "seed": 1}'), "line 2 cannot be read: it has a name twice"),
+        (GOOD + GOOD.replace("}", ', "seed": 1}'), "line 2 has a name twice"),
         (GOOD + GOOD.replace('"a"', '"\\ud800"'), "line 2: sample holds half of a character"),
         ((GOOD + GOOD.replace('"a"', '"né"')).encode("latin-1"), "line 2: byte 0xe9 is not UTF-8"),
         (GOOD.encode("utf-16"), "is UTF-16"),
         ("[" * 100_000, "line 1 cannot be read"),
+        (GOOD + GOOD.replace("}", "},") + GOOD, "line 2 cannot be read: Extra data"),
+        (GOOD + "{}\n", "line 2 has no 'arm'"),
     ],
 )
 def test_faulty_json_lines_are_refused_with_the_line(tmp_path, monkeypatch, text, words):
@@ -243,10 +245,12 @@ def test_faulty_json_lines_are_refused_with_the_line(tmp_path, monkeypatch, text
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[1]", "it holds a row that is no object"), ("[]", "holds no rows"),
-        ("3", "holds neither objects nor a table"),
+        ("[1]", "holds no table of objects"), ("[]", "holds no rows"),
+        ("3", "holds no table of objects"),
         ("[" + GOOD + ", {}]", "entry 1 (from 0) and the first entry differ in arm, label"),
         ('{"columns": ["a"], "data": [[1, 2]]}', "has in 'data' a row 0 (from 0) that does not fit"),
+        ('{"columns": [["a"]], "data": [[1]]}', "has in 'columns' what is no name"),
+        ('{"columns": 3, "data": 5}', "has 'columns' or 'data' that is no list"),
         ("{\n", "cannot be read as JSON"), ("", "cannot be read as JSON"),
     ],
 )  # fmt: skip

@@ -36,16 +36,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise _BadError(f"holds {name}, which is no answer; leave out such samples, or write null for an unknown dose")
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> Row:
-    row = dict(pairs)
-    if len(row) < len(pairs):
-        raise _BadError(f"has a name twice: {listing(name for name, _ in pairs)}")
-    return row
-
-
-_DECODER = json.JSONDecoder(
-    parse_int=str, parse_float=str, parse_constant=_refuse_constant, object_pairs_hook=_distinct
-)
+# An object is a tuple of its names and values, a list is a list: so no name that stands twice is lost.
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse_constant, object_pairs_hook=tuple)
+UNREADABLE = (ValueError, RecursionError, _BadError)
 
 
 def read_json_names(path: Path) -> list[str]:
@@ -59,8 +52,8 @@ def read_json_names(path: Path) -> list[str]:
     if (rows := _document(path)) is not None:
         return list(rows[0][1])
     for block in whole_lines(path, size=1 << 16):
-        for _, row in _rows(path, block):
-            return list(row)
+        for line, pairs in _rows(path, block):
+            return list(_names(path, line, pairs))
     raise InputError(f"{str(path)!r} is empty; expected one JSON object on each line")
 
 
@@ -73,55 +66,73 @@ def read_json(path: Path, columns: Sequence[str]) -> Iterator[JsonRows]:
         Naming the line: when it is no JSON object, a column mixes kinds, or a row has a column that the first lacks.
     """
     if (entries := _document(path)) is not None:
-        rows = [row for _, row in entries]
-        where = [where for where, _ in entries]
-        yield JsonRows(_frame(path, rows, columns, where), tuple(where))
+        places = tuple(where for where, _ in entries)
+        yield JsonRows(_frame(path, {name: [row[name] for _, row in entries] for name in columns}, places), places)
         return
-    first: Row | None = None
+    first: tuple[str, ...] | None = None
     for block in whole_lines(path):
-        numbered = list(_rows(path, block))
-        if not numbered:
+        rows = _rows(path, block)
+        if not rows:
             continue
-        first = first or numbered[0][1]
-        _refuse_new_names(path, first, numbered, columns)
-        where = [f"line {line}" for line, _ in numbered]
-        yield JsonRows(_frame(path, [row for _, row in numbered], columns, where), tuple(where))
+        first = _names(path, *rows[0]) if first is None else first
+        values = list(zip(*(_values(path, line, pairs, first) for line, pairs in rows), strict=True))
+        places = tuple(f"line {line}" for line, _ in rows)
+        yield JsonRows(_frame(path, {name: values[first.index(name)] for name in columns}, places), places)
 
 
-def _rows(path: Path, block: Block) -> Iterator[tuple[int, Row]]:
-    for number, text in enumerate(decoded(path, block).split("\n"), start=block.line):
-        if not text.strip():
-            continue
-        try:
-            row = _DECODER.decode(text)
-        except (ValueError, RecursionError, _BadError) as error:
-            raise InputError(f"{str(path)!r}, line {number} cannot be read: {_why(error)}") from None
-        if not isinstance(row, dict):
-            raise InputError(f"{str(path)!r}, line {number} is no JSON object; expected one on each line")
-        yield number, row
+def _rows(path: Path, block: Block) -> list[tuple[int, Any]]:
+    """Return the values of a block with the numbers of their lines; blank lines are none."""
+    numbered = [(n, text) for n, text in enumerate(decoded(path, block).split("\n"), start=block.line) if text.strip()]
+    try:
+        rows = _DECODER.decode("[" + ",".join([text for _, text in numbered]) + "]")
+    except UNREADABLE:
+        rows = []
+    if len(rows) != len(numbered):  # then some line is no value by itself
+        rows = [_row(path, line, text) for line, text in numbered]
+    return [(line, row) for (line, _), row in zip(numbered, rows, strict=True)]
+
+
+def _row(path: Path, line: int, text: str) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except UNREADABLE as error:
+        raise InputError(f"{str(path)!r}, line {line} cannot be read: {_why(error)}") from None
 
 
 def _why(error: Exception) -> str:
     return f"it {error}" if isinstance(error, _BadError) else f"{error}; expected one JSON object on each line"
 
 
-def _refuse_new_names(path: Path, first: Row, rows: list[tuple[int, Row]], columns: Sequence[str]) -> None:
-    for line, row in rows:
-        if row.keys() == first.keys():
-            continue
-        for name in columns:
-            if name not in row:
-                raise InputError(f"{str(path)!r}, line {line} has no {name!r}; expected the names of the first line")
-        if new := [name for name in row if name not in first]:
-            raise InputError(f"{str(path)!r}, line {line} has {new[0]!r}, which the first line has not; give it to all")
+def _names(path: Path, line: int, pairs: Any) -> tuple[str, ...]:
+    """Return the names of an object, and refuse what is none."""
+    if not isinstance(pairs, tuple):
+        raise InputError(f"{str(path)!r}, line {line} is no JSON object; expected one on each line")
+    names = tuple(name for name, _ in pairs)
+    if len(set(names)) < len(names):
+        raise InputError(f"{str(path)!r}, line {line} has a name twice: {listing(names)}")
+    return names
 
 
-def _frame(path: Path, rows: list[Row], columns: Sequence[str], where: list[str]) -> pl.DataFrame:
-    return pl.DataFrame({name: _series(path, name, [row.get(name) for row in rows], where) for name in columns})
+def _values(path: Path, line: int, pairs: Any, first: tuple[str, ...]) -> tuple[Any, ...]:
+    """Return the values of an object in the order of the first one's names."""
+    if isinstance(pairs, tuple) and pairs:
+        names, values = zip(*pairs, strict=True)
+        if names == first:
+            return values
+    row = dict(zip(_names(path, line, pairs), (value for _, value in pairs), strict=True))
+    if absent := [name for name in first if name not in row]:
+        raise InputError(f"{str(path)!r}, line {line} has no {absent[0]!r}; expected the names of the first line")
+    if new := [name for name in row if name not in first]:
+        raise InputError(f"{str(path)!r}, line {line} has {new[0]!r}, which the first line has not; give it to all")
+    return tuple(row[name] for name in first)
 
 
-def _series(path: Path, name: str, values: list[Any], where: list[str]) -> pl.Series:
-    kinds = {type(value) for value in values} - {type(None)}
+def _frame(path: Path, columns: Mapping[str, Sequence[Any]], places: Sequence[str]) -> pl.DataFrame:
+    return pl.DataFrame({name: _series(path, name, values, places) for name, values in columns.items()})
+
+
+def _series(path: Path, name: str, values: Sequence[Any], where: Sequence[str]) -> pl.Series:
+    kinds = set(map(type, values)) - {type(None)}
     if kinds <= {str}:
         return _texts(path, name, values, where)
     if kinds == {bool}:
@@ -129,7 +140,7 @@ def _series(path: Path, name: str, values: list[Any], where: list[str]) -> pl.Se
     kind = next(iter(kinds - {str}))
     row = next(i for i, value in enumerate(values) if isinstance(value, kind))
     if kinds != {list}:
-        said = {bool: "true or false", list: "a list", dict: "an object"}[kind]
+        said = {bool: "true or false", list: "a list", tuple: "an object"}[kind]
         raise InputError(
             f"{str(path)!r}, {where[row]}: {name} is {said}; expected a name or a whole number in every row"
         )
@@ -139,7 +150,7 @@ def _series(path: Path, name: str, values: list[Any], where: list[str]) -> pl.Se
         raise InputError(f"{str(path)!r}, {where[row]}: {name} holds what is no number; expected scores") from None
 
 
-def _texts(path: Path, name: str, values: list[Any], where: list[str]) -> pl.Series:
+def _texts(path: Path, name: str, values: Sequence[Any], where: Sequence[str]) -> pl.Series:
     try:
         return pl.Series(name, values, dtype=pl.String)
     except UnicodeEncodeError:
@@ -166,7 +177,7 @@ def _document(path: Path) -> list[tuple[str, Row]] | None:
         return None  # JSON lines under the name of .json
     try:
         rows = list(_entries(_DECODER.decode(text)))
-    except (ValueError, RecursionError, _BadError) as error:
+    except UNREADABLE as error:
         raise InputError(f"{str(path)!r} cannot be read as JSON: {_why(error)}") from None
     if not rows:
         raise InputError(f"{str(path)!r} holds no rows; expected one object for each answer")
@@ -176,24 +187,31 @@ def _document(path: Path) -> list[tuple[str, Row]] | None:
 
 def _entries(document: Any) -> Iterator[tuple[str, Row]]:
     if isinstance(document, list):
-        yield from ((f"entry {i} (from 0)", _row(value)) for i, value in enumerate(document))
-    elif isinstance(document, dict) and {"columns", "data"} <= document.keys():
-        for i, values in enumerate(document["data"]):
-            if not isinstance(values, list) or len(values) != len(document["columns"]):
+        yield from ((f"entry {i} (from 0)", _object(value)) for i, value in enumerate(document))
+        return
+    names = _object(document)
+    if {"columns", "data"} <= names.keys():
+        if not isinstance(names["columns"], list) or not isinstance(names["data"], list):
+            raise _BadError("has 'columns' or 'data' that is no list")
+        if not all(isinstance(name, str) for name in names["columns"]):
+            raise _BadError("has in 'columns' what is no name")
+        for i, values in enumerate(names["data"]):
+            if not isinstance(values, list) or len(values) != len(names["columns"]):
                 raise _BadError(f"has in 'data' a row {i} (from 0) that does not fit its 'columns'")
-            yield f"entry {i} (from 0)", dict(zip(document["columns"], values, strict=True))
-    elif isinstance(document, dict) and document and all(isinstance(value, Mapping) for value in document.values()):
-        yield from ((f"entry {name!r}", {"filename": name, **_row(value)}) for name, value in document.items())
-    elif isinstance(document, dict):
-        yield "line 1", document
+            yield f"entry {i} (from 0)", dict(zip(names["columns"], values, strict=True))
+    elif names and all(isinstance(value, tuple) for value in names.values()):
+        yield from ((f"entry {name!r}", {"filename": name, **_object(value)}) for name, value in names.items())
     else:
-        raise _BadError("holds neither objects nor a table")
+        yield "line 1", names
 
 
-def _row(value: Any) -> Row:
-    if not isinstance(value, dict):
-        raise _BadError("holds a row that is no object")
-    return value
+def _object(value: Any) -> Row:
+    if not isinstance(value, tuple):
+        raise _BadError("holds no table of objects")
+    row = dict(value)
+    if len(row) < len(value):
+        raise _BadError(f"has a name twice: {listing(name for name, _ in value)}")
+    return row
 
 
 def _refuse_uneven(path: Path, rows: list[tuple[str, Row]]) -> None:
