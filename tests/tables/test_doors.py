@@ -6,6 +6,7 @@ import brought
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -259,6 +260,11 @@ def test_faulty_json_documents_are_refused(tmp_path, text, words):
         read_predictions(put(tmp_path / "a.json", text))
     assert words in str(caught.value)
     assert "a.json'" in str(caught.value)
+
+
+def test_json_lines_may_be_packed_by_zstd(tmp_path):
+    path = put(tmp_path / "a.jsonl.zst", pa.compress(GOOD.encode(), codec="zstd").to_pybytes())
+    assert read_predictions(path).classes == ("3",)
 
 
 def test_blocks_of_json_lines_do_not_matter(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from barnspider import InputError, read_predictions
+from barnspider.tables import SamplesLeftOut
 
 ANSWERS = "sample,prediction\na,cat\nb,dog\n"
 
@@ -24,7 +25,7 @@ def answers(tmp_path):
 
 
 def as_csv(folder):
-    return put(folder / "y.csv", "\ufefffile_name;label;note\r\nb;cat;x\r\na;cat;x\r\nc;dog;x\r\n")
+    return put(folder / "y.csv", "\ufefffile_name;label;note\r\nb;cat;x\r\na;cat;x\r\n")
 
 
 def as_json(folder):
@@ -50,6 +51,12 @@ def test_labels_are_joined_by_sample(tmp_path, answers, write):
     preds = read_predictions(answers, labels=write(tmp_path))
     assert preds.arm == ("plain",)
     assert {(s, label) for _, _, s, label, _ in brought.known(preds)} == {("a", "cat"), ("b", "cat")}
+
+
+def test_labels_that_nobody_answered_are_counted(tmp_path, answers):
+    labels = put(tmp_path / "y.csv", "sample,label\na,cat\nb,cat\nc,dog\n")
+    with pytest.warns(SamplesLeftOut, match=r"1 of 3 samples with a label in .*y.csv' are left out: not all runs"):
+        assert len(read_predictions(answers, labels=labels).sample) == 2
 
 
 @pytest.mark.parametrize("ending", ["txt", "txt.gz", "npy", "npz"])

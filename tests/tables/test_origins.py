@@ -108,6 +108,16 @@ def test_arrays_take_their_run_from_the_name(tmp_path):
         read_predictions(tmp_path, pattern="{arm}-{seed}-{dose}")
 
 
+def test_permuted_lists_of_classes_are_joined_by_name(tmp_path):
+    np.savez(tmp_path / "p.npz", label=[0, 1], guess=[0, 0], classes=["dog", "cat"])
+    np.savez(tmp_path / "q.npz", label=[1, 0], guess=[1, 0], classes=["cat", "dog"])
+    preds = read_predictions(tmp_path)
+    assert (preds.classes, preds.correct().tolist()) == (("cat", "dog"), [[True, False], [True, True]])
+    np.savez(tmp_path / "q.npz", label=[0, 1], guess=[1, 0], classes=["cat", "dog"])
+    with pytest.raises(InputError, match=r"the parts label sample '0' differently \(2 such samples\)"):
+        read_predictions(tmp_path)
+
+
 def test_mappings(tmp_path):
     for name in ("one.csv", "two.csv", "deep/three.csv", "other.csv"):
         put(tmp_path / name)

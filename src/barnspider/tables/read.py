@@ -65,6 +65,7 @@ def read_table(
     labels
         A file with the label of each sample, for files without the column `label`: a table with the columns `sample`
         (or `file_name`, `filename`) and `label`; .npz or .npy; or text with one label a line, for samples 0, 1, ...
+        How many of these samples no run answered is told by the warning `SamplesLeftOut`.
     format
         "long", "imagenet-x" or "timm"; "auto" finds out by the names of the columns.
     columns
@@ -103,7 +104,13 @@ def read_files(origins: Sequence[Origin], asked: Asked) -> Predictions:
     rows = [origin for origin in origins if kind_of(origin.path) not in ARRAYS]
     parts = [_read_rows(rows, asked, labels)] if rows else []
     parts += [from_arrays_file(origin, asked, labels) for origin in origins if kind_of(origin.path) in ARRAYS]
-    return parts[0] if len(parts) == 1 else join(parts, samples=asked.samples)
+    preds = parts[0] if len(parts) == 1 else join(parts, samples=asked.samples)
+    if labels is not None and (left := len(labels.sample) - len(preds.label)):
+        text = (
+            f"{left} of {len(labels.sample)} samples with a label in {labels.where} are left out: not all runs answered"
+        )
+        warnings.warn(f"{text} them", SamplesLeftOut, stacklevel=3)
+    return preds
 
 
 def meaning_of(origin: Origin, asked: Asked, labels: Labels | None) -> Meaning:
