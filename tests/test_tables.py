@@ -143,7 +143,7 @@ def test_a_name_that_is_not_given_is_refused(tmp_path):
         "cafe\u0301", "caf\u00e9", "\x00", "a\x00", "\ufeffdog", "True", "../x",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "parquet", "npz"])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "jsonl", "parquet", "npz"])
 def test_strange_class_names_come_back_as_they_were(tmp_path, name, ending):
     preds = Predictions(
         guess=np.array([[0, 1]], np.int16), label=np.array([1, 0], np.int16), arm=("plain",), seed=(0,), dose=(None,),
@@ -749,7 +749,7 @@ def example(**changes):
     return Predictions(**{**fields, **changes})
 
 
-@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "parquet", "npz"])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "jsonl", "parquet", "npz"])
 def test_what_is_written_is_read(tmp_path, ending):
     preds = example()
     path = tmp_path / "new" / f"answers.{ending}"
@@ -857,10 +857,10 @@ def answers(preds):
 @given(preds=predictions())
 @fewer
 def test_nothing_is_lost_on_the_way(tmp_path, preds):
-    for ending in ("csv", "csv.gz", "parquet", "npz"):
+    for ending in ("csv", "csv.gz", "jsonl", "parquet", "npz"):
         path = write_table(preds, tmp_path / f"answers.{ending}")
-        classes = preds.classes if "csv" in ending else None
-        back = read_table(path, classes=classes, paired=preds.paired and "csv" in ending)
+        classes = None if ending in ("parquet", "npz") else preds.classes
+        back = read_table(path, classes=classes, paired=preds.paired and classes is not None)
         assert answers(back) == answers(preds)
         assert (back.classes, back.on, back.paired) == (preds.classes, preds.on, preds.paired)
         assert back.guess.shape == preds.guess.shape
