@@ -109,9 +109,12 @@ def find(
 def _files(source: Source, *, deep: bool) -> dict[Path, str]:
     """Return the files of a source, in order, each with the name that a pattern looks at."""
     if not isinstance(source, str | Path):
-        if not source:
-            raise InputError("source=[] names no file; expected at least one")
-        return {Path(path): Path(path).as_posix() for path in source}
+        paths = [Path(path) for path in source]
+        if not paths or len(set(paths)) < len(paths):
+            raise InputError(f"source={[str(p) for p in paths]} names no file, or one twice; expected each file once")
+        return {path: path.as_posix() for path in paths}
+    if not str(source):
+        raise InputError("source='' is empty; expected a store's folder, or a file, a folder or a glob of predictions")
     path = Path(source)
     if path.is_dir():
         found = {file: file.relative_to(path).as_posix() for file in sorted(_files_in(path, deep=deep))}

@@ -176,7 +176,8 @@ def test_a_folders_labels_are_found_and_said(tmp_path):
 def test_sources_that_hold_nothing_are_refused(tmp_path):
     for source, words in [
         (tmp_path, "is no store .* and holds no file of predictions"), (f"{tmp_path}/*.csv", "matches no file"),
-        ([], "names no file"), (tmp_path / "a.csv", "does not exist; expected a store's folder, a file"),
+        ([], "names no file"), (["a.csv", "a.csv"], "or one twice"), ("", "source='' is empty"),
+        (tmp_path / "a.csv", "does not exist; expected a store's folder, a file"),
     ]:  # fmt: skip
         with pytest.raises(InputError, match=words):
             read_predictions(source)

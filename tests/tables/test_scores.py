@@ -79,6 +79,8 @@ def test_a_tie_goes_to_the_first_class_and_is_said():
 
 
 def test_arms_have_the_same_classes():
+    with pytest.raises(InputError, match=r"scores=\{\} has no arm"):
+        from_scores(LABEL, {})
     with pytest.raises(InputError, match="scores are of 2, 3 classes"):
         from_scores(LABEL, {"a": LOGITS, "b": LOGITS[:, :, :2]})
     with pytest.raises(InputError, match="scores are of 3 classes"):

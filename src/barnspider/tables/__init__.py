@@ -1,7 +1,7 @@
 """CSV, JSON lines, Parquet, npz, npy, data frames <-> Predictions; all checking of what users bring."""
 
+from barnspider.tables.completeness import SamplesLeftOut
 from barnspider.tables.frames import from_frame
-from barnspider.tables.long_table import SamplesLeftOut
 from barnspider.tables.read import join, read_table
 from barnspider.tables.scores import Ties, from_scores
 from barnspider.tables.write import NotWritten, write_table

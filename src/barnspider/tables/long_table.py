@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,44 +15,13 @@ from barnspider.errors import InputError, listing
 from barnspider.predictions import Predictions
 from barnspider.tables.asked import Samples
 from barnspider.tables.class_list import ClassError, ClassList, class_list, is_number, natural, shown
+from barnspider.tables.coded import BOOKS, Coded, Codes, Runs, parts_of
 from barnspider.tables.columns import Piece, Place, as_text, probabilities, refuse_empty
+from barnspider.tables.completeness import complete
 
-BOOKS = {"arm": "arm", "seed": "seed", "sample": "sample", "label": "class", "prediction": "class", "dose": "dose"}
-ROWS = 1 << 20
 MOST_RUNS = 1_000_000
 SEED = re.compile(r"[+-]?[0-9]{1,99}(\.0*)?")
 LONGEST_IDS = 1 << 30
-
-Codes = NDArray[np.unsignedinteger[Any]]
-
-
-class SamplesLeftOut(UserWarning):
-    """Some samples were left out because not every run answered them, as `samples="common"` asks."""
-
-
-@dataclass(frozen=True)
-class Coded:
-    """All rows of a table as numbers.
-
-    `codes[column]` is UInt[rows] into the distinct texts `books[BOOKS[column]]`; `p_label` is Float32[rows].
-    """
-
-    codes: dict[str, Codes]
-    books: dict[str, list[str]]
-    p_label: NDArray[np.float32] | None
-    where: str
-    place: Place
-    on: str
-
-
-@dataclass(frozen=True)
-class Runs:
-    """The runs in canonical order, and for each row the number of its run."""
-
-    arm: tuple[str, ...]
-    seed: tuple[int, ...]
-    dose: tuple[float | None, ...]
-    of_row: Codes
 
 
 def to_predictions(
@@ -79,11 +46,11 @@ def to_predictions(
     runs = _runs(coded)
     ids, sample = _samples(coded)
     label = _labels(coded, sample, len(ids))
-    kept = _complete(coded, runs, sample, ids, samples, hint)
+    kept = complete(coded, runs, sample, ids, samples, hint)
     index = np.array(found.index, dtype=smallest_int(len(found.classes)))
     guess = np.zeros((len(runs.arm), int(kept.max()) + 1), dtype=index.dtype)
     p_label = None if coded.p_label is None else np.zeros(guess.shape, dtype=np.float32)
-    for rows in _parts(len(sample)):
+    for rows in parts_of(len(sample)):
         place = kept[sample[rows]]
         cells = (runs.of_row[rows][place >= 0], place[place >= 0])
         guess[cells] = index[coded.codes["prediction"][rows][place >= 0]]
@@ -103,11 +70,7 @@ def to_predictions(
     )
 
 
-# Rows to numbers, some rows at a time: what stands beside 10^8 rows must not grow with them
-
-
-def _parts(count: int) -> Iterator[slice]:
-    return (slice(start, start + ROWS) for start in range(0, count, ROWS))
+# Rows to numbers
 
 
 def _coded(pieces: Iterable[Piece], where: str, on: str | None) -> Coded:
@@ -242,7 +205,7 @@ def _runs(coded: Coded) -> Runs:
     def pair(rows: slice) -> NDArray[np.signedinteger[Any]]:
         return arm_rank[coded.codes["arm"][rows]] * kind(len(values)) + seed_rank[coded.codes["seed"][rows]]
 
-    parts = list(_parts(len(coded.codes["arm"])))
+    parts = list(parts_of(len(coded.codes["arm"])))
     pairs = np.unique(np.concatenate([pl.Series(pair(rows)).unique().to_numpy() for rows in parts]))
     of_row = np.empty(len(coded.codes["arm"]), dtype=np.min_scalar_type(len(pairs) - 1))
     for rows in parts:
@@ -323,9 +286,9 @@ def _labels(coded: Coded, sample: Codes, count: int) -> NDArray[np.int64]:
     label = coded.codes["label"]
     of_sample = np.zeros(count, dtype=np.int64)
     wrong = np.zeros(len(label), dtype=np.bool_)
-    for rows in _parts(len(label)):
+    for rows in parts_of(len(label)):
         of_sample[sample[rows]] = label[rows]
-    for rows in _parts(len(label)):
+    for rows in parts_of(len(label)):
         wrong[rows] = of_sample[sample[rows]] != label[rows]
     differ = np.flatnonzero(wrong)
     if not len(differ):
@@ -339,75 +302,6 @@ def _labels(coded: Coded, sample: Codes, count: int) -> NDArray[np.int64]:
         f" label={shown(names[label[second]])} here and {shown(names[label[first]])} at {coded.place(first)};"
         f" expected one label for each sample ({len(np.unique(sample[differ]))} such samples)"
     )
-
-
-# Is every answer there, once?
-
-
-def _complete(
-    coded: Coded, runs: Runs, sample: Codes, ids: list[str], samples: Samples, hint: str
-) -> NDArray[np.int64]:
-    """Return for each sample its new number (-1: left out)."""
-    n_runs, n_samples = len(runs.arm), len(ids)
-    if len(sample) == n_runs * n_samples and _all_once(runs, sample, n_samples):
-        return np.arange(n_samples)
-    _refuse_duplicates(coded, runs, sample, n_samples, hint)
-    if samples == "all":
-        raise InputError(_missing(coded, runs, sample, ids))
-    common = np.bincount(sample, minlength=n_samples) == n_runs
-    if not common.any():
-        raise InputError(f"{coded.where}: no sample was answered by all {n_runs} runs; {_counts(runs, sample)}")
-    left = np.flatnonzero(~common)
-    warnings.warn(
-        f"{len(left)} of {n_samples} samples are left out, as not all {n_runs} runs answered them:"
-        f" {listing((shown(ids[i]) for i in left), most=5)}",
-        SamplesLeftOut,
-        stacklevel=5,
-    )
-    return np.where(common, np.cumsum(common) - 1, -1)
-
-
-def _all_once(runs: Runs, sample: Codes, n_samples: int) -> bool:
-    seen = np.zeros((len(runs.arm), n_samples), dtype=np.bool_)
-    for rows in _parts(len(sample)):
-        seen[runs.of_row[rows], sample[rows]] = True
-    return bool(seen.all())
-
-
-def _refuse_duplicates(coded: Coded, runs: Runs, sample: Codes, n_samples: int, hint: str) -> None:
-    cell = pl.Series(runs.of_row.astype(np.int64) * n_samples + sample)
-    again = (~cell.is_first_distinct()).to_numpy()
-    if not again.any():
-        return
-    row = int(np.argmax(again))
-    first = int(np.flatnonzero(cell.to_numpy() == cell[row])[0])
-    run = int(runs.of_row[row])
-    raise InputError(
-        f"{coded.place(row)}: arm {shown(runs.arm[run])}, seed {runs.seed[run]} answers sample"
-        f" {shown(coded.books['sample'][coded.codes['sample'][row]])} again, after {coded.place(first)};"
-        f" expected one answer ({int(again.sum())} such rows): remove them, or give repeated runs seeds of their own"
-        f"{hint}"
-    )
-
-
-def _missing(coded: Coded, runs: Runs, sample: Codes, ids: list[str]) -> str:
-    of_run = np.bincount(runs.of_row)
-    short = int(np.argmin(of_run))
-    answered = np.zeros(len(ids), dtype=np.bool_)
-    answered[sample[runs.of_row == short]] = True
-    lacking = np.flatnonzero(~answered)
-    return (
-        f"{coded.where}: arm {shown(runs.arm[short])}, seed {runs.seed[short]} lacks {len(lacking)} of {len(ids)}"
-        f" samples: {listing((shown(ids[i]) for i in lacking), most=5)};"
-        f" {int((of_run < len(ids)).sum())} of {len(of_run)} runs"
-        ' lack some; add these answers, or pair on what all runs answered with samples="common"'
-        " (--samples common)"
-    )
-
-
-def _counts(runs: Runs, sample: Codes) -> str:
-    of_run = np.bincount(runs.of_row)
-    return f"runs have {of_run.min()} to {of_run.max()} answers; do they name the samples in the same way?"
 
 
 def _id_array(where: str, ids: list[str]) -> NDArray[np.str_]:

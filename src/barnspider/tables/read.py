@@ -13,10 +13,11 @@ from barnspider.tables.arrays import from_arrays_file
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.class_list import natural
 from barnspider.tables.columns import Piece
+from barnspider.tables.completeness import SamplesLeftOut
 from barnspider.tables.dialects import Meaning, meaning
 from barnspider.tables.formats import ARRAYS, kind_of
 from barnspider.tables.labels import Labels, read_labels
-from barnspider.tables.long_table import SamplesLeftOut, to_predictions
+from barnspider.tables.long_table import to_predictions
 from barnspider.tables.origins import by_name
 from barnspider.tables.rows import names_in, pieces_of, read_about
 

@@ -187,6 +187,8 @@ def from_scores(
     """
     if kind is not None:
         pick("kind", kind, ["logits", "probabilities"])
+    if not scores:
+        raise InputError("scores={} has no arm; expected a mapping: arm -> Float[runs, samples, classes]")
     arrays = {arm: as_scores(f"scores[{arm!r}]", values) for arm, values in scores.items()}
     counts = {array.shape[2] for array in arrays.values()}
     if len(counts) > 1 or (classes is not None and counts != {len(classes)}):

@@ -1,0 +1,47 @@
+"""A table of answers as numbers: what stands between its rows and Predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from barnspider.tables.columns import Place
+
+BOOKS = {"arm": "arm", "seed": "seed", "sample": "sample", "label": "class", "prediction": "class", "dose": "dose"}
+ROWS = 1 << 20
+
+Codes = NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """All rows of a table as numbers.
+
+    `codes[column]` is UInt[rows] into the distinct texts `books[BOOKS[column]]`; `p_label` is Float32[rows].
+    """
+
+    codes: dict[str, Codes]
+    books: dict[str, list[str]]
+    p_label: NDArray[np.float32] | None
+    where: str
+    place: Place
+    on: str
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs in canonical order, and for each row the number of its run."""
+
+    arm: tuple[str, ...]
+    seed: tuple[int, ...]
+    dose: tuple[float | None, ...]
+    of_row: Codes
+
+
+def parts_of(count: int) -> Iterator[slice]:
+    """Yield some rows at a time: what stands beside 10^8 rows must not grow with them."""
+    return (slice(start, start + ROWS) for start in range(0, count, ROWS))
