@@ -23,6 +23,11 @@ class Run:
     dose: float | None
 
     @property
+    def paired(self) -> bool:
+        """Runs of equal seed share their initial weights and the order of their images, whatever the dose."""
+        return True
+
+    @property
     def key(self) -> str:
         """Hash of all that can change the run's answers: the recipe, the seed, the version of the training code.
 
@@ -72,13 +77,10 @@ class Sweep:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", tuple(map(self._checked, self.doses)))
-        object.__setattr__(self, "seeds", tuple(_seed(s) for s in self.seeds))
+        object.__setattr__(self, "seeds", tuple(map(checked_seed, self.seeds)))
         object.__setattr__(self, "name", self.name or f"{_last_part(self.base.dataset)}-{self.vary}")
-        for what, items in (("doses", self.doses), ("seeds", self.seeds)):
-            if not items:
-                raise InputError(f"{what} is empty; expected at least one")
-            if len(set(items)) != len(items):
-                raise InputError(f"{what}={list(items)} holds the same value twice")
+        check_distinct("doses", self.doses)
+        check_distinct("seeds", self.seeds)
         object.__setattr__(self, "baseline_dose", self._checked_baseline())
 
     def _checked(self, dose: Dose) -> Dose:
@@ -180,7 +182,16 @@ def digest(value: object) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _seed(seed: object) -> int:
+def check_distinct(what: str, items: Sequence[object]) -> None:
+    """Raise `InputError` when there is nothing, or something stands twice."""
+    if not items:
+        raise InputError(f"{what} is empty; expected at least one")
+    if len(set(items)) != len(items):
+        raise InputError(f"{what}={list(items)} holds the same value twice")
+
+
+def checked_seed(seed: object) -> int:
+    """Return a seed as it is; `InputError` when it is none."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise InputError(f"seed={seed!r}; expected a whole number from 0 up")
     return seed
