@@ -41,7 +41,7 @@ FLOORS = [
     {"demo", "status", "refine"},
     {"cli", "__main__"},
 ]
-LAB_MAY_USE = {"errors", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
+LAB_MAY_USE = {"errors", "names", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
 TORCH_ROOMS = {
     "augment",
     "averaging",

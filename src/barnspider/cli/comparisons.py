@@ -190,13 +190,13 @@ def report(
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
     from barnspider.report import gather, write_report
-    from barnspider.sources import is_store, provenance
+    from barnspider.sources import provenance
 
     if out.exists() and Path(asked.source).exists() and out.samefile(asked.source):
         raise InputError(f"out={str(out)!r} is the source itself; choose another name for the page")
     effects, predictions = asked.effects()
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
-    validation = asked.read("validation") if is_store(asked.source) and asked.split == "test" else None
+    validation = asked.validation() if asked.split == "test" else None
     study = gather(predictions, effects, choose_on=validation)
     known = provenance(asked.source, study=asked.study)
     talk(f"{write_report(out, study, verdict=verdict, provenance=known)} written")

@@ -115,6 +115,17 @@ class Reading:
         if said := recognised(source, **self.of_files()):
             talk(f"note: {source}: {said}")
 
+    def validation(self) -> Predictions | None:
+        """Read the answers to validation images, if the source is a store whose runs have some."""
+        from barnspider.sources import is_store
+        from barnspider.store import Store
+
+        if not is_store(self.source):
+            return None
+        store = Store.existing(self.source)
+        there = store.has_answers(store.study(self.study).cells, "validation")
+        return self.read("validation") if there else None
+
     def names(self) -> list[str] | None:
         """Return the names of the classes, if a file was given."""
         if self.classes is None:
