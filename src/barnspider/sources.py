@@ -304,7 +304,7 @@ def provenance(source: Source, *, study: str | None = None) -> dict[str, str]:
     seconds = sum(d.get("seconds", 0.0) for d in documents)
     return {
         "Study": plan.identity,
-        **{name: _words(value) for name, value in plan.sweep.items()},
+        **{name: _words(value) for name, value in plan.sweep.items() if name != "folder"},  # a page goes to others
         "Runs": f"{len(documents)} of {len(plan.cells)} finished, {clock(seconds)} of one core in all",
         "Environment": "; or ".join(sorted(environments)) or "unknown",
     }

@@ -177,10 +177,13 @@ def test_both_parts_of_the_images_have_the_same_classes(tmp_path):
 
 
 def test_a_fingerprint_stands_for_labels_ids_and_classes(tmp_path):
-    same = {gather(tmp_path, text).fingerprint() for text in (HEAD + ROWS, HEAD + ROWS.replace(",cat\n", ",dog\n"))}
+    same = {
+        gather(tmp_path, text).fingerprint("pets") for text in (HEAD + ROWS, HEAD + ROWS.replace(",cat\n", ",dog\n"))
+    }
     assert len(same) == 1, "answers are no part of it"
+    assert gather(tmp_path).fingerprint("cattle") not in same
     others = [ROWS.replace("a,", "z,"), ROWS.replace("b,dog", "b,cat"), ROWS.replace("dog", "cow")]
-    assert len(same | {gather(tmp_path, HEAD + rows).fingerprint() for rows in others}) == 4
+    assert len(same | {gather(tmp_path, HEAD + rows).fingerprint("pets") for rows in others}) == 4
 
 
 def test_read_one_knows_what_a_table_says_of_itself(tmp_path):

@@ -1,4 +1,7 @@
+import errno
 import json
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,6 +13,7 @@ import pytest
 
 from barnspider import InputError, StoreError, TrainingError
 from barnspider.lab import Store, read_study, run, train_missing
+from barnspider.lab.command import slot as slot_room
 from barnspider.lab.command import start as start_room
 from barnspider.lab.command.outlook import outlook
 from barnspider.lab.command.start import KEPT, Watch, append_to, last_lines, run_to_end
@@ -236,6 +240,26 @@ def test_what_others_hold_is_left_to_them_and_waited_for(tmp_path, store):
     assert not store.missing(sweep.runs())
 
 
+def test_a_store_that_cannot_be_written_stops_everything(tmp_path, store, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(slot_room, "append_to", full)
+    with pytest.raises(StoreError, match="No space left on device; free some space, then run the same again"):
+        train_missing(study(tmp_path), store, workers=2)
+    assert not list((store.root / "building").iterdir())
+    assert not list((store.root / "claims").iterdir())
+    assert store.failures() == {}
+
+
+def test_our_own_workers_refuse_a_study_of_commands(tmp_path, store):
+    from barnspider.lab.worker import work
+
+    train_missing(study(tmp_path), store)
+    with pytest.raises(InputError, match="is of a command"):
+        work(store, "pets")
+
+
 def test_a_device_is_the_commands_own_matter(tmp_path, store):
     with pytest.raises(InputError, match="a command chooses its own"):
         train_missing(study(tmp_path), store, device="cuda")
@@ -249,8 +273,6 @@ def test_images_that_are_damaged_are_said_and_mended_by_the_next_run(tmp_path, s
     path.write_bytes(whole[:100])
     with pytest.raises(StoreError, match="is damaged; remove the folder of one run"):
         train_missing(sweep, store)
-    import shutil
-
     shutil.rmtree(next(store.root.glob("runs/*")))
     assert train_missing(sweep, store) == 1
     assert path.read_bytes() == whole

@@ -65,7 +65,8 @@ Top = Annotated[int | None, typer.Option("--top", min=1, help="How many classes 
 All = Annotated[bool, typer.Option("--all", help="Show every class.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder where your data sets are.")]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes. Default: one for each core; on a GPU, one.")
+    int | None,
+    typer.Option("--workers", min=1, help="Processes. Default: one for each core; on a GPU, or of commands, one."),
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu; cuda for all GPUs; or one of them, as cuda:0.")]
 Margin = Annotated[float, typer.Option("--margin", help="A class is unchanged if it certainly changed by less.")]

@@ -130,7 +130,8 @@ def _dose(dose: float | list[float]) -> Dose:
 def _complaint(error: Any) -> str:
     field = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"field {field!r} is unknown"
+        above = error["loc"][-1] in _StudyFile.model_fields and len(error["loc"]) > 1
+        return f"field {field!r} is unknown{'; write it above the tables in []' if above else ''}"
     if error["type"] == "missing":
         return f"field {field!r} is missing"
     return f"field {field!r} is {error['input']!r}: {error['msg'].lower()}"

@@ -40,10 +40,10 @@ class Agreement:
                 # Two first runs may end at once, and on two machines: one of them decides.
                 with claimed(self.store.root, f"images-{slug(self.sweep.identity)}") as mine:
                     if mine and not self.is_reached():
-                        self._seal(run, found, found.fingerprint(), about)
+                        self._seal(run, found, found.fingerprint(self._name), about)
                         return
                 time.sleep(0.05)
-            if self._first is None and found.fingerprint() != self._fingerprint:
+            if self._first is None and found.fingerprint(self._name) != self._fingerprint:
                 raise StoreError(f"{self._damaged()}, and this run is about others; begin in a new store")
         self._seal(run, found if self._first is None else found.like(self._first), self._fingerprint, about)
 
@@ -65,6 +65,10 @@ class Agreement:
                 " again: its command says anew which images there are"
             )
 
+    @property
+    def _name(self) -> str:
+        return self.sweep.base.on or self.sweep.name
+
     def _damaged(self) -> str:
         return f"what {str(self.store.root)!r} knows of the images of {self.sweep.identity} is damaged"
 
@@ -77,6 +81,5 @@ class Agreement:
 
     def _seal(self, run: CommandRun, found: Harvest, fingerprint: str, about: Mapping[str, Any]) -> None:
         if self._first is None:
-            name = self.sweep.base.on or self.sweep.name
-            self.store.describe_images(fingerprint, found.classes, name, found.images())
+            self.store.describe_images(fingerprint, found.classes, self._name, found.images())
         self.store.write(run.key, Result("done", fingerprint, found.answers(), about))

@@ -181,9 +181,9 @@ class Harvest:
             for split, preds in self.splits.items()
         }
 
-    def fingerprint(self) -> str:
-        """Return what stands for the images: their labels, ids and classes."""
-        parts = [hashlib.sha256("\0".join(self.classes).encode("utf-8", "surrogatepass"))]
+    def fingerprint(self, name: str) -> str:
+        """Return what stands for the images of this name: their labels, ids and classes."""
+        parts = [hashlib.sha256("\0".join([name, *self.classes]).encode("utf-8", "surrogatepass"))]
         for _, preds in sorted(self.splits.items()):
             names = "\0".join(preds.sample.tolist()).encode("utf-8", "surrogatepass")
             parts.append(hashlib.sha256(names + b"\0" + preds.label.astype("<i4").tobytes()))

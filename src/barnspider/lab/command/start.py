@@ -118,6 +118,8 @@ def run_to_end(
             why = _wait(process, None if timeout is None else began + timeout, watch)
     except OSError as error:
         return Ended(f"cannot be started: {error.strerror or error}: {error.filename or words[0]}", 0.0)
+    except ValueError as error:  # text that no system can pass on
+        return Ended(f"cannot be started: {error}", 0.0)
     late = f"was stopped after {timeout:g} seconds, its timeout" if timeout is not None else ""
     return Ended(late if why is None else why, time.monotonic() - began)
 

@@ -177,8 +177,8 @@ class CommandSweep:
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", tuple(map(checked_dose, self.doses)))
         object.__setattr__(self, "seeds", tuple(map(checked_seed, self.seeds)))
-        if not self.vary.strip():
-            raise InputError("vary is empty; expected what the knob is called")
+        if not self.vary.strip() or "\0" in self.vary:
+            raise InputError(f"vary={self.vary!r}; expected what the knob is called")
         object.__setattr__(self, "name", self.name or self.vary)
         check_distinct("doses", self.doses)
         check_distinct("seeds", self.seeds)
