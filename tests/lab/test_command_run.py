@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from barnspider.lab import Store, read_study, run, train_missing
 from barnspider.lab.command import slot as slot_room
 from barnspider.lab.command import start as start_room
 from barnspider.lab.command.outlook import outlook
-from barnspider.lab.command.start import KEPT, Watch, append_to, last_lines, run_to_end
+from barnspider.lab.command.start import KEPT, append_to, last_lines, run_to_end
 from barnspider.refine import Question, refine
 from trainer import SCRIPT, STUDY, lay_out
 
@@ -161,7 +162,7 @@ def test_a_command_that_takes_too_long_is_stopped_with_all_that_it_started(tmp_p
     script = f"sleep 1; touch {mark}"
     sweep = study(tmp_path, words=("sh", "-c", f"({script}) & sleep 60", "{dose}{seed}{out}"), timeout=0.3, doses=(0,))
     began = time.monotonic()
-    with pytest.raises(TrainingError, match=r"noise=0, seed 0: was stopped after 0.3 seconds, its timeout"):
+    with pytest.raises(TrainingError, match=r"noise=0, seed 0: was stopped after 0.3 s, its timeout"):
         train_missing(replace(sweep, seeds=(0,)), store)
     assert time.monotonic() - began < 30
     time.sleep(1.2)
@@ -307,11 +308,14 @@ def test_the_outlook_shows_what_would_be_started(tmp_path, store):
     assert "warning    'pyhton' is no program that can be started here" in str(outlook(lost, store))
 
 
+def to_end(words, folder, *, timeout=None, log="log"):
+    return run_to_end(words, folder, {}, log=folder / log, timeout=timeout, unwanted=threading.Event())
+
+
 def test_the_end_of_a_log_is_kept(tmp_path):
     log = tmp_path / "log"
     code = f"for n in range({KEPT // 4}): print('line', n)"
-    with Watch() as watch:
-        ended = run_to_end((sys.executable, "-c", code), tmp_path, {}, log=log, timeout=None, watch=watch)
+    ended = to_end((sys.executable, "-c", code), tmp_path)
     assert ended.why == ""
     assert KEPT / 2 < log.stat().st_size < 2 * KEPT + 2**17
     assert log.read_text().startswith("[the beginning was dropped]\nline ")
@@ -326,19 +330,44 @@ def test_last_lines_are_those_that_say_something(tmp_path):
 
 
 def test_a_log_that_cannot_be_written_is_an_error_and_the_command_ends(tmp_path):
-    with Watch() as watch, pytest.raises(StoreError, match="cannot write"):
-        run_to_end(
-            ("sh", "-c", "yes | head -100000"), tmp_path, {}, log=tmp_path / "no" / "log", timeout=60, watch=watch
-        )
+    with pytest.raises(StoreError, match="cannot write"):
+        to_end(("sh", "-c", "yes | head -100000"), tmp_path, timeout=60, log="no/log")
 
 
 def test_a_command_that_ignores_requests_is_killed(tmp_path, monkeypatch):
     monkeypatch.setattr(start_room, "PATIENCE", 0.3)
-    words = ("sh", "-c", "trap '' TERM; echo ready; while true; do sleep 0.1; done")
-    with Watch() as watch:
-        ended = run_to_end(words, tmp_path, {}, log=tmp_path / "log", timeout=0.5, watch=watch)
-    assert ended.why == "was stopped after 0.5 seconds, its timeout"
+    words = ("sh", "-c", "trap '' TERM INT HUP; echo ready; while true; do sleep 0.1; done")
+    ended = to_end(words, tmp_path, timeout=0.5)
+    assert ended.why == "was stopped after 0.5 s, its timeout"
     assert ended.seconds < 20
+
+
+def test_a_command_is_asked_before_it_is_killed(tmp_path):
+    ended = to_end(("sh", "-c", "trap 'echo asked; exit 0' TERM; while true; do sleep 0.1; done"), tmp_path, timeout=1)
+    assert ended.why == "was stopped after 1 s, its timeout"
+    assert last_lines(tmp_path / "log", 1) == ["asked"]
+
+
+def test_what_outlives_its_command_is_ended(tmp_path):
+    ended = to_end(("sh", "-c", f"(sleep 1; touch {tmp_path}/late) & exit 0"), tmp_path, timeout=60)
+    assert ended.why == ""
+    time.sleep(1.3)
+    assert not (tmp_path / "late").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "folder", "message"),
+    [
+        (("nothing", "x"), ".", "No such file or directory: nothing"),
+        (("./text", "x"), ".", "Permission denied: ./text"),
+        (("true", "x"), "nowhere", "No such file or directory: .*nowhere"),
+        (("true", "x\0"), ".", "embedded null byte"),
+    ],
+)
+def test_what_cannot_be_started(tmp_path, words, folder, message):
+    (tmp_path / "text").write_text("hello")
+    ended = run_to_end(words, tmp_path / folder, {}, log=tmp_path / "log", timeout=60, unwanted=threading.Event())
+    assert re.match(f"cannot be started: .*{message}", ended.why)
 
 
 def test_whoever_reads_the_store_needs_no_torch_nor_do_commands(tmp_path):

@@ -98,7 +98,7 @@ FAULTS = {
         "open(args.out + '.csv', 'w').write(cows)",
         "it labels test image '0.png' 'cow', the runs before it 'cat' (40 such",
     ),
-    6: ("time.sleep(60)", "was stopped after 5 seconds, its timeout"),
+    6: ("time.sleep(60)", "was stopped after 5 s, its timeout"),
     7: ("print('\\x1b[31m[/red] \\u202e <img>'); os.kill(0, 9)", "was ended by SIGKILL"),
     8: ("sys.exit(not pathlib.Path('x').exists() and pathlib.Path('x').touch() is None)", ""),
 }

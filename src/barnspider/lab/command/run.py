@@ -15,7 +15,6 @@ from barnspider.files import cannot_write
 from barnspider.lab.claims import clear_abandoned
 from barnspider.lab.command.agreement import Agreement
 from barnspider.lab.command.slot import Event, Slot
-from barnspider.lab.command.start import Watch
 from barnspider.lab.command.sweep import CommandRun, CommandSweep
 from barnspider.progress import Progress
 from barnspider.store import Store
@@ -92,17 +91,17 @@ def _slots(store: Store, missing: list[CommandRun], images: Agreement, workers: 
         (store.root / "logs").mkdir(exist_ok=True)
     except OSError as error:
         raise StoreError(cannot_write(store.root / "logs", error)) from error
-    left, told = deque(missing), queue.SimpleQueue[Event]()
-    with Watch() as watch:
-        slots = [Slot(number, store, left, watch, images, told) for number in range(workers)]
-        threads = [threading.Thread(target=slot.work, daemon=True) for slot in slots]
+    left, told, unwanted = deque(missing), queue.SimpleQueue[Event](), threading.Event()
+    slots = [Slot(number, store, left, unwanted, images, told) for number in range(workers)]
+    threads = [threading.Thread(target=slot.work, daemon=True) for slot in slots]
+    try:
         for thread in threads:
             thread.start()
-        try:
-            yield _told(told, len(threads))
-        finally:
-            watch.unwanted.set()
-            for thread in threads:
+        yield _told(told, len(threads))
+    finally:
+        unwanted.set()
+        for thread in threads:
+            if thread.ident is not None:
                 thread.join()
 
 

@@ -6,6 +6,7 @@ import platform
 import queue
 import secrets
 import shutil
+import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from barnspider.files import cannot_write, owner
 from barnspider.lab.claims import claimed
 from barnspider.lab.command.agreement import Agreement
 from barnspider.lab.command.answers import SPLITS, harvest
-from barnspider.lab.command.start import Ended, Stopped, Watch, append_to, last_lines, run_to_end
+from barnspider.lab.command.start import Ended, Stopped, append_to, last_lines, run_to_end
 from barnspider.lab.command.sweep import CommandRun
 from barnspider.lab.command.template import PYTHON, Values
 from barnspider.names import visible
@@ -55,14 +56,14 @@ class Slot:
     number: int
     store: Store
     left: deque[CommandRun]
-    watch: Watch
+    unwanted: threading.Event
     images: Agreement
     tell: queue.SimpleQueue[Event]
 
     def work(self) -> None:
         """Take runs until none is left; what goes wrong beside a run's own command is told, and ends the work."""
         try:
-            while self.left and not self.watch.unwanted.is_set():
+            while self.left and not self.unwanted.is_set():
                 self._take()
         except Stopped:
             pass
@@ -82,7 +83,7 @@ class Slot:
                 self._settle(run)
                 return
         self.left.append(run)
-        self.watch.unwanted.wait(WAIT)
+        self.unwanted.wait(WAIT)
 
     def _settle(self, run: CommandRun) -> None:
         """See to it that a run is sealed, or that it is said why not."""
@@ -135,7 +136,7 @@ class Slot:
             return Ended(changed, 0.0)
         command = run.command
         words, environment = command.filled(values)
-        return run_to_end(words, command.folder, environment, log=log, timeout=command.timeout, watch=self.watch)
+        return run_to_end(words, command.folder, environment, log=log, timeout=command.timeout, unwanted=self.unwanted)
 
     def _seal(self, run: CommandRun, places: Mapping[str, Path], seconds: float, attempt: int) -> str:
         """Seal what a command left; return "", or what is wrong with it."""

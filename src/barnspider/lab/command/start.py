@@ -1,8 +1,12 @@
-"""Start one command, keep the end of what it says, and stop all that it started: when it is over, late or unwanted."""
+"""Start one command, keep the end of what it says, and stop all that it started: when it is over, late or unwanted.
+
+Between us and the command stands its keeper (`keeper.py`), who ends it when we are gone, however we ended.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -10,14 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from barnspider.errors import StoreError
 from barnspider.files import cannot_write
-from barnspider.lab.command import watchman
-from barnspider.lab.command.watchman import PATIENCE
+from barnspider.lab.command import keeper
 
 KEPT = 256 * 1024
 """Bytes of the end of what a command says that are kept, at the least; twice as many at the most."""
@@ -26,6 +29,9 @@ DROPPED = b"[the beginning was dropped]\n"
 
 LOOK = 0.05
 """Seconds between two looks at a command that is running."""
+
+PATIENCE = 10.0
+"""Seconds that a command has for ending when asked."""
 
 TALKATIVE = {"PYTHONUNBUFFERED": "1"}
 """So that what a Python script has said is there when it is stopped; what the user has set wins."""
@@ -43,57 +49,6 @@ class Stopped(Exception):  # noqa: N818 - it is no error: whoever started the co
     """Nobody wants the command any more; it was stopped."""
 
 
-@dataclass
-class Watch:
-    """Everything that was started and is not over: stopped by `stop`, or when this process dies.
-
-    As a context, it starts the watchman, who outlives us if need be.
-    """
-
-    unwanted: threading.Event = field(default_factory=threading.Event)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _watchman: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Watch:
-        command = [sys.executable, "-I", "-S", watchman.__file__]
-        null = subprocess.DEVNULL
-        self._watchman = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=null, stderr=null, start_new_session=True
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.unwanted.set()
-        if self._watchman is not None and self._watchman.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._watchman.stdin.close()
-            self._watchman.wait()
-
-    @contextlib.contextmanager
-    def started(
-        self, words: Sequence[str], folder: Path, environment: Mapping[str, str]
-    ) -> Generator[subprocess.Popen[bytes]]:
-        """Start a command as the leader of a group of its own; when the block is left, nothing of the group is."""
-        with self._lock:  # no group may begin of which the watchman does not know
-            process = subprocess.Popen(
-                list(words), cwd=folder, env=TALKATIVE | dict(os.environ) | dict(environment), stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-            self._tell(f"+{process.pid}")
-        try:
-            yield process
-        finally:
-            _end(process)
-            with self._lock:
-                self._tell(f"-{process.pid}")
-
-    def _tell(self, line: str) -> None:
-        if self._watchman is not None and self._watchman.stdin is not None:
-            with contextlib.suppress(BrokenPipeError, ValueError):  # it was killed: then only we can stop commands
-                self._watchman.stdin.write(f"{line}\n".encode())
-                self._watchman.stdin.flush()
-
-
 def run_to_end(
     words: Sequence[str],
     folder: Path,
@@ -101,7 +56,7 @@ def run_to_end(
     *,
     log: Path,
     timeout: float | None,
-    watch: Watch,
+    unwanted: threading.Event,
 ) -> Ended:
     """Start a command, wait until it is over, and append what it says to a log of which the end is kept.
 
@@ -113,28 +68,59 @@ def run_to_end(
         When the log cannot be written.
     """
     began = time.monotonic()
+    given = TALKATIVE | dict(os.environ) | dict(environment)
     try:
-        with watch.started(words, folder, environment) as process, _kept(process, log):
-            why = _wait(process, None if timeout is None else began + timeout, watch)
-    except OSError as error:
-        return Ended(f"cannot be started: {error.strerror or error}: {error.filename or words[0]}", 0.0)
-    except ValueError as error:  # text that no system can pass on
+        with _kept(words, folder, given, log) as (process, report):
+            in_time = _wait(process, None if timeout is None else began + timeout, unwanted)
+    except (OSError, ValueError) as error:  # no such folder; text that no system can pass on
         return Ended(f"cannot be started: {error}", 0.0)
-    late = f"was stopped after {timeout:g} seconds, its timeout" if timeout is not None else ""
-    return Ended(late if why is None else why, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return Ended(_said(report), seconds) if in_time else Ended(f"was stopped after {timeout:g} s, its timeout", seconds)
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float | None, watch: Watch) -> str | None:
-    """Return how it ended, "" for well, or None when its time is over."""
-    while not watch.unwanted.is_set():
+@contextlib.contextmanager
+def _kept(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str], log: Path
+) -> Generator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+    """Start a command by its keeper, and append what it says to a log.
+
+    Yields the keeper, and a document that says how the command ended, once the block is left; then nothing of the
+    command is left.
+    """
+    reading, writing = os.pipe()
+    how: dict[str, Any] = {}
+    with os.fdopen(reading, "rb") as report:
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", keeper.__file__, str(writing), str(PATIENCE), *words], cwd=folder,
+                env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                start_new_session=True, pass_fds=(writing,),
+            )  # fmt: skip
+        finally:
+            os.close(writing)
+        with _logged(process, log):
+            yield process, how
+        how |= json.loads(report.read() or b"{}")
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float | None, unwanted: threading.Event) -> bool:
+    """Wait for the end of a command; return False when its time is over before."""
+    while not unwanted.is_set():
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return _said(process.wait(LOOK))
+            process.wait(LOOK)
+            return True
         if deadline is not None and time.monotonic() > deadline:
-            return None
+            return False
     raise Stopped
 
 
-def _said(status: int) -> str:
+def _said(how: Mapping[str, Any]) -> str:
+    """Return how a command ended in words, "" for well."""
+    if "error" in how:
+        return f"cannot be started: {how['error']}"
+    if "status" not in how:
+        return "was lost: its keeper was killed"
+    status = int(how["status"])
     if status < 0:
         return f"was ended by {_name(-status)}"
     return f"ended with exit code {status}" if status else ""
@@ -147,24 +133,10 @@ def _name(number: int) -> str:
         return f"signal {number}"
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a group to end, if its leader has not ended, then kill what is left of it."""
-    if process.poll() is None:
-        _signal(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE)
-    _signal(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _signal(group: int, sign: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, sign)
-
-
 @contextlib.contextmanager
-def _kept(process: subprocess.Popen[bytes], log: Path) -> Generator[None]:
-    """Append what a process says to a log while the block runs; raise when that fails, after all was read."""
+def _logged(process: subprocess.Popen[bytes], log: Path) -> Generator[None]:
+    """Append what a process says to a log, and end it when the block is left; raise when the log cannot be written."""
+    assert process.stdin is not None
     assert process.stdout is not None
     failed: list[OSError] = []
     reader = threading.Thread(target=_listen, args=(process.stdout, log, failed), daemon=True)
@@ -172,8 +144,9 @@ def _kept(process: subprocess.Popen[bytes], log: Path) -> Generator[None]:
     try:
         yield
     finally:
-        _end(process)
-        reader.join(PATIENCE)  # a process that left the group may keep the pipe open
+        process.stdin.close()  # by this its keeper learns that it is unwanted, if it is not over
+        process.wait()
+        reader.join(PATIENCE)  # what has left the command's group may keep the pipe open
     if failed:
         raise StoreError(cannot_write(log, failed[0])) from failed[0]
 
