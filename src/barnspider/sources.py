@@ -302,10 +302,11 @@ def provenance(source: Source, *, study: str | None = None) -> dict[str, str]:
     documents = store.sealed(plan.cells)
     environments = {_words(d.get("environment", {})) for d in documents}
     seconds = sum(d.get("seconds", 0.0) for d in documents)
+    cores = "" if "command" in plan.sweep else " of one core"  # nobody knows how many a stranger's command takes
     return {
         "Study": plan.identity,
         **{name: _words(value) for name, value in plan.sweep.items() if name != "folder"},  # a page goes to others
-        "Runs": f"{len(documents)} of {len(plan.cells)} finished, {clock(seconds)} of one core in all",
+        "Runs": f"{len(documents)} of {len(plan.cells)} finished, {clock(seconds)}{cores} in all",
         "Environment": "; or ".join(sorted(environments)) or "unknown",
     }
 
