@@ -107,7 +107,7 @@ def test_files_that_are_none_of_ours(tmp_path, name, content, message):
 
 def test_parquet_with_a_wrong_value_is_said(tmp_path):
     frame(p_label=[0.5, 2.0]).write_parquet(tmp_path / "predictions.parquet")
-    with pytest.raises(InputError, match=r"'predictions.parquet': row 1 .*p_label=2.0 is no probability"):
+    with pytest.raises(InputError, match=r"'predictions.parquet', row 1 .*p_label=2.0 is no probability"):
         harvest({"test": tmp_path / "predictions"}, run())
 
 

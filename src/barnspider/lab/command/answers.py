@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 
 from barnspider.errors import InputError, listing
 from barnspider.files import read_arrays
 from barnspider.lab.command.sweep import CommandRun
 from barnspider.predictions import Predictions, with_classes
 from barnspider.store import Answers, Images
-from barnspider.tables import from_frame, read_table
+from barnspider.tables import read_table
 from barnspider.tables.class_list import natural
-from barnspider.tables.columns import Piece, known_columns
-from barnspider.tables.csv_rows import line_of, read_header, read_rows
-from barnspider.tables.formats import kind_of
-from barnspider.tables.long_table import to_predictions
+from barnspider.tables.formats import ARRAYS, kind_of
+from barnspider.tables.rows import names_in
 
 SPLITS = {"test": "out", "validation": "out_validation"}
 """The images that a command may answer, and the placeholder of the file where it leaves its answers."""
-
-PANIC: Any = pl.exceptions.PanicException  # a damaged Parquet file can make polars panic
 
 MAGIC = {b"PK\x03\x04": ".npz", b"PAR1": ".parquet"}
 """How files begin whose names do not say what they are."""
@@ -65,7 +59,7 @@ def read_one(path: Path, run: CommandRun) -> Predictions:
     """
     given = run.command.classes or None
     try:
-        preds = _rows(path, given) if kind_of(path) != "npz" else read_table(path, classes=given)
+        preds = read_table(path, classes=given)
     except InputError as error:
         raise InputError(str(error).replace(str(path), path.name)) from None
     if len(preds.arm) != 1:
@@ -79,70 +73,10 @@ def read_one(path: Path, run: CommandRun) -> Predictions:
 
 def _stated(path: Path) -> set[str]:
     """Return what a file says of itself, by the names of its columns or arrays."""
-    if kind_of(path) == "npz":
-        names = set(read_arrays(path))
-        return names | {"seed", "dose"} if "about" in names else names
-    return set(_columns(path))
-
-
-def _columns(path: Path) -> list[str]:
-    if not _is_parquet(path):
-        return list(read_header(path).names)
-    try:
-        return list(pl.read_parquet_schema(path))
-    except (pl.exceptions.PolarsError, OSError, PANIC) as error:
-        raise InputError(f"{path.name!r} cannot be read as Parquet: {error}; is it whole?") from None
-
-
-def _is_parquet(path: Path) -> bool:
-    return kind_of(path) == "parquet"
-
-
-def _rows(path: Path, classes: Sequence[str] | None) -> Predictions:
-    """Read a long table; where it does not say whose answers these are, they are this run's."""
-    names = _columns(path)
-    absent = [name for name in ("arm", "seed") if name not in names]
-    if not absent:
-        return read_table(path, classes=classes)
-    _refuse_lacking(path, names)
-    known = known_columns(repr(str(path)), [*names, *absent])
-    own = [name for name in known if name not in absent]
-    added = [pl.lit("0").alias(name) for name in absent]
-    if _is_parquet(path):
-        return _from_parquet(path, own, added, classes)
-    return to_predictions(_pieces(path, own, added), where=repr(str(path)), classes=classes)
-
-
-def _refuse_lacking(path: Path, names: Sequence[str]) -> None:
-    """Say what is absent, without what need not be there; near misses are `known_columns`' to say."""
-    meant = {name.strip().lower() for name in names}
-    if lacking := [name for name in ("sample", "label", "prediction") if name not in meant]:
-        raise InputError(
-            f"{path.name!r} has no column {' and no column '.join(map(repr, lacking))}; it has"
-            f" {listing(map(repr, names))}; expected sample, label, prediction, and optionally p_label, seed, dose"
-        )
-
-
-def _from_parquet(path: Path, columns: list[str], added: list[pl.Expr], classes: Sequence[str] | None) -> Predictions:
-    try:
-        frame = pl.read_parquet(path, columns=columns).with_columns(added)
-    except (pl.exceptions.PolarsError, OSError, PANIC) as error:
-        raise InputError(f"{path.name!r} cannot be read as Parquet: {error}; is it whole?") from None
-    try:
-        return from_frame(frame, classes=classes)
-    except InputError as error:
-        raise InputError(f"{path.name!r}: {error}") from None
-
-
-def _pieces(path: Path, columns: list[str], added: list[pl.Expr]) -> Iterator[Piece]:
-    above = 0
-    for frame in read_rows(path, read_header(path), columns):
-
-        def place(row: int, above: int = above) -> str:
-            return f"{str(path)!r}, line {line_of(path, above + row)}"
-
-        yield Piece(frame.with_columns(added), repr(str(path)), place)
-        above += frame.height
+    if kind_of(path) not in ARRAYS:
+        return set(names_in(path))
+    names = set(read_arrays(path)) if kind_of(path) == "npz" else set[str]()
+    return names | {"seed", "dose"} if "about" in names else names
 
 
 @dataclass(frozen=True, eq=False)
