@@ -22,6 +22,7 @@ FLOORS = [
     {"predictions"},
     {
         "store",
+        "examples",
         "csv_rows",
         "long_table",
         "arrays_file",
@@ -41,7 +42,19 @@ FLOORS = [
     {"demo", "status", "refine"},
     {"cli", "__main__"},
 ]
-LAB_MAY_USE = {"errors", "names", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
+LAB_MAY_USE = {
+    "errors",
+    "names",
+    "files",
+    "convert",
+    "predictions",
+    "tables",
+    "store",
+    "examples",
+    "progress",
+    "words",
+    "lab",
+}
 TORCH_ROOMS = {
     "augment",
     "averaging",
@@ -52,6 +65,7 @@ TORCH_ROOMS = {
     "machine",
     "material",
     "nets",
+    "seen",
     "strength",
     "train",
 }
