@@ -13,7 +13,7 @@ from barnspider.figures import charts, rows
 from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.names import visible
-from barnspider.report import inequality_table, words
+from barnspider.report import inequality_table, pictures, words
 from barnspider.report.packing import chances, doses, per_cents, shares, whole
 from barnspider.report.study import Study
 from barnspider.words import counted
@@ -56,6 +56,7 @@ def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -
         "flows": None if study.flows is None else _flows(study.flows),
         "curves": _curves(study.curves, effects) if study.curves is not None and _dosed(effects) else None,
         "specs": _specs(study),
+        "examples": pictures.packed(study.examples, effects) if study.examples and study.examples.classes else None,
     }
 
 
@@ -158,6 +159,7 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         "delta": data["curves"]["delta"] if data["curves"] else None,
         "flows": data["flows"] and data["flows"]["of"],
         "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
+        "examples": bool(data["examples"]),
     }
 
 

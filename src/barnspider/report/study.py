@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from barnspider.design import Design
 from barnspider.doses import BestDoses, DoseCurves, Tolls, best_doses, dose_curves, tolls, why_no_curves
 from barnspider.effects import Effects
+from barnspider.examples import Examples
 from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
 from barnspider.predictions import Predictions
@@ -24,6 +25,7 @@ class Study:
     curves : a smooth curve over the doses for each class
     inequality : how unequal the classes are in each arm
     flows : which classes received the answers that a class lost
+    examples : images of some classes, where the laboratory has drawn them
     """
 
     effects: Effects
@@ -32,9 +34,16 @@ class Study:
     curves: DoseCurves | None = None
     inequality: Inequality | None = None
     flows: Flows | None = None
+    examples: Examples | None = None
 
 
-def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions | None = None) -> Study:
+def gather(
+    predictions: Predictions,
+    effects: Effects,
+    *,
+    choose_on: Predictions | None = None,
+    examples: Examples | None = None,
+) -> Study:
     """Compute all that a page can tell of a study beside its effects.
 
     Curves need three doses or more, each of one arm; the rest needs nothing but the predictions.
@@ -45,6 +54,8 @@ def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions
         Those that the effects were estimated from.
     choose_on
         The same runs on validation images: the best doses are chosen there. By default by cross-fitting.
+    examples
+        Images of some classes, as `lab.examples` draws them.
 
     Raises
     ------
@@ -72,4 +83,5 @@ def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions
             measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
         ),
         flows=flows(measured, effects),
+        examples=examples,
     )
