@@ -15,12 +15,14 @@ from barnspider.cli.options import (
     AsJson,
     AsMarkdown,
     Comparison,
+    Data,
     Judged,
     MaxDrop,
     Top,
     say_who_has_no_partner,
 )
 from barnspider.cli.output import dump, show, talk
+from barnspider.cli.pictures import Images, check_images, example_images
 from barnspider.errors import InputError
 from barnspider.names import visible
 
@@ -186,6 +188,8 @@ def report(
     max_drop: Annotated[
         float | None, typer.Option("--max-drop", help="Also judge: the loss that no class may exceed.")
     ] = None,
+    images: Images = True,
+    data: Data = None,
 ) -> None:
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
@@ -194,10 +198,12 @@ def report(
 
     if out.exists() and Path(asked.source).exists() and out.samefile(asked.source):
         raise InputError(f"out={str(out)!r} is the source itself; choose another name for the page")
+    check_images(asked.source, data)
     effects, predictions = asked.effects()
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
     validation = asked.validation() if asked.split == "test" else None
-    study = gather(predictions, effects, choose_on=validation)
+    examples = example_images(asked, predictions, effects, verdict) if images else None
+    study = gather(predictions, effects, choose_on=validation, examples=examples)
     known = provenance(asked.source, study=asked.study)
     talk(f"{write_report(out, study, verdict=verdict, provenance=known)} written")
 
