@@ -59,7 +59,9 @@ def test_plan_run_and_everything_downstream(barnspider, pets, tmp_path):
     cow = next(c for c in table["arms"][0]["classes"] if c["class"] == "cow")
     assert cow["effect"] < -0.2
     assert barnspider("gate", "runs", "--max-drop", "0.02", check=None).returncode in (1, 3)
-    barnspider("report", "runs", "-o", "page.html")
+    said = barnspider("report", "runs", "-o", "page.html").stderr
+    assert said.count("note:") == 1
+    assert "no example images: the study's runs were trained by a command" in said
     assert "train.py --noise {dose}" in (tmp_path / "page.html").read_text()
     barnspider("doses", "runs")
 

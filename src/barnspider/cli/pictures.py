@@ -24,8 +24,10 @@ Images = Annotated[
 
 
 def check_images(source: str, data: Path | None) -> None:
-    """Refuse a folder of data sets with a file of answers, which knows nothing of its images."""
-    if data is not None and Path(source).is_file():
+    """Refuse a folder of data sets with answers in files, which know nothing of their images."""
+    from barnspider.sources import is_store
+
+    if data is not None and not is_store(source):
         raise InputError(f"data={str(data)!r} was given with {source!r}; only a store knows which data its runs saw")
     look_for_data_in(data)
 
@@ -34,7 +36,9 @@ def example_images(
     asked: Judged, predictions: Predictions, effects: Effects, verdict: Verdict | None
 ) -> Examples | None:
     """Draw images of the most harmed and the most helped classes of a store's study, or say why not."""
-    if not Path(asked.source).is_dir():
+    from barnspider.sources import is_store
+
+    if not is_store(asked.source):
         return None
     try:
         return _drawn(asked, predictions, effects, verdict)

@@ -96,6 +96,8 @@ def examples(
     """
     pick("baseline", baseline, predictions.arms)
     plan = store.study(study)
+    if "recipe" not in plan.sweep:
+        raise DataError("the study's runs were trained by a command, and only that knows their images")
     documents = {arm: _document(store, plan, arm) for arm in _by_dose(predictions)}
     recipes = {arm: Recipe(**document["recipe"]) for arm, document in documents.items()}
     data = _data(recipes[baseline], documents[baseline]["fingerprint"])
