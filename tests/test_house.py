@@ -17,7 +17,7 @@ ROOMS = {
 
 # A room may import from its own floor and the floors below it, without cycles.
 FLOORS = [
-    {"stats", "errors", "words", "names", "as_json"},
+    {"stats", "errors", "words", "names", "as_json", "dose_axis"},
     {"files", "convert", "progress", "class_list"},
     {"predictions"},
     {
@@ -37,7 +37,7 @@ FLOORS = [
         "document",
         "outcome",
     },
-    {"sources", "gate", "prescribe", "story", "markdown", "figures", "doses", "power", "inequality", "needs"},
+    {"sources", "gate", "prescribe", "story", "markdown", "latex", "figures", "doses", "power", "inequality", "needs"},
     {"report", "lab", "testing"},
     {"demo", "status", "refine"},
     {"cli", "__main__"},
@@ -53,6 +53,7 @@ LAB_MAY_USE = {
     "examples",
     "progress",
     "words",
+    "dose_axis",
     "lab",
 }
 TORCH_ROOMS = {

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from barnspider.dose_axis import UNKNOWN, DoseAxis, Usual
 from barnspider.errors import InputError, listing
 from barnspider.files import sha256
 from barnspider.predictions import Predictions
@@ -321,6 +322,21 @@ def _of_files(files: Sequence[Path]) -> dict[str, str]:
         "Files": f"{len(files)}: {names}",
         "SHA-256": f"{hashlib.sha256(lines.encode()).hexdigest()} (of their sums)",
     }
+
+
+def dose_axis(source: Source, *, study: str | None = None) -> DoseAxis:
+    """Return what a store's plan says of the axis of its doses; nothing is known of a file's, nor of old plans'.
+
+    Raises
+    ------
+    InputError, StoreError
+        As `read_predictions`.
+    """
+    if not is_store(source):
+        return UNKNOWN
+    sweep = Store.existing(Path(str(source))).study(study).sweep
+    usual = sweep.get("usual")
+    return DoseAxis(str(sweep.get("vary", "")), None if usual is None else Usual.parse(str(usual)))
 
 
 def _words(value: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from barnspider.dose_axis import Usual
 from barnspider.errors import InputError, listing
 from barnspider.lab.factory import source_sum
 from barnspider.lab.recipe import FIELDS, KNOBS, TRAINING_VERSION, Dose, Recipe, is_off
@@ -143,15 +144,20 @@ class Sweep:
         return replace(self, seeds=tuple(seeds))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` reads."""
-        plan = {
+        """Return what `from_dict` reads, and the knob's usual parameter for those who draw."""
+        plan: dict[str, Any] = {
             "name": self.name,
             "vary": self.vary,
             "doses": list(self.doses),
             "seeds": list(self.seeds),
             "recipe": self.base.as_dict(),
         }
-        return plan if self.baseline_dose is None else plan | {"baseline": self.baseline_dose}
+        if self.baseline_dose is not None:
+            plan["baseline"] = self.baseline_dose
+        # For whoever draws the study and has no laboratory; it is no part of any key, nor of the study's identity.
+        if (usual := _usual(self.vary)) is not None:
+            plan["usual"] = str(usual)
+        return plan
 
     @classmethod
     def from_dict(cls, plan: Mapping[str, Any]) -> Sweep:
@@ -159,6 +165,10 @@ class Sweep:
         return cls(
             Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline")
         )
+
+
+def _usual(vary: str) -> Usual | None:
+    return KNOBS[vary].usual if vary in KNOBS else None
 
 
 def dose_name(vary: str, dose: Dose) -> str:
