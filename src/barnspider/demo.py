@@ -15,7 +15,7 @@ from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.report import Study, gather, write_report
 from barnspider.report.pictures import shown_classes
-from barnspider.sources import provenance
+from barnspider.sources import dose_axis, provenance
 from barnspider.store import Store
 from barnspider.story import best_on_average, tell
 
@@ -49,8 +49,8 @@ def tell_demo(out: Path, workers: int | None) -> None:
         effects = estimate(test, baseline=sweep.baseline)
         validation = store.load(sweep.runs(), "validation")
         chosen = best_on_average(validation)
-        drawn = _examples(store, sweep, test, effects)
-        studies[title] = gather(test, effects, choose_on=validation, examples=drawn)
+        drawn, axis = _examples(store, sweep, test, effects), dose_axis(store.root, study=sweep.identity)
+        studies[title] = gather(test, effects, choose_on=validation, examples=drawn, axis=axis)
         story += tell(effects, chosen, title)
         sys.stdout.write(f"\n{title}\n\n{effects}\n\n")
     sys.stdout.write("What this study found\n\n" + "\n".join(f"- {sentence}" for sentence in story) + "\n\n")

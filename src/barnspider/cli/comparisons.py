@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from barnspider import Effects, Predictions
+from barnspider.cli.examples import Images, check_images, example_images
 from barnspider.cli.options import (
     Against,
     All,
@@ -19,10 +20,11 @@ from barnspider.cli.options import (
     Judged,
     MaxDrop,
     Top,
+    Usual,
+    axis_of,
     say_who_has_no_partner,
 )
 from barnspider.cli.output import dump, show, talk
-from barnspider.cli.pictures import Images, check_images, example_images
 from barnspider.errors import InputError
 from barnspider.names import visible
 
@@ -190,6 +192,7 @@ def report(
     ] = None,
     images: Images = True,
     data: Data = None,
+    usual: Usual = None,
 ) -> None:
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
@@ -201,9 +204,9 @@ def report(
     check_images(asked.source, data)
     effects, predictions = asked.effects()
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
-    validation = asked.validation() if asked.split == "test" else None
     examples = example_images(asked, predictions, effects, verdict) if images else None
-    study = gather(predictions, effects, choose_on=validation, examples=examples)
+    axis = axis_of(asked, usual, predictions)
+    study = gather(predictions, effects, choose_on=asked.validation(), examples=examples, axis=axis)
     known = provenance(asked.source, study=asked.study)
     talk(f"{write_report(out, study, verdict=verdict, provenance=known)} written")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from barnspider.design import Design
+from barnspider.dose_axis import UNKNOWN, DoseAxis
 from barnspider.doses import BestDoses, DoseCurves, Tolls, best_doses, dose_curves, tolls, why_no_curves
 from barnspider.effects import Effects
 from barnspider.examples import Examples
@@ -26,6 +27,7 @@ class Study:
     inequality : how unequal the classes are in each arm
     flows : which classes received the answers that a class lost
     examples : images of some classes, where the laboratory has drawn them
+    axis : what the doses are of, and the field's usual parameter
     """
 
     effects: Effects
@@ -35,6 +37,7 @@ class Study:
     inequality: Inequality | None = None
     flows: Flows | None = None
     examples: Examples | None = None
+    axis: DoseAxis = UNKNOWN
 
 
 def gather(
@@ -43,6 +46,7 @@ def gather(
     *,
     choose_on: Predictions | None = None,
     examples: Examples | None = None,
+    axis: DoseAxis = UNKNOWN,
 ) -> Study:
     """Compute all that a page can tell of a study beside its effects.
 
@@ -56,6 +60,8 @@ def gather(
         The same runs on validation images: the best doses are chosen there. By default by cross-fitting.
     examples
         Images of some classes, as `lab.examples` draws them.
+    axis
+        What the doses are of, and the field's usual parameter: `barnspider.sources.dose_axis` knows it of a store.
 
     Raises
     ------
@@ -76,6 +82,7 @@ def gather(
     level, over = effects.method.level, effects.method.generalizes_to
     return Study(
         effects=effects,
+        axis=axis,
         best=best_doses(measured if chosen is None else chosen, level=level, generalize_to=over),
         tolls=tolls(measured, choose_on=chosen, level=level, generalize_to=over),
         curves=None if why_no_curves(measured) else dose_curves(measured, level=level, generalize_to=over),
