@@ -10,7 +10,7 @@ import pytest
 import barnspider as barn
 from barnspider import figures
 from barnspider.dose_axis import DoseAxis, Usual
-from barnspider.doses import dose_curves
+from barnspider.doses import dose_curves, tolls
 from barnspider.figures import charts, rows
 from barnspider.figures.paper import write_figures
 
@@ -176,6 +176,21 @@ def test_a_key_says_how_many_are_harmed_and_only_what_is_there(effects):
     for draw in (figures.dose_curves, figures.forest, figures.ranked):
         assert key(draw(effects, arm="arm 2"))[: len(told)] == told, draw.__name__
     assert "a class" not in key(figures.class_curve(effects, HOSTILE[1]))
+
+
+def test_a_key_says_which_classes_are_drawn_where_it_is_not_all(effects):
+    def said(chart):
+        legend = chart.to_dict()["layer"][-1]["encoding"]["shape"]["legend"]
+        return " ".join(legend["title"] or [])
+
+    assert said(figures.forest(effects)) == ""
+    assert said(figures.forest(effects, most=4)) == "The 2 lowest and the 2 highest of 6 classes"
+    assert said(figures.heat_map(effects, most=4)).startswith(
+        "The 2 lowest and the 2 highest of 6 classes. Change from"
+    )
+    assert said(figures.toll_plot(tolls(barn.simulate(classes=5).predictions), most=3)).endswith(
+        "against its own best; the 3 largest of 5 classes:"
+    )
 
 
 def test_a_class_by_itself_shows_its_points_its_curve_and_its_turns():

@@ -23,7 +23,7 @@ Formats = Annotated[
 Dpi = Annotated[float, typer.Option("--dpi", help="Dots in an inch of a png.")]
 Width = Annotated[str, typer.Option("--width", help="Millimetres; or column (85), or page (175).")]
 Arm = Annotated[
-    str | None, typer.Option("--arm", help="The arm to draw: its name or its dose. Default: the best on average.")
+    str | None, typer.Option("--arm", help="The arm to draw: its name or its dose. Default: as on the page.")
 ]
 Drawn = Annotated[
     list[str] | None,

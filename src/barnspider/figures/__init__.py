@@ -137,7 +137,7 @@ def forest(
     sources = rows.forest_rows(effects, chosen, most)
     return charts.forest(
         charts.inline(sources), palette, frame, left=_beside(frame, sources),
-        change=captions.change(effects, chosen), key=captions.forest_key(effects, chosen, palette),
+        change=captions.change(effects, chosen), key=captions.forest_key(effects, chosen, most, palette),
     )  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def heat_map(
     return charts.heat(
         charts.inline(sources), palette, frame, left=left, upright=cell < max(map(frame.length, shown[1:])),
         what=axis.title()[0] if shown[0] != rows.labels([effects.baseline])[0] else None,
-        key=captions.heat_key(effects, palette),
+        key=captions.heat_key(effects, most, palette),
     )  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def toll_plot(tolls: Tolls, *, most: int = 40, width: Width = None, palette: Pal
     """
     sources, frame = rows.toll_rows(tolls, most), _frame(width)
     left = _beside(frame, sources)
-    return charts.tolls(charts.inline(sources), palette, frame, left=left, key=captions.tolls_key(tolls, palette))
+    return charts.tolls(charts.inline(sources), palette, frame, left=left, key=captions.tolls_key(tolls, most, palette))
 
 
 def save(chart: alt.LayerChart, path: str | Path, *, dpi: float = 300) -> Path:

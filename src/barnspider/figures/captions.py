@@ -15,6 +15,7 @@ from barnspider.figures.frame import Palette
 from barnspider.figures.keys import LINE, TICK, Entry, Key
 from barnspider.figures.rows import (
     CANNOT_TELL,
+    DRAWN,
     HARMED,
     HELPED,
     MARKS,
@@ -24,6 +25,7 @@ from barnspider.figures.rows import (
     Rows,
     arm_title,
     labels,
+    toll_order,
 )
 from barnspider.names import visible
 
@@ -47,7 +49,7 @@ def curves_key(effects: Effects, arm: str, drawn: Mapping[str, Rows], palette: P
     """Return the key of the dose curves."""
     found = counts(effects, arm)
     lines = [
-        _line(f"{found[status]} {status}", look["color"], look["strokeWidth"], look.get("strokeDash", (1, 0)))
+        _line(f"{found[status]:,} {status}", look["color"], look["strokeWidth"], look.get("strokeDash", (1, 0)))
         for status, look in reversed(looks(palette).items())
         if found[status]
     ]
@@ -58,7 +60,8 @@ def curves_key(effects: Effects, arm: str, drawn: Mapping[str, Rows], palette: P
         lines.append(Entry("highest average", palette.ink, "diamond", palette.ink, area=90))
     if drawn["bests"]:
         lines.append(Entry("highest of a class", palette.soft, "diamond", area=40, stroke=1.2))
-    return Key(tuple(lines), f"Classes at {title(effects, arm)} (upright line):")
+    which = ends(len(effects.classes), DRAWN) or "Classes"
+    return Key(tuple(lines), f"{which} at {title(effects, arm)} (upright line):")
 
 
 def class_key(
@@ -80,16 +83,15 @@ def class_key(
     return Key((*lines, _average(palette)))
 
 
-def forest_key(effects: Effects, arm: str, palette: Palette) -> Key:
+def forest_key(effects: Effects, arm: str, most: int, palette: Palette) -> Key:
     """Return the key of the forest plot."""
-    return Key(
-        (
-            *_found(effects, arm, palette),
-            Entry("shrunken effect", palette.ink, TICK, area=180, stroke=2),
-            _line("average", palette.ink, 1.5, (5, 3)),
-            Entry("too small to be found", palette.grid, "square", palette.grid, area=130),
-        )
+    marks = (
+        *_found(effects, arm, palette),
+        Entry("shrunken effect", palette.ink, TICK, area=110, stroke=2),
+        _line("average", palette.ink, 1.5, (5, 3)),
+        Entry("too small to be found", palette.grid, "square", palette.grid, area=130),
     )
+    return Key(marks, ends(len(effects.classes), most))
 
 
 def ranked_key(effects: Effects, arm: str, palette: Palette) -> Key:
@@ -97,14 +99,14 @@ def ranked_key(effects: Effects, arm: str, palette: Palette) -> Key:
     colours = _colours(palette)
     found = counts(effects, arm)
     bars = [
-        Entry(f"{found[status]} {status}", colours[status], "square", colours[status], area=90)
+        Entry(f"{found[status]:,} {status}", colours[status], "square", colours[status], area=90)
         for status in reversed(STATUSES)
         if found[status]
     ]
     return Key((*bars, _line("average", palette.ink, 1.5, (5, 3))))
 
 
-def heat_key(effects: Effects, palette: Palette) -> Key:
+def heat_key(effects: Effects, most: int, palette: Palette) -> Key:
     """Return the key of the heat map: the steps of its colours, and its marks."""
     edges = [f"{edge:g}".replace("-", "−") for edge in EDGES]
     steps = [
@@ -117,15 +119,17 @@ def heat_key(effects: Effects, palette: Palette) -> Key:
         for step, colour in zip(steps, palette.ramp, strict=True)
     ]
     marks = ", ".join(f"{MARKS[status]}\u00a0{status}" for status in (HARMED, HELPED, UNCHANGED))
-    base = title(effects, effects.baseline)
-    return Key(tuple(colours), f"Change from {base}, points; {marks}, unmarked and pale: cannot tell")
+    said = f"Change from {title(effects, effects.baseline)}, points; {marks}, unmarked and pale: cannot tell"
+    which = ends(len(effects.classes), most)
+    return Key(tuple(colours), f"{which}. {said}" if which else said)
 
 
 def worst_key(drawn: Rows, palette: Palette) -> Key:
     """Return the key of the mean against the worst classes."""
     ink = palette.ink
     beaten = [row for row in drawn if not row["front"]]
-    lines = [Entry("baseline", ink, "square", "transparent" if drawn[0] in beaten else ink, area=90, stroke=1.5)]
+    is_beaten = any(row["kind"] == "baseline" for row in beaten)
+    lines = [Entry("baseline", ink, "square", "transparent" if is_beaten else ink, area=90, stroke=1.5)]
     lines += [Entry("no other beats it in both", ink, fill=ink, area=90, stroke=1.5)]
     if beaten:
         lines += [Entry("another beats it", ink, area=90, stroke=1.5)]
@@ -133,14 +137,14 @@ def worst_key(drawn: Rows, palette: Palette) -> Key:
     return Key(tuple(lines), f"Each point an arm, {dosed}:")
 
 
-def tolls_key(tolls: Tolls, palette: Palette) -> Key:
+def tolls_key(tolls: Tolls, most: int, palette: Palette) -> Key:
     """Return the key of the tolls."""
     pay = Entry(f"{PAYS} for certain ({100 * tolls.level:g} %)", palette.harm, fill=palette.harm)
     naive = Entry("naive, with the luck of choosing", palette.soft, "diamond", stroke=1)
-    best = arm_title(tolls.average, None, NAME)
-    return Key(
-        (pay, Entry(CANNOT_TELL, palette.unclear), naive), f"Loss at {best}, the best on average, against its own best:"
-    )
+    said = f"Loss at {arm_title(tolls.average, None, NAME)}, the best on average, against its own best"
+    known = len(toll_order(tolls))
+    which = f"; the {most} largest of {known:,} classes:" if known > most else ":"
+    return Key((pay, Entry(CANNOT_TELL, palette.unclear), naive), said + which)
 
 
 def caption(figure: str, effects: Effects, arm: str) -> str:
@@ -182,6 +186,19 @@ def method(effects: Effects) -> str:
     )
 
 
+def ends(classes: int, most: int) -> str:
+    """Return which classes are drawn, where that is not all of them.
+
+    Examples
+    --------
+    >>> ends(1000, 40)
+    'The 20 lowest and the 20 highest of 1,000 classes'
+    """
+    if classes <= most:
+        return ""
+    return f"The {most // 2:,} lowest and the {most - most // 2:,} highest of {classes:,} classes"
+
+
 def counts(effects: Effects, arm: str) -> dict[str, int]:
     """Return how many classes there are of each status at an arm."""
     found = effects.findings()[effects.arms.index(arm)]
@@ -192,7 +209,7 @@ def _found(effects: Effects, arm: str, palette: Palette) -> list[Entry]:
     colours, found = _colours(palette), counts(effects, arm)
     return [
         Entry(
-            f"{found[status]} {status}", colours[status], SHAPES[status],
+            f"{found[status]:,} {status}", colours[status], SHAPES[status],
             "transparent" if status == CANNOT_TELL else colours[status],
         )
         for status in reversed(STATUSES)

@@ -186,8 +186,10 @@ def heat(
     With `upright`, the names of the arms stand on end: there are many, or they are long. `what` the arms are called.
     """
     y = alt.Y("name:N", sort=None, title=None, axis=_name_axis(frame))
-    angle: dict[str, Any] = {"labelAngle": -90, "labelAlign": "left"} if upright else {"labelAngle": 0}
-    top = alt.Axis(orient="top", labelLimit=90, domain=False, ticks=False, **angle)
+    angle: dict[str, Any] = {"labelAngle": -90, "labelAlign": "left", "labelLimit": 180}
+    if not upright:
+        angle = {"labelAngle": 0, "labelLimit": 90}
+    top = alt.Axis(orient="top", domain=False, ticks=False, **angle)
     x = alt.X("arm:N", sort=None, title=what, axis=top)
     step = alt.Scale(type="threshold", domain=list(EDGES), range=list(palette.ramp))
     rows = alt.Chart(data["rows"])
