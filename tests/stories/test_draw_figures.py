@@ -161,4 +161,4 @@ def test_a_store_knows_its_axis(barnspider, study, tmp_path):
     assert "0.92 0.08" in said
     page = tmp_path / "page.html"
     barnspider("report", "runs", "-o", page)
-    assert "usual" in page.read_text("utf-8")
+    assert "scale) = 1 - dose</bdi>" in page.read_text("utf-8")
