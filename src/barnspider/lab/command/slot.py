@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import queue
 import secrets
@@ -63,10 +64,9 @@ class Slot:
     def work(self) -> None:
         """Take runs until none is left; what goes wrong beside a run's own command is told, and ends the work."""
         try:
-            while self.left and not self.unwanted.is_set():
-                self._take()
-        except Stopped:
-            pass
+            with contextlib.suppress(Stopped):  # whoever stops us knows
+                while self.left and not self.unwanted.is_set():
+                    self._take()
         except BaseException as error:
             self.tell.put(Event("broken", error=error))
         finally:
