@@ -190,7 +190,8 @@ def tolls(
         arms=d.arms,
         toll=t.toll,
         low=t.low,
-        high=t.high,
+        # No true toll is below zero: where another arm than the class's own best was chosen, it measures lower.
+        high=np.maximum(t.high, 0.0),
         naive=t.naive,
         own=tuple(d.arms[k] for k in t.own),
         average=d.arms[t.average],

@@ -16,8 +16,12 @@ def visible(name: str, longest: int = LONGEST) -> str:
     'dog\\x1b[31m'
     >>> visible("a" * 100, longest=10)
     'aaaaaaaaa…'
+    >>> visible(" ")
+    '␣'
     """
     cut = name if len(name) <= longest else name[: longest - 1] + "…"
+    if cut and not cut.strip(" "):
+        return "␣" * len(cut)
     if cut.isascii() and cut.isprintable():
         return cut
     return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode("ascii") for c in cut)

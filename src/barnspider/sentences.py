@@ -61,11 +61,11 @@ def _unchanged(evidence: Evidence, a: int, c: int) -> str:
 def _cannot_tell(evidence: Evidence, a: int, c: int) -> str:
     interval = words.between(evidence.low[a, c], evidence.high[a, c])
     found = words.finds(float(evidence.detectable()[a, c]))
-    return (
-        f": cannot tell. It {_from_to(evidence, a, c)}, but anything from {interval} points fits these answers"
-        f" ({_level(evidence)}, {_q(evidence, a, c)})."
-        f" This design {found}, 4 times in 5."
-    )
+    told = f"{_level(evidence)}, {_q(evidence, a, c)}"
+    why = f"but anything from {interval} points fits these answers ({told})"
+    if evidence.low[a, c] > 0 or evidence.high[a, c] < 0:
+        why = f"which of one class by itself would be a finding, but is none among so many ({interval}; {told})"
+    return f": cannot tell. It {_from_to(evidence, a, c)}, {why}. This design {found}, 4 times in 5."
 
 
 def _against_average(evidence: Evidence, a: int, c: int) -> str:

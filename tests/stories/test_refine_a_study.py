@@ -7,7 +7,7 @@ def test_it_says_why_and_is_known_for_adaptive_later(barnspider, study):
     assert "over: " in said
     assert "barnspider gate runs --max-drop 0.1" in said
     judged = barnspider("gate", "runs", "--max-drop", "0.1", check=None)
-    assert "note: an adaptive study" in judged.stderr
+    assert "note: An adaptive study" in judged.stderr
     assert judged.returncode in (0, 1, 3)
 
 

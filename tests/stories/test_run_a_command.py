@@ -211,7 +211,7 @@ def test_two_commands_on_one_store_share_the_work(pets, tmp_path):
 def test_an_adaptive_study_of_commands(barnspider, pets):
     said = barnspider("run", "pets.toml", "--refine", "--margin", "0.1").stderr
     assert "over: " in said
-    assert "note: an adaptive study" in barnspider("gate", "runs", "--max-drop", "0.1", check=None).stderr
+    assert "note: An adaptive study" in barnspider("gate", "runs", "--max-drop", "0.1", check=None).stderr
 
 
 def small(folder: Path, name: str, doses: str, seeds: int) -> None:

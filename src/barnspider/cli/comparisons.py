@@ -21,6 +21,7 @@ from barnspider.cli.options import (
     MaxDrop,
     Top,
     Usual,
+    adaptive_note,
     axis_of,
     say_who_has_no_partner,
 )
@@ -70,7 +71,7 @@ def audit(
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,
 ) -> None:
-    """Print what every arm does to every class, worst first. Every change comes with its interval."""
+    """Print what every arm does to every class, worst first (by shrunken effect). Changes come with their intervals."""
     one_of(**{"--json": as_json, "--markdown": as_markdown, "--class": names, "--relative": relative})
     one_of(**{"--json": as_json, "--class": names, "--top": top, "--all": everything})
     one_of(**{"--bands": asked.bands, "--relative": relative})
@@ -208,7 +209,9 @@ def report(
     axis = axis_of(asked, usual, predictions)
     study = gather(predictions, effects, choose_on=asked.validation(), examples=examples, axis=axis)
     known = provenance(asked.source, study=asked.study)
-    talk(f"{write_report(out, study, verdict=verdict, provenance=known)} written")
+    note = adaptive_note(asked.source, asked.study)
+    story = [note] if note else []
+    talk(f"{write_report(out, study, verdict=verdict, story=story, provenance=known)} written")
 
 
 def inequality(asked: Against, as_json: AsJson = False) -> None:

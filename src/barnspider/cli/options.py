@@ -158,7 +158,8 @@ class Against(Reading):
         from barnspider.sources import default_baseline
 
         predictions = self.read(self.split)
-        say_if_adaptive(self.source, self.study)
+        if note := adaptive_note(self.source, self.study):
+            talk(f"note: {note}")
         if self.baseline is None:
             base = default_baseline(predictions, self.source, study=self.study)
         else:
@@ -237,16 +238,17 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def say_if_adaptive(source: str, study: str | None) -> None:
-    """Say of a store's study that what it had seen decided where it looked."""
+def adaptive_note(source: str, study: str | None) -> str:
+    """Return what is to be said of a store's study if what it had seen decided where it looked; else an empty text."""
     from barnspider.sources import is_store
     from barnspider.store import Store
 
     if is_store(source) and "refine" in (sweep := Store.existing(source).study(study).sweep):
-        talk(
-            f"note: an adaptive study; what it had seen decided, in {len(sweep['refine']['rounds'])} rounds, which runs"
-            " were worth their while. Its intervals are not corrected for that: docs/refine.md says what it costs them"
+        return (
+            f"An adaptive study: what it had seen decided, in {len(sweep['refine']['rounds'])} rounds, which runs"
+            " were worth their while. Its intervals are not corrected for that; docs/refine.md says what it costs them."
         )
+    return ""
 
 
 def say_who_has_no_partner(predictions: Predictions, base: str) -> None:

@@ -194,7 +194,10 @@ def heat(
     step = alt.Scale(type="threshold", domain=list(EDGES), range=list(palette.ramp))
     rows = alt.Chart(data["rows"])
     cell = rows.mark_rect(stroke=palette.grid, strokeWidth=1).encode(
-        x=x, y=y, color=alt.Color("effect:Q", scale=step, legend=None)
+        x=x,
+        y=y,
+        color=alt.Color("effect:Q", scale=step, legend=None),
+        opacity=alt.condition(f"datum.status == '{CANNOT_TELL}'", alt.value(0.4), alt.value(1.0)),
     )
     place: dict[str, Any] = {"x": x, "y": y, "text": "text:N"}
     look: dict[str, Any] = {"fontSize": frame.sized(11), "color": palette.ink}

@@ -40,7 +40,7 @@ class Key:
         legend = alt.Legend(
             orient="bottom", direction="horizontal", title=frame.lines(self.title, room) if self.title else None,
             columns=max(1, min(len(self.entries), int(room / (longest + _SYMBOL)))),
-            titleFontWeight="normal", titleColor=palette.soft, titleFontSize=frame.letters, titleLimit=room,
+            titleFontWeight="normal", titleColor=palette.soft, titleFontSize=frame.letters, titleLimit=0,
             labelColor=palette.ink, labelFontSize=frame.letters, labelLimit=room - _SYMBOL,
             offset=frame.letters, rowPadding=2, columnPadding=frame.letters, symbolOpacity=1,
         )  # fmt: skip

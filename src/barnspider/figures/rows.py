@@ -43,11 +43,22 @@ def extremes(effects: Effects, arm: str, most: int) -> list[int]:
 
 
 def first_shown(effects: Effects) -> int:
-    """Return the arm to show first: the best on average or, where none beats the baseline, the most harmful."""
-    harmed = effects.harmed.sum(axis=1)
-    if np.nanmax(effects.overall, initial=-np.inf) > 0 or not harmed.any():
-        return best_on_average(effects)
-    return int(np.argmax(harmed))
+    """Return the arm to show first: the best on average or, where none beats the baseline, the most harmful.
+
+    That is the one which harms most classes or, where none can be shown to pay, certainly loses most on average.
+    """
+    best, harmed, lowest = best_on_average(effects), effects.harmed.sum(axis=1), certainly_lowest(effects)
+    if effects.overall[best] > 0:
+        return best
+    if harmed.any():
+        return int(np.argmax(harmed))
+    return best if lowest is None else lowest
+
+
+def certainly_lowest(effects: Effects) -> int | None:
+    """Return the arm with the largest loss on average among those that certainly lose; None where none does."""
+    lost = np.where(effects.overall_high < 0, effects.overall, 0.0)
+    return int(np.argmin(lost)) if lost.any() else None
 
 
 def best_on_average(effects: Effects) -> int:

@@ -153,13 +153,19 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         "level": f"{100 * effects.method.level:g} %",
         "method": words.assumptions(effects),
         "left_out": effects.left_out,
-        "best": None if study.best is None else words.best(study.best, named),
+        "best": None if study.best is None else words.best(study.best, named, _chosen_on(study)),
         "toll": None if study.tolls is None else _toll_words(study.tolls, named),
         "delta": data["curves"]["delta"] if data["curves"] else None,
         "flows": data["flows"] and data["flows"]["of"],
         "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
         "examples": bool(data["examples"]),
     }
+
+
+def _chosen_on(study: Study) -> str:
+    """Return on which images the best arm was found."""
+    chosen = "" if study.tolls is None else study.tolls.chosen_on
+    return study.effects.on if chosen in ("", "the other half") else chosen
 
 
 def _toll_words(tolls: Tolls, named: dict[str, str]) -> dict[str, Any]:

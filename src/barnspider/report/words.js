@@ -68,8 +68,12 @@ function unchanged(study, arm, cls) {
 function cannotTell(study, arm, cls) {
   const smallest = study.get("found", arm, cls);
   const found = smallest < 1 ? `finds changes of ${points(smallest, false)} points or more` : "finds no change, however large";
-  return `Cannot tell. It ${fromTo(study, arm, cls)}, but anything from ${range(study, arm, cls)} points fits these answers`
-    + ` (${levelOf(study)}, ${symbolOf(study, arm, cls)}). This design ${found}, 4 times in 5.`;
+  const told = `${levelOf(study)}, ${symbolOf(study, arm, cls)}`, interval = range(study, arm, cls);
+  const alone = study.get("low", arm, cls) > 0 || study.get("high", arm, cls) < 0;
+  const why = alone
+    ? `which of one class by itself would be a finding, but is none among so many (${interval}; ${told})`
+    : `but anything from ${interval} points fits these answers (${told})`;
+  return `Cannot tell. It ${fromTo(study, arm, cls)}, ${why}. This design ${found}, 4 times in 5.`;
 }
 
 function fromTo(study, arm, cls) {

@@ -10,7 +10,7 @@ import numpy as np
 from barnspider import words
 from barnspider.doses import BestDoses, DoseCurves, Tolls
 from barnspider.effects import Effects, Floats
-from barnspider.figures.rows import best_on_average, first_shown, toll_order
+from barnspider.figures.rows import best_on_average, certainly_lowest, first_shown, toll_order
 from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.inequality import Inequality
@@ -131,6 +131,11 @@ def elsewhere(effects: Effects, shown: int, titles: Sequence[str]) -> str:
         first = "On average no arm is better here than the baseline. "
     else:
         first = "" if best == shown else f"Best on average is {titles[best]} ({points(effects.overall[best])} points). "
+    lowest = certainly_lowest(effects)
+    if lowest not in (None, shown):
+        loss = points(-effects.overall[lowest], sign=False)
+        within = between(effects.overall_low[lowest], effects.overall_high[lowest])
+        first += f"{titles[lowest]} lowers the average most: by {loss} points ({within}). "
     most = int(np.argmax(harmed))
     if not harmed.any():
         return f"{first}In no other arm can any class be shown to pay."
@@ -166,12 +171,13 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def best(found: BestDoses, titles: Mapping[str, str]) -> str:
-    """Return the best arm on average, and all that cannot be told from it."""
+def best(found: BestDoses, titles: Mapping[str, str], on: str) -> str:
+    """Return the best arm on average on these images, and all that cannot be told from it."""
     others = [titles[arm] for arm in found.contenders if arm != found.best]
     accuracy = words.percent(float(found.overall[found.arms.index(found.best)]))
     told = f"It cannot be told from {some(others)}" if others else "It is better than every other"
-    return f"Best on average: {titles[found.best]} ({accuracy}). {told} (at {100 * found.level:.4g} %)."
+    where = f" of {visible(on)}" if on else ""
+    return f"Best on average: {titles[found.best]} ({accuracy}{where}). {told} (at {100 * found.level:.4g} %)."
 
 
 def toll(tolls: Tolls) -> str:
