@@ -35,6 +35,7 @@ FLOORS = [
         "overview",
         "document",
         "outcome",
+        "readings",
     },
     {"sources", "gate", "prescribe", "story", "markdown", "figures", "doses", "power", "inequality", "needs"},
     {"report", "lab", "testing"},

@@ -34,6 +34,8 @@ def document(evidence: Evidence) -> dict[str, Any]:
             "degrees_of_freedom": m.degrees_of_freedom,
             "multiplicity": m.multiplicity,
             "versions": dict(m.versions),
+            "labels": m.labels,
+            "unlabelled": m.unlabelled,
         },
         "left_out": [asdict(x) for x in evidence.left_out],
         "arms": [_arm(evidence, a, columns) for a in range(len(evidence.arms))],

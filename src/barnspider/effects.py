@@ -180,4 +180,6 @@ def _method(d: Design, over: Over, level: float) -> Method:
         degrees_of_freedom="Satterthwaite over the mean squares used (Hillis 2007)",
         multiplicity=f"Benjamini-Hochberg over {words.counted(len(d.arms) - 1, 'arm')} x classes with images",
         versions=_versions(),
+        labels="single" if d.preds.accepted is None else "sets",
+        unlabelled=d.preds.unlabelled,
     )

@@ -42,6 +42,8 @@ class Method:
     margin : a class that certainly changed by less than this proportion is called unchanged
     correction : the same correction, as a code: "bh" or "holm"
     simultaneous : whether the intervals of classes hold for all classes and arms at once
+    labels : "single", or "sets": an answer is right if it is any of an image's labels
+    unlabelled : how many images are left out since none of their labels is right
     """
 
     level: float
@@ -53,6 +55,8 @@ class Method:
     margin: float = 0.01
     correction: Correction = "bh"
     simultaneous: bool = False
+    labels: Literal["single", "sets"] = "single"
+    unlabelled: int = 0
 
     @property
     def alpha(self) -> float:

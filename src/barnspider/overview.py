@@ -47,6 +47,8 @@ def heading(evidence: Evidence) -> str:
         f"{100 * m.level:.4g} % intervals{at_once} generalize to {words.explained(m.generalizes_to)}; {seeds};"
         f" {m.symbol}: {m.multiplicity}",
     ]
+    if right := words.judged_by(m.labels, m.unlabelled):
+        out.append(right)
     if evidence.left_out:
         runs = (f"{x.arm} seed {x.seed} ({x.why})" for x in evidence.left_out)
         out.append(f"Left out: {listing(runs)}")

@@ -56,6 +56,8 @@ class Predictions:
     paired : bool
         Whether runs of equal seed in different arms share their random numbers (the design says so, never the data).
     left_out : runs that are missing, and why
+    unlabelled : int
+        How many images are left out here since no label of theirs is right (see `with_label_sets`).
 
     Raises
     ------
@@ -75,6 +77,7 @@ class Predictions:
     accepted: Ints | None = None
     paired: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    unlabelled: int = 0
 
     def __post_init__(self) -> None:
         _check_shapes(self)
@@ -217,7 +220,7 @@ class Predictions:
         about = {
             "schema": SCHEMA, "arm": self.arm, "seed": self.seed, "dose": self.dose, "classes": self.classes,
             "on": self.on, "paired": self.paired,
-            "left_out": [[x.arm, x.seed, x.why] for x in self.left_out],
+            "left_out": [[x.arm, x.seed, x.why] for x in self.left_out], "unlabelled": self.unlabelled,
         }  # fmt: skip
         arrays: dict[str, NDArray[Any]] = {"guess": self.guess, "label": self.label, "sample": self.sample}
         for name in ("p_label", "accepted"):
@@ -326,6 +329,7 @@ def concat(parts: Sequence[Predictions]) -> Predictions:
         accepted=_only("accepted", [p.accepted for p in same if p.accepted is not None], None),
         paired=all(p.paired for p in same),
         left_out=tuple(x for p in same for x in p.left_out),
+        unlabelled=max(p.unlabelled for p in same),
     )
 
 

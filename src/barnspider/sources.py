@@ -14,9 +14,11 @@ from barnspider.files import sha256
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.store import Store, Study
+from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.dialects import format_of
 from barnspider.tables.formats import ARRAYS, is_known, kind_of, stem_of
+from barnspider.tables.label_sets import read_label_sets
 from barnspider.tables.origins import by_mapping, by_name, by_pattern
 from barnspider.tables.read import join, read_files
 from barnspider.tables.rows import names_in
@@ -41,6 +43,7 @@ def read_predictions(
     scores: Scores | None = None,
     pattern: str | None = None,
     mapping: str | Path | None = None,
+    label_sets: str | Path | None = None,
 ) -> Predictions:
     """Read predictions from a store's folder, or from files: CSV, JSON lines, Parquet, npz or npy.
 
@@ -63,6 +66,8 @@ def read_predictions(
     mapping
         A table with the columns `file` and `arm`, `seed`, `dose`, or a TOML file: which run each file is of. `source`
         is then a folder or a glob that may hold other files, too.
+    label_sets
+        A file that says all right labels of each sample, as `read_label_sets` reads it; also for a store.
 
     Raises
     ------
@@ -73,11 +78,13 @@ def read_predictions(
     if is_store(source):
         _refuse(source, asked, pattern=pattern is not None, mapping=mapping is not None)
         store = Store.existing(Path(str(source)))
-        return store.load(store.study(study).cells, split)
-    origins, asked = find(source, asked, pattern=pattern, mapping=mapping)
-    if study is not None or split != "test":
-        raise InputError(f"{_named(source)} is no store; only a store has studies and splits to choose from")
-    return read_files(origins, asked)
+        preds = store.load(store.study(study).cells, split)
+    else:
+        origins, asked = find(source, asked, pattern=pattern, mapping=mapping)
+        if study is not None or split != "test":
+            raise InputError(f"{_named(source)} is no store; only a store has studies and splits to choose from")
+        preds = read_files(origins, asked)
+    return preds if label_sets is None else with_label_sets(preds, read_label_sets(label_sets))
 
 
 def is_store(source: Source) -> bool:

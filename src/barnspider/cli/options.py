@@ -42,6 +42,12 @@ LabelsFile = Annotated[
     Path | None,
     typer.Option("--labels", metavar="FILE", help="The label of each sample, for files that say only predictions."),
 ]
+LabelSetsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--label-sets", metavar="FILE", help="All right labels of each sample, where more than one answer may be right."
+    ),
+]
 FormatName = Annotated[
     Literal["auto", "long", "imagenet-x", "timm"], typer.Option("--format", help="Whose columns the files have.")
 ]
@@ -92,13 +98,16 @@ class Reading:
     scores: ScoresOf = None
     pattern: Pattern = None
     mapping: Mapping = None
+    label_sets: LabelSetsFile = None
 
     def read(self, split: str = "test") -> Predictions:
         """Read the answers about these images; say what was recognised."""
         from barnspider.sources import read_predictions
 
         self.say_what_was_recognised(self.source)
-        return read_predictions(self.source, study=self.study, split=split, **self.of_files())
+        return read_predictions(
+            self.source, study=self.study, split=split, label_sets=self.label_sets, **self.of_files()
+        )
 
     def of_files(self) -> dict[str, Any]:
         """Return how files are to be read, as `read_predictions` takes it."""

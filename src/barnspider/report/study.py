@@ -10,6 +10,7 @@ from barnspider.effects import Effects
 from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
 from barnspider.predictions import Predictions
+from barnspider.readings import Readings, readings
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,7 @@ class Study:
     curves : a smooth curve over the doses for each class
     inequality : how unequal the classes are in each arm
     flows : which classes received the answers that a class lost
+    readings : where more than one answer may be right, the effects by the single label as well
     """
 
     effects: Effects
@@ -32,6 +34,7 @@ class Study:
     curves: DoseCurves | None = None
     inequality: Inequality | None = None
     flows: Flows | None = None
+    readings: Readings | None = None
 
 
 def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions | None = None) -> Study:
@@ -72,4 +75,5 @@ def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions
             measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
         ),
         flows=flows(measured, effects),
+        readings=None if predictions.accepted is None else readings(predictions, effects),
     )

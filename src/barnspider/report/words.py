@@ -256,7 +256,9 @@ def assumptions(effects: Effects) -> list[tuple[str, str]]:
         else "no: the runs of different arms are independent"
     )
     alpha = f"{1 - method.level:.3g}"
+    right = words.judged_by(method.labels, method.unlabelled)
     return [
+        *([("Right answers", right)] if right else []),
         ("Intervals", f"{100 * method.level:.4g} %, over runs x images, in closed form"),
         ("Runs are paired", paired),
         ("Degrees of freedom", method.degrees_of_freedom),
