@@ -18,7 +18,7 @@ ROOMS = {
 # A room may import from its own floor and the floors below it, without cycles.
 FLOORS = [
     {"stats", "errors", "words", "names", "as_json"},
-    {"files", "convert", "progress", "class_list"},
+    {"files", "convert", "progress", "class_list", "finding"},
     {"predictions"},
     {
         "store",
@@ -37,12 +37,24 @@ FLOORS = [
         "outcome",
         "readings",
     },
-    {"sources", "gate", "prescribe", "story", "markdown", "figures", "doses", "power", "inequality", "needs"},
+    {
+        "sources",
+        "gate",
+        "prescribe",
+        "story",
+        "markdown",
+        "figures",
+        "doses",
+        "power",
+        "inequality",
+        "needs",
+        "checkup",
+    },
     {"report", "lab", "testing"},
     {"demo", "status", "refine"},
     {"cli", "__main__"},
 ]
-LAB_MAY_USE = {"errors", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
+LAB_MAY_USE = {"errors", "finding", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
 TORCH_ROOMS = {
     "augment",
     "averaging",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from barnspider.errors import InputError, listing
-from barnspider.files import sha256
+from barnspider.files import read_array_names, sha256
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.store import Store, Study
@@ -90,6 +90,29 @@ def read_predictions(
 def is_store(source: Source) -> bool:
     """Return whether a source is a folder of trained runs."""
     return isinstance(source, str | Path) and (Path(source) / "barnspider.json").exists()
+
+
+def holds_answers(source: str) -> bool:
+    """Return whether a source is one of predictions, as far as its names tell; else it may be a data set's.
+
+    A table of images (Parquet) and an .npz of images are data: of these the names of columns and arrays decide.
+    """
+    path = Path(source)
+    if is_store(source):
+        return True
+    if not path.exists():
+        return "*" in source or bool(glob.glob(source))  # a data set's options stand behind a "?"
+    if path.is_dir():
+        return any(holds_answers(str(file)) for file in _files_in(path) if stem_of(file) not in LABELS)
+    if not is_known(path):
+        return False
+    kind = kind_of(path)
+    if kind == "npz":
+        return bool(set(ANSWERS) & set(read_array_names(path)))
+    return kind != "parquet" or bool(set(ANSWERS) & set(names_in(path))) or "filename" in names_in(path)
+
+
+ANSWERS = ("about", "guess", "prediction", "predicted_class", "logits", "probabilities", "scores")
 
 
 def find(

@@ -25,6 +25,14 @@ Source = Annotated[
         help="A store's folder; a file (CSV, JSON lines, Parquet, npz, npy); a folder of files, or a glob in quotes.",
     ),
 ]
+Examined = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Predictions: a store or files, as for audit. Or a data set's name or path, as in a recipe; or a study"
+        " file (TOML).",
+    ),
+]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to train.")]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
 Baseline = Annotated[str | None, typer.Option(help="The arm to compare with: its name or its dose. Default: dose 0.")]
@@ -109,6 +117,12 @@ class Reading:
             self.source, study=self.study, split=split, label_sets=self.label_sets, **self.of_files()
         )
 
+    def given(self) -> bool:
+        """Return whether anything was said of how to read, besides the source."""
+        return any(
+            getattr(self, option.name) != option.default for option in fields(Reading) if option.name != "source"
+        )
+
     def of_files(self) -> dict[str, Any]:
         """Return how files are to be read, as `read_predictions` takes it."""
         return {
@@ -133,6 +147,13 @@ class Reading:
         except (OSError, UnicodeDecodeError) as error:
             name = str(self.classes)
             raise InputError(f"classes={name!r} cannot be read: {error}; expected one name on each line") from error
+
+
+@dataclass(frozen=True)
+class Patient(Reading):
+    """What the doctor looks at: anything that holds answers, or data."""
+
+    source: Examined
 
 
 @dataclass(frozen=True)
