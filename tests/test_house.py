@@ -36,6 +36,7 @@ FLOORS = [
         "document",
         "outcome",
         "readings",
+        "grouping",
     },
     {
         "sources",

@@ -4,6 +4,7 @@ from barnspider.effects import Effects, Method, estimate
 from barnspider.errors import BarnspiderError, DataError, InputError, StoreError, TrainingError
 from barnspider.flows import Flows, flows
 from barnspider.gate import Finding, Gate, Verdict
+from barnspider.grouping import grouped
 from barnspider.predictions import LeftOut, Predictions, concat
 from barnspider.readings import Readings, readings
 from barnspider.report import write_report
@@ -34,6 +35,7 @@ __all__ = [
     "flows",
     "from_frame",
     "from_scores",
+    "grouped",
     "read_label_sets",
     "read_predictions",
     "read_table",

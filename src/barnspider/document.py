@@ -36,6 +36,7 @@ def document(evidence: Evidence) -> dict[str, Any]:
             "versions": dict(m.versions),
             "labels": m.labels,
             "unlabelled": m.unlabelled,
+            "by": m.by,
         },
         "left_out": [asdict(x) for x in evidence.left_out],
         "arms": [_arm(evidence, a, columns) for a in range(len(evidence.arms))],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from barnspider import words
 from barnspider.design import Design
-from barnspider.errors import pick
+from barnspider.errors import InputError, pick
 from barnspider.names import visible
 from barnspider.outcome import Effects, Floats, Method
 from barnspider.predictions import Predictions
@@ -121,7 +121,7 @@ def flows(preds: Predictions | Design, effects: Effects) -> Flows:
     Raises
     ------
     InputError
-        When `preds` lack an arm of the effects.
+        When `preds` lack an arm of the effects, or are grouped: an answer is a class, of no group.
 
     Examples
     --------
@@ -134,6 +134,8 @@ def flows(preds: Predictions | Design, effects: Effects) -> Flows:
     * cat -> dog: +75.0 (60.6 to 89.4) points, from 0.0 %; n 40
     """
     d = Design.of(preds, (effects.baseline, *effects.arms))
+    if d.preds.group is not None:
+        raise InputError(f"the answers are grouped by {d.preds.by!r}; expected classes: an answer is of no group")
     wrong = each(lambda k: _Wrong.of(d, k), range(len(d.arms)))
     pair = _most_frequent([x.pair for x in wrong])
     source, target = np.divmod(pair, len(effects.classes))

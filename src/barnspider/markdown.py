@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from barnspider.effects import Effects
 from barnspider.names import LONGEST, visible
 from barnspider.readings import Readings
-from barnspider.words import between, chance, counted, judged_by, percent, points
+from barnspider.words import between, chance, counted, grouping, judged_by, percent, points
 
 LIMIT = 65_536
 """Characters that the large code hosts accept in one comment."""
@@ -88,6 +88,8 @@ def _row(effects: Effects, a: int, classes: NDArray[np.intp]) -> list[str]:
 def _notes(effects: Effects) -> str:
     m = effects.method
     left = f" {counted(len(effects.left_out), 'run')} left out." if effects.left_out else ""
+    groups = grouping(m.by)
+    left += f" {groups}." if groups else ""
     right = judged_by(m.labels, m.unlabelled)
     left += f" {right}." if right else ""
     at_once = ", of all classes and arms at once," if m.simultaneous else ""

@@ -67,7 +67,7 @@ class Readings(words.Shown):
             text = "By the single label, no class can be shown to be harmed"
         else:
             left = f"{still:,} {'is' if still == 1 else 'are'} still harmed by the sets"
-            text = f"Of {words.counted(harmed, 'class')} harmed by the single label, {left}"
+            text = f"Of {words.counted(harmed, self.single.method.unit)} harmed by the single label, {left}"
         return f"{text}; {new:,} {'is' if new == 1 else 'are'} harmed by the sets only" if new else text
 
     def explained(self, a: int, c: int) -> str:
@@ -110,7 +110,18 @@ class Readings(words.Shown):
             f"  {self.count(arm)}.",
         ]
         q, more = self.single.method.symbol, len(self.single.classes) - rows
-        head = ["class", "n", "single label", "interval", q, "label sets", "interval", q, "explained", "verdicts"]
+        head = [
+            self.single.method.unit,
+            "n",
+            "single label",
+            "interval",
+            q,
+            "label sets",
+            "interval",
+            q,
+            "explained",
+            "verdicts",
+        ]
         table = words.text_table(head, [self._row(a, c) for c in self.order(arm)[:rows].tolist()])
         tail = f"\n... and {more:,} more" if more > 0 else ""
         return "\n".join(said) + f"\n\n{table}{tail}"

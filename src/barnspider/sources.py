@@ -11,6 +11,7 @@ from typing import Any
 
 from barnspider.errors import InputError, listing
 from barnspider.files import read_array_names, sha256
+from barnspider.grouping import grouped, grouped_by_sample
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.store import Store, Study
@@ -18,6 +19,7 @@ from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.dialects import format_of
 from barnspider.tables.formats import ARRAYS, is_known, kind_of, stem_of
+from barnspider.tables.groups import column_groups, is_groups_file, read_groups
 from barnspider.tables.label_sets import read_label_sets
 from barnspider.tables.origins import by_mapping, by_name, by_pattern
 from barnspider.tables.read import join, read_files
@@ -44,6 +46,7 @@ def read_predictions(
     pattern: str | None = None,
     mapping: str | Path | None = None,
     label_sets: str | Path | None = None,
+    by: str | Path | None = None,
 ) -> Predictions:
     """Read predictions from a store's folder, or from files: CSV, JSON lines, Parquet, npz or npy.
 
@@ -68,6 +71,9 @@ def read_predictions(
         is then a folder or a glob that may hold other files, too.
     label_sets
         A file that says all right labels of each sample, as `read_label_sets` reads it; also for a store.
+    by
+        Tell effects of groups in the place of classes: a file that says the group of each class or sample (a table
+        with the columns `class` or `sample` and `group`; TOML or JSON), or the name of a column of the answers.
 
     Raises
     ------
@@ -75,6 +81,7 @@ def read_predictions(
         When there is nothing to read, or it is not what it should be.
     """
     asked = Asked(classes, paired, on, samples, labels, format, columns, scores)
+    origins: list[Origin] = []
     if is_store(source):
         _refuse(source, asked, pattern=pattern is not None, mapping=mapping is not None)
         store = Store.existing(Path(str(source)))
@@ -84,7 +91,19 @@ def read_predictions(
         if study is not None or split != "test":
             raise InputError(f"{_named(source)} is no store; only a store has studies and splits to choose from")
         preds = read_files(origins, asked)
+    if by is not None:
+        preds = _grouped(preds, str(by), origins, asked)
     return preds if label_sets is None else with_label_sets(preds, read_label_sets(label_sets))
+
+
+def _grouped(preds: Predictions, by: str, origins: Sequence[Origin], asked: Asked) -> Predictions:
+    if not is_groups_file(by):
+        if not origins:
+            raise InputError(f"by={by!r}: a store has no columns; expected a file of groups (.csv, .toml, .json)")
+        return grouped_by_sample(preds, column_groups(origins, asked, by), by=by)
+    found, name = read_groups(by), Path(by).name
+    put = grouped if found.of == "class" else grouped_by_sample
+    return put(preds, found.groups, by=name)
 
 
 def is_store(source: Source) -> bool:

@@ -119,6 +119,11 @@ def judged_by(labels: str, unlabelled: int) -> str:
     return f"An answer is right if it is any of the labels of its image{f'; {left}' if unlabelled else ''}"
 
 
+def grouping(by: str) -> str:
+    """Return what groups are, where images are grouped; "" where they are not."""
+    return f"Images are grouped by {visible(by)!r}; an answer is right by its class, as without groups" if by else ""
+
+
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return an aligned table: the first column to the left, the others to the right.
 

@@ -154,7 +154,7 @@ def _files(asked: Comparison, candidates: list[str]) -> tuple[Effects, Predictio
     files = [asked.source, *candidates]
     for source in files:
         asked.say_what_was_recognised(source)
-    predictions, first = read_beside(files, label_sets=asked.label_sets, **asked.of_files())
+    predictions, first = read_beside(files, label_sets=asked.label_sets, by=asked.by, **asked.of_files())
     if asked.paired:
         say_who_has_no_partner(predictions, first)
     return estimate(predictions, baseline=first, level=asked.level, generalize_to=asked.to), predictions
@@ -196,8 +196,8 @@ def report(
         raise InputError(f"out={str(out)!r} is the source itself; choose another name for the page")
     effects, predictions = asked.effects()
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
-    # The sets are of the images that are judged; without them, validation images would be read in another way.
-    has_more = is_store(asked.source) and asked.split == "test" and asked.label_sets is None
+    # Sets and groups are of the images that are judged; without them, validation images would be read in another way.
+    has_more = is_store(asked.source) and asked.split == "test" and asked.label_sets is None and asked.by is None
     validation = asked.read("validation") if has_more else None
     study = gather(predictions, effects, choose_on=validation)
     known = provenance(asked.source, study=asked.study)

@@ -39,7 +39,8 @@ def doses(
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
     test = Design.of(asked.read())
-    validation = Design.of(asked.read("validation")) if is_store(asked.source) and asked.label_sets is None else None
+    alone = is_store(asked.source) and asked.label_sets is None and asked.by is None  # these are of test images
+    validation = Design.of(asked.read("validation")) if alone else None
     why = why_no_curves(test)
     found: dict[str, Any] = {
         "best": best_doses(test if validation is None else validation, level=level, generalize_to=to),

@@ -56,6 +56,14 @@ LabelSetsFile = Annotated[
         "--label-sets", metavar="FILE", help="All right labels of each sample, where more than one answer may be right."
     ),
 ]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="FILE|COLUMN",
+        help="Groups in the place of classes: a file (class, group), or a column of the answers.",
+    ),
+]
 FormatName = Annotated[
     Literal["auto", "long", "imagenet-x", "timm"], typer.Option("--format", help="Whose columns the files have.")
 ]
@@ -107,6 +115,7 @@ class Reading:
     pattern: Pattern = None
     mapping: Mapping = None
     label_sets: LabelSetsFile = None
+    by: GroupBy = None
 
     def read(self, split: str = "test") -> Predictions:
         """Read the answers about these images; say what was recognised."""
@@ -114,7 +123,7 @@ class Reading:
 
         self.say_what_was_recognised(self.source)
         return read_predictions(
-            self.source, study=self.study, split=split, label_sets=self.label_sets, **self.of_files()
+            self.source, study=self.study, split=split, label_sets=self.label_sets, by=self.by, **self.of_files()
         )
 
     def given(self) -> bool:

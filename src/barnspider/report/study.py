@@ -74,6 +74,6 @@ def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions
         inequality=inequality(
             measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
         ),
-        flows=flows(measured, effects),
+        flows=flows(measured, effects) if predictions.group is None else None,
         readings=None if predictions.accepted is None else readings(predictions, effects),
     )
