@@ -116,7 +116,8 @@ def flows(preds: Predictions | Design, effects: Effects) -> Flows:
     """Find which classes received the answers that a class lost, in the comparisons of these effects.
 
     A pair is a class and another that it is taken for; every pair that is confused in any arm is compared, up to the
-    100,000 most frequent. An acceptable answer is no confusion.
+    100,000 most frequent. An acceptable answer is no confusion, nor is the class of the sample where label sets do not
+    hold it: such answers are part of `rest`.
 
     Raises
     ------
@@ -179,7 +180,9 @@ class _Wrong:
     def of(cls, d: Design, k: int) -> _Wrong:
         run, image = np.nonzero(d.counts[k].answers == 0)
         label, guess = d.preds.label[d.layout.order], d.guesses(k)
-        return cls(label[image].astype(np.int64) * len(d.preds.classes) + guess[run, image], image, run)
+        source, target = label[image].astype(np.int64), guess[run, image]
+        other = source != target  # where the single label is none of the right ones, it went to no other class
+        return cls((source * len(d.preds.classes) + target)[other], image[other], run[other])
 
     def hits(self, pairs: Ints, runs: int, images: int) -> Hits:
         """Return those whose pair is among these, which are sorted."""

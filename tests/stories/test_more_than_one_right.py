@@ -65,7 +65,8 @@ def test_the_gate_and_the_page_judge_by_the_sets(barnspider, work):
     gate = ("gate", "plain.csv", "new.csv", "--max-drop", "0.4", "--json")
     assert json.loads(barnspider(*gate, check=1).stdout)["status"] == "fail"
     judged = json.loads(barnspider(*gate, "--label-sets", "sets.json").stdout)
-    assert judged["status"] == "pass"
+    assert (judged["status"], judged["labels"], judged["unlabelled"]) == ("pass", "sets", 5)
+    assert "5 images without a right label are left out." in barnspider(*gate[:-1], "--label-sets", "sets.json").stdout
     barnspider("report", *AUDIT[1:], "-o", "page.html")
     page = (work / "page.html").read_text()
     assert "By the single label and by label sets" in page
