@@ -84,8 +84,8 @@ def counts(r: Readings) -> str:
     median = float(np.nanmedian(r.share[0][r.single.harmed[0]]))
     return (
         f"Of {len(low)} classes whose share can be told ({100 * r.share_level:.3g} % intervals), the interval lies"
-        f" above 0 in {above} and below 0 in {below}; where sets explain nothing at all, chance would give {luck:.0f} on"
-        f" each side. The median share is {100 * median:.0f} %."
+        f" above 0 in {above} and below 0 in {below}; where sets explain nothing at all, chance would give {luck:.0f}"
+        f" on each side. The median share is {100 * median:.0f} %."
     )
 
 
@@ -101,8 +101,8 @@ def main() -> None:
     last = found[-1][2]
     lines = [
         f"# ImageNet by the single label and by label sets\n\n<!-- python benchmarks/readings.py {given.file.name} -->",
-        "\nWhat it means: [label-sets.md](label-sets.md). In points; 95 % intervals for new images. One model on each",
-        "side, but for the last row: there, four depths of VGG stand for four runs, and those of one depth are pairs.\n",
+        "\nSee [label-sets.md](label-sets.md). In points; 95 % intervals for new images. One model on each side,",
+        "but for the last row: there, four depths of VGG stand for four runs, and those of one depth are pairs.\n",
         HEAD,
         *(row(*each) for each in found),
         row("vgg, 4 depths as runs", "vgg_bn", depths),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from barnspider.convert import smallest_int
 from barnspider.errors import InputError, listing
 from barnspider.predictions import Predictions
+from barnspider.tables.asked import Asked, Origin
 from barnspider.tables.class_list import natural, shown
+from barnspider.tables.groups import column_groups, is_groups_file, read_groups
 
 NONE = "(none)"
 """The group of samples of which a column says nothing; it is a group like any other, and so is seen."""
@@ -73,3 +76,20 @@ def grouped_by_sample(preds: Predictions, groups: Mapping[str, str], *, by: str)
             " samples in the same way in both"
         )
     return grouped(preds, [groups[sample] for sample in samples], by=by)
+
+
+def grouped_by(preds: Predictions, by: str, origins: Sequence[Origin], asked: Asked) -> Predictions:
+    """Return predictions grouped by a file, or by a column of the files that they were read from (none: a store).
+
+    Raises
+    ------
+    InputError
+        When there is no such file or column, or a class or sample has no group.
+    """
+    if not is_groups_file(by):
+        if not origins:
+            raise InputError(f"by={by!r}: a store has no columns; expected a file of groups (.csv, .toml, .json)")
+        return grouped_by_sample(preds, column_groups(origins, asked, by), by=by)
+    found, name = read_groups(by), Path(by).name
+    put = grouped if found.of == "class" else grouped_by_sample
+    return put(preds, found.groups, by=name)

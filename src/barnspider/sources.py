@@ -11,7 +11,7 @@ from typing import Any
 
 from barnspider.errors import InputError, listing
 from barnspider.files import read_array_names, sha256
-from barnspider.grouping import grouped, grouped_by_sample
+from barnspider.grouping import grouped_by
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.store import Store, Study
@@ -19,7 +19,6 @@ from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.dialects import format_of
 from barnspider.tables.formats import ARRAYS, is_known, kind_of, stem_of
-from barnspider.tables.groups import column_groups, is_groups_file, read_groups
 from barnspider.tables.label_sets import read_label_sets
 from barnspider.tables.origins import by_mapping, by_name, by_pattern
 from barnspider.tables.read import join, read_files
@@ -92,18 +91,8 @@ def read_predictions(
             raise InputError(f"{_named(source)} is no store; only a store has studies and splits to choose from")
         preds = read_files(origins, asked)
     if by is not None:
-        preds = _grouped(preds, str(by), origins, asked)
+        preds = grouped_by(preds, str(by), origins, asked)
     return preds if label_sets is None else with_label_sets(preds, read_label_sets(label_sets))
-
-
-def _grouped(preds: Predictions, by: str, origins: Sequence[Origin], asked: Asked) -> Predictions:
-    if not is_groups_file(by):
-        if not origins:
-            raise InputError(f"by={by!r}: a store has no columns; expected a file of groups (.csv, .toml, .json)")
-        return grouped_by_sample(preds, column_groups(origins, asked, by), by=by)
-    found, name = read_groups(by), Path(by).name
-    put = grouped if found.of == "class" else grouped_by_sample
-    return put(preds, found.groups, by=name)
 
 
 def is_store(source: Source) -> bool:
