@@ -1,4 +1,4 @@
-"""Pictures of a page's parts as PNG: `python scripts/screenshots.py report.html FOLDER`."""
+"""The README's picture of a page, as PNG: `python scripts/screenshots.py report.html FOLDER`."""
 
 from __future__ import annotations
 
@@ -10,41 +10,25 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from browser import Browser, Page
+from browser import Browser
 
 WIDTH = 1200
-PARTS = {
-    # name: (from the top of this element, to the bottom of that one, dark)
-    "page": ("header", "#study-0 .columns > figure", False),
-    "dark": ("#study-0 h2", "#study-0 .columns > figure", True),
-    "classes": ("#study-0 figure:has(.forest)", "#study-0 figure:has(.forest)", False),
-    "table": ("#study-0 .table", "#study-0 .table", False),
-}
+LAST = "#study-0 .over-doses"
+"""The picture ends where this element does."""
 COLOURS = 64
-"""Of a picture's palette: a page has few, and the files stay small."""
+"""Of the picture's palette: a page has few, and the file stays small."""
 
 
 def main(page: Path, folder: Path) -> None:
-    """Write a picture of each part."""
+    """Write the picture."""
     folder.mkdir(parents=True, exist_ok=True)
     with Browser() as browser:
-        for dark in (False, True):
-            opened = browser.open(page, width=WIDTH, dark=dark)
-            for name, (first, last, scheme) in PARTS.items():
-                if scheme == dark:
-                    picture(opened, first, last).save(folder / f"{name}.png", optimize=True)
-                    print(folder / f"{name}.png")
-
-
-def picture(page: Page, first: str, last: str) -> Image.Image:
-    """Return what is seen between two elements, over the page's whole width."""
-    top, bottom = (
-        page.run(f"document.querySelector('{selector}').getBoundingClientRect().{edge} + scrollY")
-        for selector, edge in ((first, "top"), (last, "bottom"))
-    )
-    clip = {"x": 0, "y": max(0, top - 16), "width": WIDTH, "height": bottom - top + 32, "scale": 1}
-    seen = Image.open(BytesIO(page.capture(clip))).convert("RGB")
-    return seen.quantize(COLOURS, dither=Image.Dither.NONE)
+        opened = browser.open(page, width=WIDTH)
+        bottom = opened.run(f"document.querySelector('{LAST}').getBoundingClientRect().bottom + scrollY")
+        seen = opened.capture({"x": 0, "y": 0, "width": WIDTH, "height": bottom + 16, "scale": 1})
+    small = Image.open(BytesIO(seen)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small.save(folder / "page.png", optimize=True)
+    print(folder / "page.png")
 
 
 if __name__ == "__main__":

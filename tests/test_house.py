@@ -17,11 +17,12 @@ ROOMS = {
 
 # A room may import from its own floor and the floors below it, without cycles.
 FLOORS = [
-    {"stats", "errors", "words", "names", "as_json"},
+    {"stats", "errors", "words", "names", "as_json", "dose_axis"},
     {"files", "convert", "progress", "class_list", "finding"},
     {"predictions"},
     {
         "store",
+        "examples",
         "csv_rows",
         "long_table",
         "arrays_file",
@@ -44,6 +45,7 @@ FLOORS = [
         "prescribe",
         "story",
         "markdown",
+        "latex",
         "figures",
         "doses",
         "power",
@@ -55,7 +57,21 @@ FLOORS = [
     {"demo", "status", "refine"},
     {"cli", "__main__"},
 ]
-LAB_MAY_USE = {"errors", "finding", "files", "convert", "predictions", "tables", "store", "progress", "words", "lab"}
+LAB_MAY_USE = {
+    "errors",
+    "finding",
+    "names",
+    "files",
+    "convert",
+    "predictions",
+    "tables",
+    "store",
+    "examples",
+    "progress",
+    "words",
+    "dose_axis",
+    "lab",
+}
 TORCH_ROOMS = {
     "augment",
     "averaging",
@@ -66,6 +82,7 @@ TORCH_ROOMS = {
     "machine",
     "material",
     "nets",
+    "seen",
     "strength",
     "train",
 }

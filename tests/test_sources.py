@@ -1,7 +1,8 @@
 import pytest
 
 import barnspider as barn
-from barnspider.sources import default_baseline, read_beside
+from barnspider.dose_axis import UNKNOWN, DoseAxis, Usual
+from barnspider.sources import default_baseline, dose_axis, provenance, read_beside
 from barnspider.store import Cell, Store
 
 
@@ -56,6 +57,27 @@ def test_the_baseline_that_a_plan_states_is_taken(tmp_path, plan, arm):
     assert default_baseline(preds, tmp_path) == default_baseline(preds, tmp_path, study="s") == arm
     with pytest.raises(barn.InputError, match="no arm has dose 0"):
         default_baseline(preds.where(arms=["epochs=5"]), tmp_path)
+
+
+def test_the_axis_of_doses_is_known_of_a_store_and_not_of_a_file(tmp_path):
+    store, cells = Store(tmp_path / "runs"), [Cell("crop=0", 0.0, 0, "k0"), Cell("crop=0.9", 0.9, 0, "k1")]
+    store.plan("old", cells, {"vary": "crop"})
+    store.plan("new", cells, {"vary": "crop", "usual": "torchvision's scale = 1 - dose"})
+    assert dose_axis(store.root, study="old") == DoseAxis("crop")
+    assert dose_axis(store.root, study="new") == DoseAxis("crop", Usual("torchvision's scale", 1, -1))
+    assert provenance(store.root, study="new")["usual"] == "torchvision's scale = 1 - dose"
+    assert dose_axis(one_arm(tmp_path / "a.csv", "main")) == UNKNOWN
+
+
+def test_a_plan_from_before_there_were_usual_parameters_gets_a_plan_beside_it_and_loses_nothing(tmp_path):
+    store, cells = Store(tmp_path), [Cell("crop=0", 0.0, 0, "k0"), Cell("crop=0.9", 0.9, 0, "k1")]
+    store.plan("s", cells, {"vary": "crop"})
+    first = (tmp_path / "studies/s/0001.json").read_bytes()
+    for _ in range(2):
+        store.plan("s", cells, {"vary": "crop", "usual": "a = 1 - dose"})
+    assert sorted(path.name for path in (tmp_path / "studies/s").iterdir()) == ["0001.json", "0002.json"]
+    assert (tmp_path / "studies/s/0001.json").read_bytes() == first
+    assert store.study("s").cells == tuple(cells)
 
 
 def test_what_a_file_must_be_told_a_store_knows(tmp_path):

@@ -43,6 +43,26 @@ def test_what_is_written_is_read_back(tmp_path):
     assert preds.p_label.max() == 0.75
 
 
+def test_runs_may_be_unpaired_and_know_no_probabilities(tmp_path):
+    store = filled(tmp_path, CELLS[1:])
+    alone = [Cell(c.arm, c.dose, c.seed, c.key, paired=False) for c in CELLS]
+    store.write(CELLS[0].key, Result("done", "f1", {"test": Answers(LABEL, None)}, {}))
+    assert store.load(CELLS[1:]).p_label is not None
+    assert store.load(CELLS).p_label is None, "one run does not know them"
+    assert store.has_answers(CELLS, "validation")
+    assert not store.has_answers(CELLS[:1], "validation")
+    store.plan("pets-crop-1", alone, {"vary": "crop"})
+    assert store.study().cells == tuple(alone)
+    assert not store.load(store.study().cells).paired
+
+
+def test_a_plan_of_paired_runs_is_written_as_ever(tmp_path):
+    store = filled(tmp_path)
+    plan = json.loads(next(tmp_path.glob("studies/*/0001.json")).read_text())
+    assert plan["cells"][0] == {"arm": "crop=0", "dose": 0.0, "seed": 0, "key": "key0-0"}
+    assert store.study().cells == tuple(CELLS)
+
+
 def test_opening_a_store_writes_nothing(tmp_path):
     Store(tmp_path / "new")
     assert not (tmp_path / "new").exists()

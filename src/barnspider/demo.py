@@ -6,13 +6,16 @@ import sys
 import time
 from pathlib import Path
 
-from barnspider.effects import estimate
+from barnspider.effects import Effects, estimate
+from barnspider.examples import MOST_BYTES, Examples
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.run import run
 from barnspider.lab.sweep import Sweep
+from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.report import Study, gather, write_report
-from barnspider.sources import provenance
+from barnspider.report.pictures import shown_classes
+from barnspider.sources import dose_axis, provenance
 from barnspider.store import Store
 from barnspider.story import best_on_average, tell
 
@@ -46,7 +49,8 @@ def tell_demo(out: Path, workers: int | None) -> None:
         effects = estimate(test, baseline=sweep.baseline)
         validation = store.load(sweep.runs(), "validation")
         chosen = best_on_average(validation)
-        studies[title] = gather(test, effects, choose_on=validation)
+        drawn, axis = _examples(store, sweep, test, effects), dose_axis(store.root, study=sweep.identity)
+        studies[title] = gather(test, effects, choose_on=validation, examples=drawn, axis=axis)
         story += tell(effects, chosen, title)
         sys.stdout.write(f"\n{title}\n\n{effects}\n\n")
     sys.stdout.write("What this study found\n\n" + "\n".join(f"- {sentence}" for sentence in story) + "\n\n")
@@ -54,3 +58,11 @@ def tell_demo(out: Path, workers: int | None) -> None:
     about = {f"{title}: {name}": words for title, study in known.items() for name, words in study.items()}
     page = write_report(out / "report.html", studies, story=story, title="Who pays? The digits demo", provenance=about)
     sys.stderr.write(f"{page} written; {clock(time.monotonic() - began)} in all\n")
+
+
+def _examples(store: Store, sweep: Sweep, test: Predictions, effects: Effects) -> Examples:
+    """Draw images for one of the page's studies."""
+    from barnspider.lab.examples import examples  # loads torch, which only the workers needed so far
+
+    classes, most = shown_classes(effects), MOST_BYTES // len(SWEEPS)
+    return examples(store, test, effects.baseline, classes, study=sweep.identity, most_bytes=most)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from barnspider.dose_axis import UNKNOWN, DoseAxis, Usual
 from barnspider.errors import InputError, listing
 from barnspider.files import read_array_names, sha256
 from barnspider.grouping import grouped_by
@@ -340,10 +341,11 @@ def provenance(source: Source, *, study: str | None = None) -> dict[str, str]:
     documents = store.sealed(plan.cells)
     environments = {_words(d.get("environment", {})) for d in documents}
     seconds = sum(d.get("seconds", 0.0) for d in documents)
+    cores = "" if "command" in plan.sweep else " of one core"  # nobody knows how many a stranger's command takes
     return {
         "Study": plan.identity,
-        **{name: _words(value) for name, value in plan.sweep.items()},
-        "Runs": f"{len(documents)} of {len(plan.cells)} finished, {clock(seconds)} of one core in all",
+        **{name: _words(value) for name, value in plan.sweep.items() if name != "folder"},  # a page goes to others
+        "Runs": f"{len(documents)} of {len(plan.cells)} finished, {clock(seconds)}{cores} in all",
         "Environment": "; or ".join(sorted(environments)) or "unknown",
     }
 
@@ -358,6 +360,21 @@ def _of_files(files: Sequence[Path]) -> dict[str, str]:
         "Files": f"{len(files)}: {names}",
         "SHA-256": f"{hashlib.sha256(lines.encode()).hexdigest()} (of their sums)",
     }
+
+
+def dose_axis(source: Source, *, study: str | None = None) -> DoseAxis:
+    """Return what a store's plan says of the axis of its doses; nothing is known of a file's, nor of old plans'.
+
+    Raises
+    ------
+    InputError, StoreError
+        As `read_predictions`.
+    """
+    if not is_store(source):
+        return UNKNOWN
+    sweep = Store.existing(Path(str(source))).study(study).sweep
+    usual = sweep.get("usual")
+    return DoseAxis(str(sweep.get("vary", "")), None if usual is None else Usual.parse(str(usual)))
 
 
 def _words(value: object) -> str:

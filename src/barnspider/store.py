@@ -7,6 +7,7 @@
                                     answers of weights averaged over the last steps), and `seal`, the sum of run.json
     claims/<key>                    who is training a run right now; a hint that saves work, never the truth
     failed/<key>                    why a run could not be trained, until it is tried again
+    logs/<key>.txt                  what a user's own command said while it made a run, the end of it
     checkpoints/<key>               where a long run goes on after a kill, until it is sealed
     set-aside/                      runs that were found damaged
 
@@ -56,7 +57,9 @@ def averaged_name(split: str) -> str:
 
 
 class Planned(Protocol):
-    """A run as a store sees it: where it belongs, and the key under which its answers are kept."""
+    """A run as a store sees it: where it belongs, the key under which its answers are kept, and whether runs of its
+    seed in other arms share its random numbers.
+    """
 
     @property
     def arm(self) -> str: ...
@@ -66,6 +69,8 @@ class Planned(Protocol):
     def seed(self) -> int: ...
     @property
     def key(self) -> str: ...
+    @property
+    def paired(self) -> bool: ...
 
 
 P = TypeVar("P", bound=Planned)
@@ -79,6 +84,7 @@ class Cell:
     dose: float | None
     seed: int
     key: str
+    paired: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,10 +106,10 @@ class Images:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """One run's answers to one split: Int[N] classes and Float[N] probabilities of the true class."""
+    """One run's answers to one split: Int[N] classes and Float[N] probabilities of the true class, where known."""
 
     guess: Ints
-    p_label: NDArray[np.floating[Any]]
+    p_label: NDArray[np.floating[Any]] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,10 +169,10 @@ class Store:
         Damaged plans are set aside: what they planned can be planned again.
         """
         self._create()
-        cells = tuple(Cell(r.arm, r.dose, r.seed, r.key) for r in runs)
+        cells = tuple(Cell(r.arm, r.dose, r.seed, r.key, r.paired) for r in runs)
         folder = self.root / "studies" / slug(identity)
         document = {
-            "identity": identity, "sweep": dict(sweep), "cells": [vars(c) for c in cells],
+            "identity": identity, "sweep": dict(sweep), "cells": [_written(c) for c in cells],
         }  # fmt: skip
         sound = {plan: written for plan in _plans(folder) if (written := self._sound_plan(plan)) is not None}
         if not sound or list(sound.values())[-1] != json.loads(json.dumps(document)):
@@ -250,7 +256,9 @@ class Store:
         try:
             building.mkdir(parents=True)
             for split, answers in result.answers.items():
-                arrays = {"guess": answers.guess, "p_label": answers.p_label.astype(np.float16)}
+                arrays: dict[str, NDArray[Any]] = {"guess": answers.guess}
+                if answers.p_label is not None:
+                    arrays["p_label"] = answers.p_label.astype(np.float16)
                 write_whole(building / f"{split}.npz", lambda file, a=arrays: np.savez_compressed(file, **a))  # pyright: ignore
             self._write_document(building, key, result)
             return _move_first(building, self.root / "runs" / key)
@@ -368,6 +376,10 @@ class Store:
             raise StoreError(f"{str(self.root)!r} has no finished run of this study ({why}); see `barnspider run`")
         return self._stack(there, tuple(left_out), split)
 
+    def has_answers(self, runs: Iterable[Planned], split: str) -> bool:
+        """Return whether a sealed run has answers to this split; some runs are about one part of the images only."""
+        return any((self.root / "runs" / slug(run.key) / f"{split}.npz").exists() for run in runs)
+
     def sealed(self, runs: Iterable[Planned]) -> list[dict[str, Any]]:
         """Return the documents of those runs that are there and sound, diverged ones among them."""
         documents: list[dict[str, Any]] = []
@@ -399,7 +411,7 @@ class Store:
         answers = [_read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
         return Predictions(
             guess=np.stack([a["guess"] for a in answers]),
-            p_label=np.stack([a["p_label"] for a in answers]).astype(np.float32),
+            p_label=_probabilities(answers),
             label=known["label"],
             sample=known["sample"],
             classes=tuple(about["classes"]),
@@ -407,7 +419,7 @@ class Store:
             seed=tuple(run.seed for run, _ in there),
             dose=tuple(run.dose for run, _ in there),
             on=f"{about['name']}/{split}",
-            paired=True,
+            paired=all(run.paired for run, _ in there),
             left_out=left_out,
         )
 
@@ -420,6 +432,18 @@ class Store:
                 (self.root / name).mkdir(exist_ok=True)
         except OSError as error:
             raise StoreError(cannot_write(self.root, error)) from error
+
+
+def _written(cell: Cell) -> dict[str, Any]:
+    """Return a cell as a plan keeps it; that runs are paired is what goes without saying."""
+    return {name: value for name, value in vars(cell).items() if name != "paired" or not value}
+
+
+def _probabilities(answers: Sequence[Mapping[str, NDArray[Any]]]) -> NDArray[np.float32] | None:
+    """Return Float[runs, samples], or None where a run does not know them."""
+    if not all("p_label" in a for a in answers):
+        return None
+    return np.stack([a["p_label"] for a in answers]).astype(np.float32)
 
 
 def slug(name: str) -> str:

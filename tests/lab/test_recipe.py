@@ -70,6 +70,16 @@ def test_a_plain_field_is_set_as_its_own_type(field):
     assert base.without(field) == base
 
 
+@pytest.mark.parametrize(
+    ("knob", "dose", "usual"),
+    [("crop", 0.92, 0.08), ("fixed_crop", 0.3, 0.7), ("randaugment", 0.3, 9), ("jitter", 0.5, 0.4)],
+)
+def test_usual_parameters_are_those_of_the_documentation(knob, dose, usual):
+    assert KNOBS[knob].usual.at(dose) == pytest.approx(usual)
+    assert KNOBS[knob].usual.at(0) >= 0
+    assert {name for name, known in KNOBS.items() if known.usual} == {"crop", "fixed_crop", "randaugment", "jitter"}
+
+
 def test_without_a_knob_is_with_that_knob_off():
     assert Recipe(dataset="digits", crop=(0.1, 0.2), epochs=3).without("crop") == Recipe(dataset="digits", epochs=3)
 

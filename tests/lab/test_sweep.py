@@ -70,6 +70,15 @@ def test_a_stated_baseline_wins():
     assert "baseline" not in sweep().as_dict(), "old plans stay what they were"
 
 
+def test_the_plan_says_the_usual_parameter_and_changes_no_key_and_no_identity():
+    crop = sweep(vary="crop", doses=(0, 0.92))
+    assert crop.as_dict()["usual"] == "smallest share of the area kept (torchvision's scale) = 1 - dose"
+    assert "usual" not in sweep().as_dict(), "where the dose is what everybody calls it"
+    assert (crop.identity, crop.runs()[1].key) == ("digits-crop-5db5b5", "d8a16cea549a63ce14e7eecb59e18106")
+    old = {name: value for name, value in crop.as_dict().items() if name != "usual"}
+    assert Sweep.from_dict(crop.as_dict()) == Sweep.from_dict(old) == crop
+
+
 @pytest.mark.parametrize(
     ("field", "values"),
     [

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for `trainer` and `browser`
+
 STUDY = """
 name = "small"
 [recipe]

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import barnspider as barn
+from barnspider.dose_axis import DoseAxis, Usual
+from barnspider.figures import rows
 from barnspider.report import gather
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -333,6 +335,30 @@ def test_a_class_shows_its_smooth_curve_and_its_measured_points(browser, tmp_pat
         "Its smooth curve peaks at dose",
     ):
         assert part in text
+    calm(page)
+
+
+def test_the_usual_parameter_stands_below_each_dose(browser, tmp_path):
+    preds, effects = answers(10, doses=(0.0, 0.2, 0.4, 0.6, 0.92))
+    axis = DoseAxis("crop", Usual.parse("torchvision's scale = 1 - dose"))
+    page = browser.open(barn.write_report(tmp_path / "r.html", gather(preds, effects, axis=axis)), width=400)
+    texts = "[...document.querySelectorAll('.curves .role-axis-label text')]"
+    labels = page.run(f"{texts}.map(t => [...t.children].map(line => line.textContent))")
+    assert ["0.92", "0.08"] in labels
+    assert ["0", "1"] in labels
+    title = page.run("[...document.querySelectorAll('.curves .role-axis-title')].map(t => t.textContent).join(' ')")
+    assert "dose of crop" in title
+    assert "below: torchvision's scale" in title
+    assert "0.08" not in page.run("document.querySelector('.heat').textContent")
+    assert page.run("document.documentElement.scrollWidth") <= 400
+    calm(page)
+
+
+def test_arms_that_no_other_beats_are_filled(browser, tmp_path):
+    effects = study(10, doses=(0.0, 0.2, 0.4, 0.6, 0.92))
+    page = browser.open(barn.write_report(tmp_path / "r.html", effects))
+    filled = "document.querySelectorAll('.worst svg .mark-symbol path[fill=\"var(--ink)\"]').length"
+    assert page.run(filled) == sum(row["front"] for row in rows.worst_rows(effects)) < 5
     calm(page)
 
 

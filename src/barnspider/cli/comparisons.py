@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from barnspider import Effects, Predictions, readings
+from barnspider.cli.examples import Images, check_images, example_images
 from barnspider.cli.options import (
     Against,
     All,
     AsJson,
     AsMarkdown,
     Comparison,
+    Data,
     Judged,
     MaxDrop,
     Top,
+    Usual,
+    axis_of,
     say_who_has_no_partner,
 )
 from barnspider.cli.output import dump, show, talk
@@ -186,20 +190,23 @@ def report(
     max_drop: Annotated[
         float | None, typer.Option("--max-drop", help="Also judge: the loss that no class may exceed.")
     ] = None,
+    images: Images = True,
+    data: Data = None,
+    usual: Usual = None,
 ) -> None:
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
     from barnspider.report import gather, write_report
-    from barnspider.sources import is_store, provenance
+    from barnspider.sources import provenance
 
     if out.exists() and Path(asked.source).exists() and out.samefile(asked.source):
         raise InputError(f"out={str(out)!r} is the source itself; choose another name for the page")
+    check_images(asked.source, data)
     effects, predictions = asked.effects()
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
-    # Sets and groups are of the images that are judged; without them, validation images would be read in another way.
-    has_more = is_store(asked.source) and asked.split == "test" and asked.label_sets is None and asked.by is None
-    validation = asked.read("validation") if has_more else None
-    study = gather(predictions, effects, choose_on=validation)
+    examples = example_images(asked, predictions, effects, verdict) if images else None
+    axis = axis_of(asked, usual, predictions)
+    study = gather(predictions, effects, choose_on=asked.validation(), examples=examples, axis=axis)
     known = provenance(asked.source, study=asked.study)
     talk(f"{write_report(out, study, verdict=verdict, provenance=known)} written")
 

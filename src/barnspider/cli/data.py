@@ -66,8 +66,11 @@ def _is_study(source: str) -> bool:
 def _study(path: Path, look: Callable[[str, int], Checkup]) -> Checkup:
     """Examine what a study trains on, split as the study splits it."""
     from barnspider.lab.study import read_study
+    from barnspider.lab.sweep import Sweep
 
     sweep = read_study(path)
+    if not isinstance(sweep, Sweep):
+        raise InputError(f"{str(path)!r} is a study of a command, which has its data for itself; expected a [recipe]")
     found = look(sweep.base.dataset, sweep.base.split_seed)
     sweep.check_classes(found.classes)
     sweep.check_channels(found.shape[0])

@@ -29,18 +29,18 @@ def doses(
 ) -> None:
     """Print the best dose, and what it costs each class. And each class's curve over the doses.
 
-    In a store, doses are chosen on validation images and measured on test images. Curves need three doses or more.
+    In a store, doses are chosen on validation images, if it has some, and measured on test images. Curves need three
+    doses or more.
     """
     from barnspider.as_json import plain
     from barnspider.design import Design
     from barnspider.doses import best_doses, dose_curves, tolls, why_no_curves
-    from barnspider.sources import is_store
 
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
     test = Design.of(asked.read())
-    alone = is_store(asked.source) and asked.label_sets is None and asked.by is None  # these are of test images
-    validation = Design.of(asked.read("validation")) if alone else None
+    chosen_on = asked.validation()
+    validation = None if chosen_on is None else Design.of(chosen_on)
     why = why_no_curves(test)
     found: dict[str, Any] = {
         "best": best_doses(test if validation is None else validation, level=level, generalize_to=to),

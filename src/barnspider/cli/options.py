@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from barnspider import Effects, Predictions
 from barnspider.cli.output import talk
 from barnspider.errors import InputError, listing
+
+if TYPE_CHECKING:
+    from barnspider.dose_axis import DoseAxis
 
 Over = Literal["auto", "images and runs", "images", "runs"]
 Which = Literal["all", "common"]
@@ -87,13 +90,18 @@ Top = Annotated[int | None, typer.Option("--top", min=1, help="How many classes 
 All = Annotated[bool, typer.Option("--all", help="Show every class.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder where your data sets are.")]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes. Default: one for each core; on a GPU, one.")
+    int | None,
+    typer.Option("--workers", min=1, help="Processes. Default: one for each core; on a GPU, or of commands, one."),
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu; cuda for all GPUs; or one of them, as cuda:0.")]
 Margin = Annotated[float, typer.Option("--margin", help="A class is unchanged if it certainly changed by less.")]
 By = Annotated[
     Literal["bh", "holm"],
     typer.Option("--correction", help="bh: few of the findings are false. holm: any false finding is rare."),
+]
+Usual = Annotated[
+    str | None,
+    typer.Option("--usual", metavar="NAME=LINE", help="The usual parameter below each dose, such as 'scale=1-dose'."),
 ]
 Bands = Annotated[bool, typer.Option("--bands", help="Intervals that hold for all classes and arms at once.")]
 
@@ -147,6 +155,20 @@ class Reading:
         if said := recognised(source, **self.of_files()):
             talk(f"note: {source}: {said}")
 
+    def validation(self) -> Predictions | None:
+        """Read the answers to validation images, if the source is a store whose runs have some.
+
+        Label sets and groups are of the images that are judged: with these, others would be read in another way.
+        """
+        from barnspider.sources import is_store
+        from barnspider.store import Store
+
+        if not is_store(self.source) or self.label_sets is not None or self.by is not None:
+            return None
+        store = Store.existing(self.source)
+        there = store.has_answers(store.study(self.study).cells, "validation")
+        return self.read("validation") if there else None
+
     def names(self) -> list[str] | None:
         """Return the names of the classes, if a file was given."""
         if self.classes is None:
@@ -182,7 +204,7 @@ class Against(Reading):
         if self.baseline is None:
             base = default_baseline(predictions, self.source, study=self.study)
         else:
-            base = _arm(self.baseline, predictions)
+            base = arm_of(self.baseline, predictions)
         if self.paired:
             say_who_has_no_partner(predictions, base)
         return predictions, base
@@ -200,6 +222,10 @@ class Comparison(Against):
 
         predictions, base = self.arms()
         return estimate(predictions, baseline=base, level=self.level, generalize_to=self.to), predictions
+
+    def validation(self) -> Predictions | None:
+        """Read the answers to validation images, on which doses are chosen when test images measure."""
+        return super().validation() if self.split == "test" else None
 
 
 @dataclass(frozen=True)
@@ -277,10 +303,24 @@ def say_who_has_no_partner(predictions: Predictions, base: str) -> None:
         )
 
 
-def _arm(baseline: str, predictions: Predictions) -> str:
-    """Return the arm that has this name, or else this dose."""
+def arm_of(asked: str, predictions: Predictions) -> str:
+    """Return the arm that has this name, or else this dose; what is neither comes back as it is."""
     by_dose = {str(predictions.dose_of(arm)): arm for arm in predictions.arms}
     try:
-        return by_dose.get(str(float(baseline)), baseline) if baseline not in predictions.arms else baseline
+        return by_dose.get(str(float(asked)), asked) if asked not in predictions.arms else asked
     except ValueError:
-        return baseline
+        return asked
+
+
+def axis_of(asked: Reading, usual: str | None, predictions: Predictions) -> DoseAxis:
+    """Return what the axis of doses says: what a store's plan knows, and the usual parameter that was asked for."""
+    from barnspider.dose_axis import Usual
+    from barnspider.sources import dose_axis
+
+    known = dose_axis(asked.source, study=asked.study)
+    if usual is None:
+        return known
+    wanted = replace(known, usual=Usual.parse(usual))
+    if len({predictions.dose_of(arm) for arm in predictions.arms} - {None}) < 2:
+        raise InputError(f"usual={usual!r} has no axis to stand at: fewer than two doses are known")
+    return wanted

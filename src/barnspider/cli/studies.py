@@ -13,7 +13,7 @@ from barnspider.cli.output import talk
 from barnspider.errors import InputError
 
 if TYPE_CHECKING:
-    from barnspider.lab.sweep import Sweep
+    from barnspider.lab.study import AnySweep
     from barnspider.store import Store
 
 Refine = Annotated[bool, typer.Option("--refine", help="Train only what decides something, round by round.")]
@@ -79,7 +79,7 @@ def run(
 
 
 def _refine(
-    sweep: Sweep,
+    sweep: AnySweep,
     store: Store,
     budget: int | None,
     margin: float | None,

@@ -1,32 +1,44 @@
 """Effects -> pictures: dose curves, forest, ranks, heat map, mean against worst, tolls. Draws, computes nothing.
 
 Every figure is an Altair chart: it shows itself in a notebook, goes into the report, and `save` writes it as SVG, PNG
-or PDF. Importing this package loads Altair; `import barnspider` does not.
+or PDF. It carries a key that says what its marks mean. `docs/figures.md` shows them all. Importing this package loads
+Altair; `import barnspider` does not.
+
+All figures take
+
+    arm      the arm to draw, by name; by default the one that the page shows first (`first_arm`)
+    width    of the figure in print: millimetres, "column" (85) or "page" (175); by default it is made for a screen
+    palette  its colours
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import altair as alt
-import numpy as np
 import vl_convert
 
-from barnspider.doses import Tolls
+from barnspider.dose_axis import UNKNOWN, DoseAxis
+from barnspider.doses import DoseCurves, Tolls
 from barnspider.effects import Effects
 from barnspider.errors import InputError, pick
-from barnspider.figures import charts, rows
-from barnspider.figures.charts import LIGHT, Palette
+from barnspider.figures import captions, charts, rows
+from barnspider.figures.frame import LIGHT, ON_SCREEN, PIXELS, Frame, Palette, on_paper
 from barnspider.files import write_whole
 
 __all__ = [
-    "LIGHT", "Palette", "best_arm", "dose_curves", "forest", "heat_map", "mean_against_worst", "ranked", "save",
-    "toll_plot",
+    "LIGHT", "Palette", "class_curve", "dose_curves", "first_arm", "forest", "heat_map", "mean_against_worst", "ranked",
+    "save", "toll_plot",
 ]  # fmt: skip
 
+Width = float | str | None
+FORMATS = ("svg", "pdf", "png")
 
-def best_arm(effects: Effects) -> str:
-    """Return the arm with the largest effect on average, the baseline left aside.
+
+def first_arm(effects: Effects) -> str:
+    """Return the arm to draw first: the best on average or, where none beats the baseline, the most harmful.
 
     Raises
     ------
@@ -35,11 +47,21 @@ def best_arm(effects: Effects) -> str:
     """
     if not effects.arms:
         raise InputError("effects has no arm beside the baseline; expected at least one to draw")
-    return effects.arms[int(np.argmax(np.nan_to_num(effects.overall, nan=-np.inf)))]
+    return effects.arms[rows.first_shown(effects)]
 
 
-def dose_curves(effects: Effects, *, arm: str | None = None, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw the average and every class over the doses; classes harmed at `arm` (by default the best) stand out.
+def dose_curves(
+    effects: Effects,
+    *,
+    arm: str | None = None,
+    axis: DoseAxis = UNKNOWN,
+    width: Width = None,
+    palette: Palette = LIGHT,
+) -> alt.LayerChart:
+    """Draw the average and every class over the doses; how a class is drawn says what is found at `arm`.
+
+    Of more than 1,200 classes, the 600 lowest and the 600 highest are drawn. `axis` says what the doses are of, and
+    the field's usual parameter.
 
     Raises
     ------
@@ -55,15 +77,55 @@ def dose_curves(effects: Effects, *, arm: str | None = None, palette: Palette = 
     >>> [layer.mark.type for layer in chart.layer][:3]
     ['rule', 'rule', 'line']
     """
-    chosen = _arm(effects, arm)
-    doses = rows.known_doses(effects)
-    if len(doses) < 2:
-        raise InputError(f"effects has {len(doses)} known doses; expected two or more: give `dose`, or draw a forest")
+    chosen, doses = _arm(effects, arm), _doses(effects)
     few = len(effects.classes) <= rows.MARKED
-    return charts.curves(charts.inline(rows.curve_rows(effects, chosen)), doses, rows.span(effects), palette, few=few)
+    sources = rows.curve_rows(effects, chosen)
+    return charts.curves(
+        charts.inline(sources), doses, rows.span(effects), palette, _frame(width), axis=axis, few=few,
+        change=captions.change(effects), key=captions.curves_key(effects, chosen, sources, palette),
+    )  # fmt: skip
 
 
-def forest(effects: Effects, *, arm: str | None = None, most: int = 40, palette: Palette = LIGHT) -> alt.LayerChart:
+def class_curve(
+    effects: Effects,
+    name: str,
+    *,
+    curves: DoseCurves | None = None,
+    axis: DoseAxis = UNKNOWN,
+    width: Width = None,
+    palette: Palette = LIGHT,
+) -> alt.LayerChart:
+    """Draw one class over the doses, with intervals, and the average; with `curves`, its smooth curve and its turns.
+
+    `curves` are `barnspider.doses.dose_curves` of the same predictions: a diamond marks where the class's curve
+    peaks, a cross where it has lost `curves.fit.delta`, each with its interval of doses.
+
+    Raises
+    ------
+    InputError
+        When fewer than two doses are known, there is no such class, or no image of it.
+
+    Examples
+    --------
+    >>> from barnspider.effects import estimate
+    >>> from barnspider.simulate import simulate
+    >>> sim = simulate(classes=3, images=20, runs=2, effect=[[0.0, 0.1, -0.1]], doses=(0, 0.5))
+    >>> class_curve(estimate(sim.predictions, baseline=0), "class 2").to_dict()["width"]
+    640
+    """
+    doses, c = _doses(effects), effects.classes.index(pick("class", name, effects.classes))
+    if not effects.n[c]:
+        raise InputError(f"class={name!r} has no image; expected a class with images, to draw it")
+    sources = rows.class_rows(effects, name, curves)
+    return charts.curves(
+        charts.inline(sources), doses, rows.span_of(sources), palette, _frame(width), axis=axis,
+        change=captions.change(effects), key=captions.class_key(effects, name, sources, curves, palette),
+    )  # fmt: skip
+
+
+def forest(
+    effects: Effects, *, arm: str | None = None, most: int = 40, width: Width = None, palette: Palette = LIGHT
+) -> alt.LayerChart:
     """Draw the class effects of one arm with intervals and shrunken values, worst first; at most `most` classes.
 
     Raises
@@ -71,10 +133,17 @@ def forest(effects: Effects, *, arm: str | None = None, most: int = 40, palette:
     InputError
         When there is no such arm.
     """
-    return charts.forest(charts.inline(rows.forest_rows(effects, _arm(effects, arm), most)), palette)
+    chosen, frame = _arm(effects, arm), _frame(width)
+    sources = rows.forest_rows(effects, chosen, most)
+    return charts.forest(
+        charts.inline(sources), palette, frame, left=_beside(frame, sources),
+        change=captions.change(effects, chosen), key=captions.forest_key(effects, chosen, most, palette),
+    )  # fmt: skip
 
 
-def ranked(effects: Effects, *, arm: str | None = None, palette: Palette = LIGHT) -> alt.LayerChart:
+def ranked(
+    effects: Effects, *, arm: str | None = None, width: Width = None, palette: Palette = LIGHT
+) -> alt.LayerChart:
     """Draw the shrunken effects of all classes at one arm, from the worst to the best: for very many classes.
 
     Raises
@@ -82,29 +151,53 @@ def ranked(effects: Effects, *, arm: str | None = None, palette: Palette = LIGHT
     InputError
         When there is no such arm.
     """
-    return charts.ranked(charts.inline(rows.ranked_rows(effects, _arm(effects, arm))), palette)
+    chosen = _arm(effects, arm)
+    return charts.ranked(
+        charts.inline(rows.ranked_rows(effects, chosen)), palette, _frame(width),
+        change=captions.change(effects, chosen), key=captions.ranked_key(effects, chosen, palette),
+    )  # fmt: skip
 
 
-def heat_map(effects: Effects, *, arm: str | None = None, most: int = 40, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Draw classes x arms, lowest at `arm` first; at most `most` classes.
+def heat_map(
+    effects: Effects,
+    *,
+    arm: str | None = None,
+    most: int = 40,
+    axis: DoseAxis = UNKNOWN,
+    width: Width = None,
+    palette: Palette = LIGHT,
+) -> alt.LayerChart:
+    """Draw classes x arms, lowest at `arm` first; at most `most` classes. Cells too narrow for numbers keep the marks.
 
     Raises
     ------
     InputError
         When there is no such arm.
     """
-    return charts.heat(charts.inline(rows.heat_rows(effects, _arm(effects, arm), most)), palette)
+    chosen, frame = _arm(effects, arm), _frame(width)
+    left = _beside(frame, rows.heat_rows(effects, chosen, most))
+    cell, shown = (frame.wide - left - 8) / len(effects.arms), rows.arm_labels(effects)
+    sources = rows.heat_rows(effects, chosen, most, roomy=cell >= 0.92 * frame.length("▼ −10.0"))
+    return charts.heat(
+        charts.inline(sources), palette, frame, left=left, upright=cell < max(map(frame.length, shown[1:])),
+        what=axis.title()[0] if shown[0] != rows.labels([effects.baseline])[0] else None,
+        key=captions.heat_key(effects, most, palette),
+    )  # fmt: skip
 
 
-def mean_against_worst(effects: Effects, *, share: float = 0.1, palette: Palette = LIGHT) -> alt.LayerChart:
+def mean_against_worst(
+    effects: Effects, *, share: float = 0.1, width: Width = None, palette: Palette = LIGHT
+) -> alt.LayerChart:
     """Draw each arm's mean accuracy against that of its worst classes (the lowest `share` of them).
 
-    The worst classes are chosen and measured on the same images, so their level is too low; the direction counts.
+    Filled are the arms on the front: no other is better in one of the two and at least as good in the other. The
+    worst classes are chosen and measured on the same images, so their level is too low; the direction counts.
     """
-    return charts.worst(charts.inline({"rows": rows.worst_rows(effects, share=share)}), palette)
+    drawn = rows.worst_rows(effects, share=share)
+    return charts.worst(charts.inline({"rows": drawn}), palette, _frame(width), key=captions.worst_key(drawn, palette))
 
 
-def toll_plot(tolls: Tolls, *, most: int = 40, palette: Palette = LIGHT) -> alt.LayerChart:
+def toll_plot(tolls: Tolls, *, most: int = 40, width: Width = None, palette: Palette = LIGHT) -> alt.LayerChart:
     """Draw what the best average costs each class, with intervals, largest first; hollow diamonds are the naive tolls.
 
     Examples
@@ -115,28 +208,75 @@ def toll_plot(tolls: Tolls, *, most: int = 40, palette: Palette = LIGHT) -> alt.
     >>> toll_plot(tolls(sim.predictions)).layer[2].mark.shape
     'diamond'
     """
-    return charts.tolls(charts.inline(rows.toll_rows(tolls, most)), palette)
+    sources, frame = rows.toll_rows(tolls, most), _frame(width)
+    left = _beside(frame, sources)
+    return charts.tolls(charts.inline(sources), palette, frame, left=left, key=captions.tolls_key(tolls, most, palette))
 
 
-def save(chart: alt.LayerChart, path: str | Path, *, scale: float = 2.0) -> Path:
-    """Write a figure as .svg, .png or .pdf, whole or not at all.
+def save(chart: alt.LayerChart, path: str | Path, *, dpi: float = 300) -> Path:
+    """Write a figure as .svg, .png or .pdf, whole or not at all. `dpi`, dots in an inch, is for .png only.
 
     Raises
     ------
     InputError
-        When the file's ending is another.
+        When the file's ending is another, or `dpi` is not between 30 and 2,400.
     StoreError
         When the file cannot be written.
     """
     path = Path(path)
-    kind = pick("ending", path.suffix.lower(), [".svg", ".png", ".pdf"])
-    spec = chart.to_dict()
-    if kind == ".svg":
-        data = vl_convert.vegalite_to_svg(spec).encode()
-    else:
-        data = vl_convert.vegalite_to_png(spec, scale=scale) if kind == ".png" else vl_convert.vegalite_to_pdf(spec)
+    kind = pick("ending", path.suffix.lower(), [f".{name}" for name in FORMATS])
+    if not 30 <= dpi <= 2400:
+        raise InputError(f"dpi={dpi!r}; expected dots in an inch, from 30 to 2400, such as 300")
+    data = _drawn(chart, kind, dpi)
     return write_whole(path, lambda file: file.write(data))
 
 
+def _drawn(chart: alt.LayerChart, kind: str, dpi: float) -> bytes:
+    """Return a chart as a file's bytes; nothing is fetched."""
+    spec = chart.to_dict()
+    # The converter's inch has 72 pixels, that of SVG has 96: so all three kinds are equally wide on paper.
+    if kind == ".png":
+        return vl_convert.vegalite_to_png(spec, scale=72 / PIXELS, ppi=dpi, allowed_base_urls=[])
+    svg = _numbered(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]))
+    if kind == ".svg":
+        return svg.encode()
+    return vl_convert.svg_to_pdf(_shrunken(svg, 72 / PIXELS))
+
+
+def _numbered(svg: str) -> str:
+    """Return a drawing whose clips count from 1; the converter goes on counting from one drawing to the next."""
+    own: dict[str, str] = {}
+
+    def renamed(tag: re.Match[str]) -> str:
+        return re.sub(r"\bclip\d+\b", lambda clip: own.setdefault(clip[0], f"clip{len(own) + 1}"), tag[0])
+
+    return re.sub(r"<[^>]+>", renamed, svg)
+
+
+def _shrunken(svg: str, scale: float) -> str:
+    """Return a drawing whose width and height, not its coordinates, are so many times as large."""
+
+    def smaller(size: re.Match[str]) -> str:
+        return f'{size[1]}="{scale * float(size[2]):g}"'
+
+    head, rest = svg.split(">", 1)
+    return re.sub(r'\b(width|height)="([0-9.]+)"', smaller, head) + ">" + rest
+
+
+def _frame(width: Width) -> Frame:
+    return ON_SCREEN if width is None else on_paper(width)
+
+
+def _beside(frame: Frame, sources: Mapping[str, rows.Rows]) -> float:
+    return frame.beside(row["name"] for row in sources["rows"])
+
+
+def _doses(effects: Effects) -> list[float]:
+    doses = rows.known_doses(effects)
+    if len(doses) < 2:
+        raise InputError(f"effects has {len(doses)} known doses; expected two or more: give `dose`, or draw a forest")
+    return doses
+
+
 def _arm(effects: Effects, arm: str | None) -> str:
-    return best_arm(effects) if arm is None else pick("arm", arm, effects.arms)
+    return first_arm(effects) if arm is None else pick("arm", arm, effects.arms)

@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
+from barnspider.dose_axis import UNKNOWN, DoseAxis
+from barnspider.figures.frame import IN_PAGE, LIGHT, ON_SCREEN, PAGE, Frame, Palette
+from barnspider.figures.keys import CHANNELS, Key
 from barnspider.figures.rows import CANNOT_TELL, HARMED, HELPED, PAYS, STATUSES, UNCHANGED, Rows
+
+__all__ = [
+    "IN_PAGE", "LIGHT", "ON_SCREEN", "PAGE", "Frame", "Palette", "curves", "forest", "heat", "inline", "looks",
+    "named", "ranked", "tolls", "worst",
+]  # fmt: skip
 
 Sources = Mapping[str, alt.InlineData | alt.NamedData]
 
 EDGES = (-10.0, -5.0, -2.0, -0.5, 0.5, 2.0, 5.0, 10.0)  # points; where the heat map changes colour
-MARGIN = 88  # pixels to the right of the curves, for their names
-
-
-@dataclass(frozen=True)
-class Palette:
-    """Colours of a figure; harm and benefit differ in shape and dash as well, never in colour alone."""
-
-    ink: str
-    paper: str
-    soft: str
-    grid: str
-    harm: str
-    help: str
-    same: str
-    unclear: str
-    chosen: str
-    ramp: tuple[str, ...]  # nine steps from great harm to great benefit
-
-
-# Vermilion against blue is told apart with every common kind of colour blindness (Okabe and Ito 2008).
-LIGHT = Palette(
-    ink="#1d2330", paper="#ffffff", soft="#5b6472", grid="#e3e6eb", harm="#c2410c", help="#0b6bb5", same="#46515f",
-    unclear="#9aa3b0", chosen="#7a2f9b",
-    ramp=("#f08a4b", "#f6ad7b", "#fbcfae", "#fde8d9", "#f1f3f6", "#dcebf8", "#b4d5f0", "#84bae4", "#559dd6"),
-)  # fmt: skip
-# In the report the page's style sheet decides, so that one drawing serves light, dark and print.
-PAGE = Palette(
-    ink="var(--ink)", paper="var(--card)", soft="var(--soft)", grid="var(--grid)", harm="var(--harm)",
-    help="var(--help)", same="var(--same)", unclear="var(--unclear)", chosen="var(--chosen)",
-    ramp=tuple(f"var(--ramp{i})" for i in range(9)),
-)  # fmt: skip
+MARGIN = 88  # pixels to the right of the curves, for their names on the page; a figure has a key
+NARROW = 300  # pixels of the curves on a small screen
+NUMBERS = 48  # pixels that an axis of numbers takes at the left
+CHANGE = "change from the baseline, points"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 
 def inline(rows: Mapping[str, Rows]) -> dict[str, alt.InlineData]:
@@ -57,129 +38,218 @@ def named(*names: str) -> dict[str, alt.NamedData]:
 
 
 def curves(
-    data: Sources, doses: Sequence[float], span: tuple[float, float], palette: Palette = LIGHT, *, few: bool = True
+    data: Sources,
+    doses: Sequence[float],
+    span: tuple[float, float],
+    palette: Palette = LIGHT,
+    frame: Frame = ON_SCREEN,
+    *,
+    axis: DoseAxis = UNKNOWN,
+    few: bool = True,
+    change: str = CHANGE,
+    key: Key | None = None,
 ) -> alt.LayerChart:
     """Return the dose curves: a source for each status, harms, average, here, bests, and the chosen class's.
 
     Of the chosen class: `chosen` (measured points), `smooth` (its curve), `turns` (where it peaks, and where it has
     lost delta: kind, dose, effect, low, high); `marks` and `labels` are those of the average too.
     """
-    x = alt.X("dose:Q", title="dose", scale=_dose_scale(doses), axis=_dose_axis(doses))
+    tall = frame.tall(420, 0.68)
+    x = _dose(doses, axis, frame)
     height = alt.Scale(domain=list(span), nice=False)
-    y = alt.Y("effect:Q", title="change from the baseline, points", scale=height)
-    band: dict[str, Any] = {"x": x, "y": alt.Y("low:Q"), "y2": "high:Q"}
+    y = alt.Y("effect:Q", title=_lines(frame, change, tall), scale=height)
+    back = [*_lines_of_classes(data, x, y, palette), *_harms(data, x, y, palette, frame, few=few)]
+    front = [*_one_class(data, x, y, palette, frame), *_labels(data, x, y, palette, frame)]
     here = alt.Chart(data["here"]).mark_rule(color=palette.soft, strokeDash=[2, 3]).encode(x=x)
-    lines = [
-        # One layer for each status: a constant stroke is drawn several times faster than one looked up for every row,
-        # and so are rows that need not be asked whether they are numbers.
+    layers = [_zero(palette, "y"), here, *back, *_average(data, x, y, palette), *front]
+    return _finish(layers, palette, frame, height=tall, key=key)
+
+
+def _lines_of_classes(data: Sources, x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
+    # One layer for each status: a constant stroke is drawn several times faster than one looked up for every row,
+    # and so are rows that need not be asked whether they are numbers.
+    return [
         alt.Chart(data[status]).mark_line(strokeJoin="round", invalid=None, **look).encode(x=x, y=y, detail="name:N")
-        for status, look in _looks(palette).items()
+        for status, look in looks(palette).items()
     ]
-    harms = alt.Chart(data["harms"]).mark_point(filled=True, shape="triangle-down", size=75 if few else 24, opacity=0.9)
-    harms = harms.encode(x=x, y=y, color=alt.value(palette.harm))
+
+
+def _harms(data: Sources, x: alt.X, y: alt.Y, palette: Palette, frame: Frame, *, few: bool) -> list[alt.Chart]:
+    """Return the marks of harm at every dose, and each class's highest point."""
+    area = frame.area(75 if few else 24)
+    harms = alt.Chart(data["harms"]).mark_point(filled=True, shape="triangle-down", size=area, opacity=0.9)
+    own = alt.Chart(data["bests"]).mark_point(size=frame.area(40), shape="diamond", strokeWidth=1.2, color=palette.soft)
+    return [harms.encode(x=x, y=y, color=alt.value(palette.harm)), own.encode(x=x, y=y)]
+
+
+def _average(data: Sources, x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
     average = alt.Chart(data["average"])
-    around_average = average.mark_area(color=palette.ink, opacity=0.16, clip=True).encode(**band)
-    mean = average.mark_line(color=palette.ink, strokeWidth=3.5).encode(x=x, y=y)
-    own = alt.Chart(data["bests"]).mark_point(size=40, shape="diamond", strokeWidth=1.2, color=palette.soft)
-    chosen = alt.Chart(data["chosen"])
-    smooth = alt.Chart(data["smooth"])
-    around = smooth.mark_area(opacity=0.16, color=palette.chosen, clip=True).encode(**band)
+    around = average.mark_area(color=palette.ink, opacity=0.16, clip=True).encode(**_band(x))
+    return [around, average.mark_line(color=palette.ink, strokeWidth=3.5).encode(x=x, y=y)]
+
+
+def _one_class(data: Sources, x: alt.X, y: alt.Y, palette: Palette, frame: Frame) -> list[alt.Chart]:
+    """Return the chosen class: its smooth curve, its measured points with intervals, and where the curve turns."""
+    chosen, smooth = alt.Chart(data["chosen"]), alt.Chart(data["smooth"])
+    around = smooth.mark_area(opacity=0.16, color=palette.chosen, clip=True).encode(**_band(x))
     line = smooth.mark_line(strokeWidth=3, color=palette.chosen).encode(x=x, y=y)
-    bars = chosen.mark_rule(strokeWidth=1.5, color=palette.chosen, clip=True).encode(**band)
-    dots = chosen.mark_point(filled=True, size=46, opacity=1, color=palette.chosen).encode(x=x, y=y)
-    best = alt.Chart(data["marks"]).mark_point(size=120, shape="diamond", filled=True, opacity=1, color=palette.ink)
+    bars = chosen.mark_rule(strokeWidth=1.5, color=palette.chosen, clip=True).encode(**_band(x))
+    dots = chosen.mark_point(filled=True, size=frame.area(46), opacity=1, color=palette.chosen).encode(x=x, y=y)
+    return [around, line, bars, dots, *_turns(data["turns"], x, y, palette, frame)]
+
+
+def _labels(data: Sources, x: alt.X, y: alt.Y, palette: Palette, frame: Frame) -> list[alt.Chart]:
+    """Return the highest point of the average, and the names at the ends of curves."""
+    best = alt.Chart(data["marks"]).mark_point(
+        size=frame.area(120), shape="diamond", filled=True, opacity=1, color=palette.ink
+    )
     text = alt.Chart(data["labels"]).mark_text(align="left", dx=8, fontWeight="bold", limit=MARGIN - 10)
     text = text.encode(x=x, y=alt.Y("place:Q"), text="name:N", color=alt.value(palette.ink))
-    back = [_zero(palette, "y"), here, *lines, harms, own.encode(x=x, y=y), around_average, mean]
-    front = [around, line, bars, dots, *_turns(data["turns"], x, y, palette), best.encode(x=x, y=y), text]
-    return _finish([*back, *front], palette, height=420)
+    return [best.encode(x=x, y=y), text]
 
 
-def _turns(source: alt.InlineData | alt.NamedData, x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
+def _band(x: alt.X) -> dict[str, Any]:
+    return {"x": x, "y": alt.Y("low:Q"), "y2": "high:Q"}
+
+
+def _turns(
+    source: alt.InlineData | alt.NamedData, x: alt.X, y: alt.Y, palette: Palette, frame: Frame
+) -> list[alt.Chart]:
     """Return where the chosen class's curve peaks and where it has lost delta, each with its interval of doses."""
     turns = alt.Chart(source)
     span = turns.mark_rule(strokeWidth=4, color=palette.chosen).encode(x=alt.X("low:Q"), x2="high:Q", y=y)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=["peak", "lost"], range=["diamond", "cross"]), legend=None)
-    point = turns.mark_point(size=130, filled=True, opacity=1, color=palette.chosen, stroke=palette.paper)
+    point = turns.mark_point(size=frame.area(130), filled=True, opacity=1, color=palette.chosen, stroke=palette.paper)
     return [span, point.encode(x=x, y=y, shape=shape)]
 
 
-def forest(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
+def forest(
+    data: Sources,
+    palette: Palette = LIGHT,
+    frame: Frame = ON_SCREEN,
+    *,
+    change: str = CHANGE,
+    left: float = 0,
+    key: Key | None = None,
+) -> alt.LayerChart:
     """Return the forest plot: sources rows (name, effect, low, high, shrunk, missed, found, status), average."""
-    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis())
-    x = alt.X("effect:Q", title="change from the baseline, points", axis=alt.Axis(tickCount=8))
+    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis(frame))
+    x = alt.X("effect:Q", title=_lines(frame, change, frame.wide - left), axis=_value_axis(frame))
     status = _status(palette)
     average = alt.Chart(data["average"])
     band = average.mark_rect(color=palette.ink, opacity=0.12).encode(x="low:Q", x2="high:Q")
     mean = average.mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3]).encode(x="effect:Q")
     rows = alt.Chart(data["rows"])
-    missed = rows.mark_rule(strokeWidth=9, color=palette.grid, opacity=0.7).encode(
+    missed = rows.mark_rule(strokeWidth=frame.sized(9), color=palette.grid, opacity=0.7).encode(
         x=alt.X("missed:Q"), x2="found:Q", y=y
     )
     span = rows.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=status)
-    point = rows.mark_point(size=60, opacity=1, strokeWidth=2).encode(
+    point = rows.mark_point(size=frame.area(60), opacity=1, strokeWidth=2).encode(
         x=x, y=y, color=status, fill=_fill(palette), shape=_shape()
     )
-    shrunk = rows.mark_tick(thickness=2, size=12, color=palette.ink).encode(x="shrunk:Q", y=y)
-    return _finish([missed, band, _zero(palette, "x"), mean, span, shrunk, point], palette, height=alt.Step(19))
+    shrunk = rows.mark_tick(thickness=2, size=frame.sized(12), color=palette.ink).encode(x="shrunk:Q", y=y)
+    layers = [missed, band, _zero(palette, "x"), mean, span, shrunk, point]
+    return _finish(layers, palette, frame, height=alt.Step(frame.sized(19)), key=key, left=left)
 
 
-def ranked(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
+def ranked(
+    data: Sources,
+    palette: Palette = LIGHT,
+    frame: Frame = ON_SCREEN,
+    *,
+    change: str = CHANGE,
+    key: Key | None = None,
+) -> alt.LayerChart:
     """Return all classes from the worst to the best: sources rows (rank, end, shrunk, status) and average."""
-    axis = alt.Axis(grid=False, tickMinStep=1, format=",d")
+    tall = frame.tall(220, 0.55)
+    axis = alt.Axis(grid=False, tickMinStep=1, format=",d", tickCount=_ticks(frame))
     x = alt.X("rank:Q", title="classes, from the lowest to the highest", axis=axis, scale=alt.Scale(nice=False))
-    y = alt.Y("shrunk:Q", title="change from the baseline, points")
+    y = alt.Y("shrunk:Q", title=_lines(frame, change, tall))
     bars = alt.Chart(data["rows"]).mark_rect().encode(x=x, x2="end:Q", y=y, y2=alt.datum(0), color=_status(palette))
     mean = alt.Chart(data["average"]).mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3])
-    return _finish([bars, _zero(palette, "y"), mean.encode(y="effect:Q")], palette, height=220)
+    layers = [bars, _zero(palette, "y"), mean.encode(y="effect:Q")]
+    return _finish(layers, palette, frame, height=tall, key=key)
 
 
-def heat(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Return the heat map: source rows (name, arm, effect, status, text), one for each class and arm."""
-    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis())
-    top = alt.Axis(orient="top", labelAngle=0, labelLimit=90, domain=False, ticks=False)
-    x = alt.X("arm:N", sort=None, title=None, axis=top)
+def heat(
+    data: Sources,
+    palette: Palette = LIGHT,
+    frame: Frame = ON_SCREEN,
+    *,
+    upright: bool = False,
+    what: str | None = None,
+    left: float = 0,
+    key: Key | None = None,
+) -> alt.LayerChart:
+    """Return the heat map: source rows (name, arm, effect, status, text), one for each class and arm.
+
+    With `upright`, the names of the arms stand on end: there are many, or they are long. `what` the arms are called.
+    """
+    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis(frame))
+    angle: dict[str, Any] = {"labelAngle": -90, "labelAlign": "left", "labelLimit": 180}
+    if not upright:
+        angle = {"labelAngle": 0, "labelLimit": 90}
+    top = alt.Axis(orient="top", domain=False, ticks=False, **angle)
+    x = alt.X("arm:N", sort=None, title=what, axis=top)
     step = alt.Scale(type="threshold", domain=list(EDGES), range=list(palette.ramp))
     rows = alt.Chart(data["rows"])
     cell = rows.mark_rect(stroke=palette.grid, strokeWidth=1).encode(
         x=x, y=y, color=alt.Color("effect:Q", scale=step, legend=None)
     )
     place: dict[str, Any] = {"x": x, "y": y, "text": "text:N"}
+    look: dict[str, Any] = {"fontSize": frame.sized(11), "color": palette.ink}
     sure = f"datum.status != '{CANNOT_TELL}'"
-    bold = rows.transform_filter(sure).mark_text(fontSize=11, color=palette.ink, fontWeight="bold").encode(**place)
-    pale = rows.transform_filter(f"!({sure})").mark_text(fontSize=11, color=palette.ink, opacity=0.8).encode(**place)
-    return _finish([cell, pale, bold], palette, height=alt.Step(21))
+    bold = rows.transform_filter(sure).mark_text(fontWeight="bold", **look).encode(**place)
+    pale = rows.transform_filter(f"!({sure})").mark_text(opacity=0.8, **look).encode(**place)
+    return _finish([cell, pale, bold], palette, frame, height=alt.Step(frame.sized(21)), key=key, left=left)
 
 
-def tolls(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
+def tolls(
+    data: Sources, palette: Palette = LIGHT, frame: Frame = ON_SCREEN, *, left: float = 0, key: Key | None = None
+) -> alt.LayerChart:
     """Return the tolls with intervals, and the naive ones: source rows (name, toll, low, high, naive, status)."""
     scale = alt.Scale(domain=[CANNOT_TELL, PAYS], range=[palette.unclear, palette.harm])
     inside = alt.Scale(domain=[CANNOT_TELL, PAYS], range=[palette.paper, palette.harm])
     color = alt.Color("status:N", scale=scale, legend=None)
-    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis())
-    x = alt.X("toll:Q", title="accuracy that the class loses, points", axis=alt.Axis(tickCount=8))
+    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis(frame))
+    title = _lines(frame, "accuracy that the class loses, points", frame.wide - left)
+    x = alt.X("toll:Q", title=title, axis=_value_axis(frame))
     rows = alt.Chart(data["rows"])
-    naive = rows.mark_point(size=50, opacity=1, shape="diamond", stroke=palette.soft, fill=palette.paper)
+    naive = rows.mark_point(size=frame.area(50), opacity=1, shape="diamond", stroke=palette.soft, fill=palette.paper)
     span = rows.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=color)
-    point = rows.mark_point(size=60, opacity=1, strokeWidth=2)
+    point = rows.mark_point(size=frame.area(60), opacity=1, strokeWidth=2)
     point = point.encode(x=x, y=y, color=color, fill=alt.Fill("status:N", scale=inside, legend=None))
-    return _finish([_zero(palette, "x"), span, naive.encode(x="naive:Q", y=y), point], palette, height=alt.Step(19))
+    layers = [_zero(palette, "x"), span, naive.encode(x="naive:Q", y=y), point]
+    return _finish(layers, palette, frame, height=alt.Step(frame.sized(19)), key=key, left=left)
 
 
-def worst(data: Sources, palette: Palette = LIGHT) -> alt.LayerChart:
-    """Return mean against worst classes: source rows (arm, text, dose, mean, worst, kind); a line joins doses."""
+def worst(
+    data: Sources, palette: Palette = LIGHT, frame: Frame = ON_SCREEN, *, key: Key | None = None
+) -> alt.LayerChart:
+    """Return mean against worst classes: source rows (arm, text, dose, mean, worst, kind, front, below).
+
+    A line joins doses. Filled are the arms that no other beats in both; of `below`, the text stands below the point.
+    """
+    tall = frame.tall(300, 0.7)
     rows = alt.Chart(data["rows"])
-    scale, axis = alt.Scale(zero=False, nice=True, padding=18), alt.Axis(format=".3~g", tickCount=6)
+    scale, axis = alt.Scale(zero=False, nice=True, padding=18), alt.Axis(format=".3~g", tickCount=_ticks(frame))
     x = alt.X("mean:Q", title="accuracy over all images, %", scale=scale, axis=axis)
-    y = alt.Y("worst:Q", title="accuracy of the worst classes, %", scale=scale, axis=axis)
+    y = alt.Y("worst:Q", title=_lines(frame, "accuracy of the worst classes, %", tall), scale=scale, axis=axis)
     path = rows.transform_filter("datum.dose !== null").mark_line(color=palette.unclear, strokeWidth=1.5)
     path = path.encode(x=x, y=y, order="dose:Q")
     kinds = alt.Scale(domain=["baseline", "arm"], range=["square", "circle"])
-    point = rows.mark_point(filled=True, size=90, opacity=1, color=palette.ink).encode(
-        x=x, y=y, shape=alt.Shape("kind:N", scale=kinds, legend=None)
-    )
-    text = rows.mark_text(dy=-11, color=palette.ink, limit=120).encode(x=x, y=y, text="text:N")
-    return _finish([path, point, text], palette, height=300)
+    inside = alt.Scale(domain=[True, False], range=[palette.ink, palette.paper])
+    point = rows.mark_point(size=frame.area(90), opacity=1, color=palette.ink, strokeWidth=1.5).encode(
+        x=x, y=y, shape=alt.Shape("kind:N", scale=kinds, legend=None),
+        fill=alt.Fill("front:N", scale=inside, legend=None),
+    )  # fmt: skip
+    texts = [
+        rows.transform_filter(f"{'' if below else '!'}datum.below")
+        .mark_text(dy=frame.sized(13 if below else -11), color=palette.ink, limit=120)
+        .encode(x=x, y=y, text="text:N")
+        for below in (False, True)
+    ]
+    return _finish([path, point, *texts], palette, frame, height=tall, key=key)
 
 
 def _zero(palette: Palette, axis: str) -> alt.Chart:
@@ -187,8 +257,21 @@ def _zero(palette: Palette, axis: str) -> alt.Chart:
     return rule.encode(x=alt.datum(0)) if axis == "x" else rule.encode(y=alt.datum(0))
 
 
-def _name_axis() -> alt.Axis:
-    return alt.Axis(labelLimit=150, domain=False, ticks=False)
+def _name_axis(frame: Frame) -> alt.Axis:
+    return alt.Axis(labelLimit=frame.names_limit, domain=False, ticks=False)
+
+
+def _value_axis(frame: Frame) -> alt.Axis:
+    return alt.Axis(tickCount=8 if frame.width is None else _ticks(frame))
+
+
+def _ticks(frame: Frame) -> int:
+    return 6 if frame.width is None else max(3, min(8, round(frame.width / (7 * frame.letters))))
+
+
+def _lines(frame: Frame, text: str, room: float) -> str | list[str]:
+    """Return a title; in a figure, in lines that fit."""
+    return text if frame.width is None else frame.lines(text, room)
 
 
 def _status(palette: Palette) -> alt.Color:
@@ -202,7 +285,8 @@ def _fill(palette: Palette) -> alt.Fill:
     return alt.Fill("status:N", scale=alt.Scale(domain=list(STATUSES), range=colours), legend=None)
 
 
-def _looks(palette: Palette) -> dict[str, dict[str, Any]]:
+def looks(palette: Palette) -> dict[str, dict[str, Any]]:
+    """Return how the line of a class of each status is drawn."""
     return {
         CANNOT_TELL: {"color": palette.unclear, "opacity": 0.4, "strokeWidth": 1},
         UNCHANGED: {"color": palette.same, "opacity": 0.6, "strokeWidth": 1.2, "strokeDash": [1, 3]},
@@ -216,33 +300,59 @@ def _shape() -> alt.Shape:
     return alt.Shape("status:N", scale=scale, legend=None)
 
 
-def _dose_axis(doses: Sequence[float]) -> alt.Axis:
-    return alt.Axis(values=list(doses), grid=False, format=".3~g", labelOverlap="greedy")
+def _dose(doses: Sequence[float], axis: DoseAxis, frame: Frame) -> alt.X:
+    """Return the axis of the doses: each dose and, below it, the field's usual parameter, where it has one."""
+    room = NARROW if frame.width is None else frame.wide - NUMBERS
+    title = [part for line in axis.title() for part in frame.lines(line, room)]
+    told: dict[str, Any] = {"format": ".3~g"}
+    if axis.usual is not None:
+        below = f"{axis.usual.offset!r} + {axis.usual.slope!r} * datum.value"
+        told = {"labelExpr": f"[format(datum.value, '.3~g'), format({below}, '.3~g')]"}
+    if frame.width is not None:
+        told["labelFlush"] = False
+    shown = alt.Axis(values=list(doses), grid=False, labelOverlap="greedy", **told)
+    return alt.X("dose:Q", title=title, scale=_dose_scale(doses, frame), axis=shown)
 
 
-def _dose_scale(doses: Sequence[float]) -> alt.Scale:
+def _dose_scale(doses: Sequence[float], frame: Frame) -> alt.Scale:
     """Even for even doses; where they span orders of magnitude, zero and each power keep their place."""
-    room: Any = [0, {"expr": f"width - {MARGIN}"}]
+    room: Any = [0, {"expr": f"width - {MARGIN if frame.width is None else 6}"}]
     positive = [d for d in doses if d > 0]
     if positive and max(positive) / min(positive) > 30:
         return alt.Scale(type="symlog", constant=min(positive) / 2, nice=False, range=room)
     return alt.Scale(nice=False, zero=False, range=room)
 
 
-def _finish(layers: list[alt.Chart], palette: Palette, *, height: int | alt.Step) -> alt.LayerChart:
-    font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+def _finish(
+    layers: Sequence[alt.Chart],
+    palette: Palette,
+    frame: Frame,
+    *,
+    height: float | alt.Step,
+    key: Key | None,
+    left: float = NUMBERS,
+) -> alt.LayerChart:
+    """Return the layers as one chart as wide as its frame, with its key below."""
+    in_page = frame.width is None
     # The page fits the width to the window, and gives a height to charts that grow with their rows.
-    chart = alt.LayerChart(layer=layers).properties(width=620, height=height)
-    if palette is PAGE:
-        fit = alt.AutoSizeParams(type="fit-x", contains="padding")
-        chart = chart.properties(width="container", height=height if isinstance(height, int) else 0, autosize=fit)
+    chart = alt.LayerChart(
+        layer=list(layers) if key is None else [*layers, key.layer(palette, frame, frame.wide - left)]
+    ).properties(
+        width="container" if in_page else frame.wide,
+        height=0 if in_page and isinstance(height, alt.Step) else height,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+    )
+    if key is not None:
+        apart: dict[str, Any] = dict.fromkeys(CHANNELS, "independent")
+        chart = chart.resolve_scale(**apart)
     return (
         chart
-        .configure(aria=False, font=font, background="transparent" if palette is PAGE else "white", padding=4)
+        .configure(aria=False, font=_FONT, background="transparent" if in_page else palette.paper, padding=4)
         .configure_view(stroke=None)
         .configure_axis(
             labelColor=palette.soft, titleColor=palette.soft, gridColor=palette.grid, domainColor=palette.grid,
-            tickColor=palette.grid, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
+            tickColor=palette.grid, labelFontSize=frame.letters, titleFontSize=frame.letters,
+            titleFontWeight="normal",
         )
-        .configure_text(fontSize=12)
+        .configure_text(fontSize=frame.letters)
     )  # fmt: skip

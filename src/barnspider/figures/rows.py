@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from barnspider.doses import Tolls
+from barnspider.doses import DoseCurves, Tolls
 from barnspider.effects import Effects
 from barnspider.names import visible
 
 Rows = list[dict[str, Any]]
 
 HARMED, HELPED, UNCHANGED, CANNOT_TELL = "harmed", "helped", "unchanged", "cannot tell"
+DRAWN = 1200  # classes whose lines are drawn; of more, the two ends
 LABELLED = 8  # arms; of more, only the telling ones carry their names
 MARKED = 40  # classes; of more, not every highest point is marked
 STATUSES = (CANNOT_TELL, UNCHANGED, HELPED, HARMED)  # drawn in this order: the harmed on top
@@ -39,13 +42,29 @@ def extremes(effects: Effects, arm: str, most: int) -> list[int]:
     return known if len(known) <= most else known[: most // 2] + known[most // 2 - most :]
 
 
-def curve_rows(effects: Effects, arm: str) -> dict[str, Rows]:
-    """Return the sources of the dose curves: the rows of every class under its status at the arm, and the rest."""
+def first_shown(effects: Effects) -> int:
+    """Return the arm to show first: the best on average or, where none beats the baseline, the most harmful."""
+    harmed = effects.harmed.sum(axis=1)
+    if np.nanmax(effects.overall, initial=-np.inf) > 0 or not harmed.any():
+        return best_on_average(effects)
+    return int(np.argmax(harmed))
+
+
+def best_on_average(effects: Effects) -> int:
+    """Return the arm with the largest effect over all images."""
+    return int(np.argmax(np.nan_to_num(effects.overall, nan=-np.inf)))
+
+
+def curve_rows(effects: Effects, arm: str, most: int = DRAWN) -> dict[str, Rows]:
+    """Return the sources of the dose curves: the rows of every class under its status at the arm, and the rest.
+
+    Of more than `most` classes, the two ends are drawn.
+    """
     names, status = labels(effects.classes), effects.findings()
     here = status[effects.arms.index(arm)]
     lines = [
         {"name": names[c], "status": str(here[c]), "at": str(status[a, c]) if a >= 0 else CANNOT_TELL} | row
-        for c in range(len(names))
+        for c in sorted(extremes(effects, arm, most))
         for a, row in _curve(effects, c)
     ]
     average = [row for _, row in _curve(effects, None)]
@@ -60,8 +79,54 @@ def curve_rows(effects: Effects, arm: str) -> dict[str, Rows]:
         "smooth": [],
         "turns": [],
         "marks": [peak] if (peak := _peak(effects, None)) else [],
-        "labels": [row | {"name": "average", "place": row["effect"]} for row in average[-1:]],
+        "labels": [],
     }
+
+
+def class_rows(effects: Effects, name: str, curves: DoseCurves | None = None) -> dict[str, Rows]:
+    """Return the same sources for one class by itself: its points, its smooth curve, where that turns; the average."""
+    c = effects.classes.index(name)
+    shown, status = labels(effects.classes)[c], effects.findings()[:, c]
+    points_ = _curve(effects, c)
+    fitted = [] if curves is None else _smooth(effects, c, curves)
+    empty: dict[str, Rows] = {source: [] for source in (*STATUSES, *OVER_DOSES)}
+    return empty | {
+        "harms": [{"name": shown} | row for a, row in points_ if _is_harm(status, a)],
+        "average": [row for _, row in _curve(effects, None)],
+        # A harmed point has its interval here; it is drawn as a harm.
+        "chosen": [{"name": shown} | row | ({"effect": None} if _is_harm(status, a) else {}) for a, row in points_],
+        "smooth": fitted or [row for _, row in points_],
+        "turns": [] if curves is None else _turns(curves, name, fitted),
+        "marks": [peak] if (peak := _peak(effects, None)) else [],
+    }
+
+
+def _is_harm(status: NDArray[np.str_], a: int) -> bool:
+    return a >= 0 and status[a] == HARMED
+
+
+def _smooth(effects: Effects, c: int, curves: DoseCurves) -> Rows:
+    """Return the smooth curve of a class, as changes from the baseline that was measured."""
+    at, fit = curves.classes.index(effects.classes[c]), curves.fit
+    lines = [100 * (line[:, at] - effects.before[c]) for line in (fit.mean, fit.low, fit.high)]
+    rows = np.round(np.column_stack([fit.dose, *lines]), 3)
+    return [
+        dict(zip(("dose", "effect", "low", "high"), row, strict=True))
+        for row in rows[~np.isnan(rows).any(axis=1)].tolist()
+    ]
+
+
+def _turns(curves: DoseCurves, name: str, curve: Rows) -> Rows:
+    """Return where a smooth curve peaks and where it has lost delta, with intervals; what is never, is not drawn."""
+    fit, c = curves.fit, curves.classes.index(name)
+    rows: Rows = []
+    for kind in ("peak", "lost"):
+        at, low, high = (float(getattr(fit, kind + end)[c]) for end in ("", "_low", "_high"))
+        if curve and np.isfinite(at):
+            near = min(curve, key=lambda row: abs(row["dose"] - at))
+            last = curve[-1]["dose"]
+            rows.append({"kind": kind, "dose": at, "effect": near["effect"], "low": low, "high": min(high, last)})
+    return rows
 
 
 def _curve(effects: Effects, c: int | None) -> list[tuple[int, dict[str, Any]]]:
@@ -85,9 +150,19 @@ def span(effects: Effects) -> tuple[float, float]:
     """Return the lowest and the highest point of all curves with some room: an axis that stays whoever is chosen."""
     dosed = np.array([dose is not None for dose in effects.dose])
     drawn = (effects.effect[dosed], effects.overall_low[dosed], effects.overall_high[dosed])
-    values = np.concatenate([[-0.005, 0.005], *(part[~np.isnan(part)] for part in drawn)])
-    room = 0.12 * (values.max() - values.min())
-    return round(float(100 * (values.min() - room)), 3), round(float(100 * (values.max() + room)), 3)
+    return _roomy(100 * np.concatenate([part[~np.isnan(part)] for part in drawn]))
+
+
+def span_of(sources: Mapping[str, Rows]) -> tuple[float, float]:
+    """Return the same for what is drawn with its intervals."""
+    drawn = [row for name in ("average", "chosen", "smooth") for row in sources[name]]
+    return _roomy(np.array([row[end] for row in drawn for end in ("low", "high")]))
+
+
+def _roomy(values: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = values.min(initial=-0.5), values.max(initial=0.5)
+    room = 0.12 * (high - low)
+    return round(float(low - room), 3), round(float(high + room), 3)
 
 
 def peaks(effects: Effects) -> list[int]:
@@ -128,12 +203,12 @@ def ranked_rows(effects: Effects, arm: str, most: int = 1000) -> dict[str, Rows]
     return {"rows": rows, "average": [interval_of(effects, a, None)]}
 
 
-def heat_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
-    """Return the source of the heat map: one row for each class and arm."""
+def heat_rows(effects: Effects, arm: str, most: int, *, roomy: bool = True) -> dict[str, Rows]:
+    """Return the source of the heat map: one row for each class and arm; cells that are not roomy hold no number."""
     names, status, shown = labels(effects.classes), effects.findings(), arm_labels(effects)
     rows = [
         {"name": names[c], "arm": shown[k + 1], "effect": points(effects.effect[k, c]), "status": str(status[k, c])}
-        | {"text": cell_text(effects.effect[k, c], str(status[k, c]))}
+        | {"text": cell_text(effects.effect[k, c], str(status[k, c]), roomy=roomy)}
         for c in extremes(effects, arm, most)
         for k in range(len(effects.arms))
     ]
@@ -143,7 +218,8 @@ def heat_rows(effects: Effects, arm: str, most: int) -> dict[str, Rows]:
 def worst_rows(effects: Effects, *, share: float = 0.1) -> Rows:
     """Return each arm's accuracy over all images and over the lowest `share` of the classes, in per cent.
 
-    A row has a dose where a line joins it to its neighbours: between doses, not between names.
+    A row has a dose where a line joins it to its neighbours: between doses, not between names. It is on the front
+    when no other arm is better in one of the two and at least as good in the other.
     """
     accuracy = np.vstack([effects.before, effects.after])
     mean = [effects.overall_before, *(effects.overall_before + effects.overall)]
@@ -157,10 +233,30 @@ def worst_rows(effects: Effects, *, share: float = 0.1) -> Rows:
             name = {"arm": names[i], "text": names[i], "kind": "baseline" if i == 0 else "arm"}
             place = {"dose": doses[i] if path else None, "mean": points(mean[i]), "worst": points(worst)}
             rows.append(name | place)
+    for row in rows:
+        row["front"] = not any(_beats(other, row) for other in rows)
+    _place_texts(rows)
     if len(rows) > LABELLED:
         kept = [rows[0], rows[-1], max(rows, key=lambda row: row["mean"]), max(rows, key=lambda row: row["worst"])]
         return [row if row in kept or row["kind"] == "baseline" else row | {"text": ""} for row in rows]
     return rows
+
+
+def _place_texts(rows: Rows) -> None:
+    """Put the text of a point below it where the text of one before would be in its way."""
+    wide, high = (max(row[name] for row in rows) - min(row[name] for row in rows) or 1.0 for name in ("mean", "worst"))
+    for i, row in enumerate(rows):
+        near = [
+            other["below"]
+            for other in rows[:i]
+            if abs(other["mean"] - row["mean"]) < 0.12 * wide and abs(other["worst"] - row["worst"]) < 0.08 * high
+        ]
+        row["below"] = False in near and True not in near
+
+
+def _beats(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    ahead = [one[name] - other[name] for name in ("mean", "worst")]
+    return min(ahead) >= 0 and max(ahead) > 0
 
 
 def toll_order(tolls: Tolls) -> list[int]:
@@ -179,11 +275,13 @@ def toll_rows(tolls: Tolls, most: int) -> dict[str, Rows]:
     return {"rows": rows}
 
 
-def cell_text(effect: float, status: str) -> str:
+def cell_text(effect: float, status: str, *, roomy: bool = True) -> str:
     """Return what a cell of the heat map says: a sign, points, and a mark where the data can tell."""
     if np.isnan(effect):
         return "?"
     mark = "" if status == CANNOT_TELL else MARKS[status] + " "
+    if not roomy:
+        return mark.strip()
     return mark + f"{round(100 * effect, 1) + 0.0:+.1f}".replace("-", "−").replace("+0.0", "0.0")
 
 
@@ -214,6 +312,21 @@ def labels(names: Iterable[str], most: int = 40) -> list[str]:
     short = [visible(name, most) for name in names]
     seen = Counter(short)
     return [text if seen[text] == 1 else f"{text} ·{i}" for i, text in enumerate(short)]
+
+
+def arm_title(arm: str, dose: float | None, most: int = 60) -> str:
+    """Return the arm's name, and its dose where the name does not tell it.
+
+    Examples
+    --------
+    >>> arm_title("crop=0.3", 0.3), arm_title("strong", 0.3)
+    ('crop=0.3', 'strong (dose 0.3)')
+    """
+    name = visible(arm, most)
+    if dose is None:
+        return name
+    told = "|".join({re.escape(f"{dose:.3g}"), re.escape(f"{dose:g}")})
+    return name if re.search(rf"(?<![\d.])(?:{told})(?![\d.])", name) else f"{name} (dose {dose:.3g})"
 
 
 def arm_labels(effects: Effects) -> list[str]:

@@ -7,6 +7,7 @@ Planning needs no torch; training happens in worker processes, which do.
     predictions = lab.run(sweep, lab.Store("runs"))
 """
 
+from barnspider.lab.command import Command, CommandRun, CommandSweep
 from barnspider.lab.recipe import KNOBS, Dose, Knob, Recipe
 from barnspider.lab.run import run, train_missing
 from barnspider.lab.study import read_study
@@ -15,6 +16,9 @@ from barnspider.store import Store
 
 __all__ = [
     "KNOBS",
+    "Command",
+    "CommandRun",
+    "CommandSweep",
     "Dose",
     "Knob",
     "Recipe",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from barnspider.lab.command.outlook import Outlook, outlook
 from barnspider.lab.cores import core_count
 from barnspider.lab.data import load
 from barnspider.lab.probe import seconds_of
+from barnspider.lab.study import AnySweep
 from barnspider.lab.sweep import Sweep
 from barnspider.progress import clock
 from barnspider.store import Store
@@ -53,7 +55,12 @@ class Cost:
         ])  # fmt: skip
 
 
-def price(sweep: Sweep, store: Store, *, workers: int | None = None) -> Cost:
+def price(sweep: AnySweep, store: Store, *, workers: int | None = None) -> Cost | Outlook:
+    """Return what a study would start and what it would cost; see `Cost` and, for commands, `Outlook`."""
+    return _price(sweep, store, workers) if isinstance(sweep, Sweep) else outlook(sweep, store, workers=workers)
+
+
+def _price(sweep: Sweep, store: Store, workers: int | None) -> Cost:
     """Count what a sweep would train and say what it would cost; trains nothing that is kept.
 
     The time of a run is the mean of this study's runs in the store or, where there is none yet, that of a short

@@ -11,6 +11,7 @@ import math
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from typing import Any
 
+from barnspider.dose_axis import Usual
 from barnspider.errors import InputError, listing, pick
 
 Dose = float | tuple[float, ...]
@@ -30,6 +31,7 @@ class Knob:
     unit : what the number means
     per_class : whether classes may have different doses
     needs_colour : whether it does nothing to grey images
+    usual : the field's usual parameter, where it is another number than the dose; axes show it below the dose
     """
 
     name: str
@@ -37,10 +39,14 @@ class Knob:
     unit: str
     per_class: bool
     needs_colour: bool
+    usual: Usual | None
 
 
-def _knob(strongest: float, unit: str, *, per_class: bool = True, needs_colour: bool = False) -> Any:
-    about = {"strongest": strongest, "unit": unit, "per_class": per_class, "needs_colour": needs_colour}
+def _knob(strongest: float, unit: str, *, per_class: bool = True, needs_colour: bool = False, usual: str = "") -> Any:
+    about = {
+        "strongest": strongest, "unit": unit, "per_class": per_class, "needs_colour": needs_colour,
+        "usual": Usual.parse(usual) if usual else None,
+    }  # fmt: skip
     return field(default=0.0, metadata=about)
 
 
@@ -142,14 +148,24 @@ class Recipe:
     warm_up: float = 0.2
     precision: str = "float32"
     deterministic: bool = True
-    crop: Dose = _knob(0.99, "1 - smallest share of the area kept")
-    fixed_crop: Dose = _knob(0.99, "share of the area removed")
+    crop: Dose = _knob(
+        0.99,
+        "1 - smallest share of the area kept",
+        usual="smallest share of the area kept (torchvision's scale) = 1 - dose",
+    )
+    fixed_crop: Dose = _knob(
+        0.99, "share of the area removed", usual="share of the area kept (torchvision's scale) = 1 - dose"
+    )
     translation: Dose = _knob(1.0, "largest shift / side")
     rotation: Dose = _knob(180.0, "largest angle, degrees")
     flip: Dose = _knob(0.5, "probability")
     vertical_flip: Dose = _knob(0.5, "probability")
-    randaugment: Dose = _knob(1.0, "share of the largest magnitudes")
-    jitter: Dose = _knob(1.0, "SimCLR's strength")
+    randaugment: Dose = _knob(
+        1.0, "share of the largest magnitudes", usual="magnitude (torchvision, of 30) = 30 * dose"
+    )
+    jitter: Dose = _knob(
+        1.0, "SimCLR's strength", usual="brightness, contrast and saturation of ColorJitter = 0.8 * dose"
+    )
     brightness: Dose = _knob(1.0, "largest distance of the factor from 1")
     contrast: Dose = _knob(1.0, "largest distance of the factor from 1")
     saturation: Dose = _knob(1.0, "largest distance of the factor from 1", needs_colour=True)

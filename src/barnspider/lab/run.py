@@ -12,17 +12,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from barnspider.errors import StoreError, TrainingError
+from barnspider.errors import InputError, StoreError, TrainingError
 from barnspider.files import owner
 from barnspider.lab.claims import clear_abandoned, clear_shared
+from barnspider.lab.command.run import run_missing
 from barnspider.lab.cores import core_count
 from barnspider.lab.data import load
 from barnspider.lab.data.sharing import share
 from barnspider.lab.images import describe
+from barnspider.lab.study import AnySweep
 from barnspider.lab.sweep import Sweep
 from barnspider.predictions import Predictions
 from barnspider.progress import Progress
@@ -44,26 +46,29 @@ PATIENCE = 10.0
 
 
 def run(
-    sweep: Sweep, store: Store, *, workers: int | None = None, split: str = "test", device: str = "cpu"
+    sweep: AnySweep, store: Store, *, workers: int | None = None, split: str = "test", device: str = "cpu"
 ) -> Predictions:
     """Train what is missing of a sweep, then return the answers of all its runs to one split.
 
-    A second call trains nothing. Stopped at any moment, it loses the runs in flight and nothing else.
+    Of a sweep of commands, those are started whose runs are missing; that needs no torch. A second call trains nothing.
+    Stopped at any moment, it loses the runs in flight and nothing else.
 
     Parameters
     ----------
     workers
-        Processes, each of one thread; by default one for each core that this process may use, and on a GPU one.
+        Processes, each of one thread; by default one for each core that this process may use, and on a GPU one. Of
+        commands, how many run side by side; by default as the study says.
     split
         "test" or "validation"; "test-averaged" or "validation-averaged" for the answers of the last steps' averaged
         weights.
     device
-        "cpu"; "cuda" for all GPUs that torch sees, the workers spread over them; or one of them, "cuda:0".
+        "cpu"; "cuda" for all GPUs that torch sees, the workers spread over them; or one of them, "cuda:0". A
+        command chooses its own.
 
     Raises
     ------
     InputError
-        When the sweep does not fit the data.
+        When the sweep does not fit the data, or a device is named for commands.
     TrainingError
         When there is no such device, or a run could not be trained; all others are trained and sealed first.
     StoreError
@@ -73,15 +78,36 @@ def run(
     return store.load(sweep.runs(), split)
 
 
-def train_missing(sweep: Sweep, store: Store, *, workers: int | None = None, device: str = "cpu") -> int:
-    """Train the runs of a sweep that are not in the store; return how many there were. See `run`."""
+def train_missing(
+    sweep: AnySweep,
+    store: Store,
+    *,
+    workers: int | None = None,
+    device: str = "cpu",
+    about: Mapping[str, Any] | None = None,
+) -> int:
+    """Train the runs of a sweep that are not in the store; return how many there were. See `run`.
+
+    `about` is what the store's plan shall say beside the sweep.
+    """
+    if isinstance(sweep, Sweep):
+        return _train_missing(sweep, store, workers, device, about or {})
+    if device != "cpu":
+        raise InputError(
+            f"device={device!r} is for our own trainings; a command chooses its own: with"
+            ' environment = {CUDA_VISIBLE_DEVICES = "{worker}"} each of several side by side gets a GPU'
+        )
+    return run_missing(sweep, store, workers=workers, about=about)
+
+
+def _train_missing(sweep: Sweep, store: Store, workers: int | None, device: str, about: Mapping[str, Any]) -> int:
     _check_torch()
     data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     sweep.check_classes(data.classes)
     sweep.check_channels(data.shape[0])
     runs = sweep.runs()
     _refuse_other_data(sweep, store, data.fingerprint)
-    store.plan(sweep.identity, runs, sweep.as_dict())
+    store.plan(sweep.identity, runs, sweep.as_dict() | dict(about))
     clear_abandoned(store.root)
     describe(store, data)
     missing = len(store.missing(runs))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from barnspider.dose_axis import Usual
 from barnspider.errors import InputError, listing
 from barnspider.lab.factory import source_sum
 from barnspider.lab.recipe import FIELDS, KNOBS, TRAINING_VERSION, Dose, Recipe, is_off
@@ -21,6 +22,11 @@ class Run:
     seed: int
     arm: str
     dose: float | None
+
+    @property
+    def paired(self) -> bool:
+        """Runs of equal seed share their initial weights and the order of their images, whatever the dose."""
+        return True
 
     @property
     def key(self) -> str:
@@ -72,13 +78,10 @@ class Sweep:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", tuple(map(self._checked, self.doses)))
-        object.__setattr__(self, "seeds", tuple(_seed(s) for s in self.seeds))
+        object.__setattr__(self, "seeds", tuple(map(checked_seed, self.seeds)))
         object.__setattr__(self, "name", self.name or f"{_last_part(self.base.dataset)}-{self.vary}")
-        for what, items in (("doses", self.doses), ("seeds", self.seeds)):
-            if not items:
-                raise InputError(f"{what} is empty; expected at least one")
-            if len(set(items)) != len(items):
-                raise InputError(f"{what}={list(items)} holds the same value twice")
+        check_distinct("doses", self.doses)
+        check_distinct("seeds", self.seeds)
         object.__setattr__(self, "baseline_dose", self._checked_baseline())
 
     def _checked(self, dose: Dose) -> Dose:
@@ -141,15 +144,20 @@ class Sweep:
         return replace(self, seeds=tuple(seeds))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` reads."""
-        plan = {
+        """Return what `from_dict` reads, and the knob's usual parameter for those who draw."""
+        plan: dict[str, Any] = {
             "name": self.name,
             "vary": self.vary,
             "doses": list(self.doses),
             "seeds": list(self.seeds),
             "recipe": self.base.as_dict(),
         }
-        return plan if self.baseline_dose is None else plan | {"baseline": self.baseline_dose}
+        if self.baseline_dose is not None:
+            plan["baseline"] = self.baseline_dose
+        # For whoever draws the study and has no laboratory; it is no part of any key, nor of the study's identity.
+        if (usual := _usual(self.vary)) is not None:
+            plan["usual"] = str(usual)
+        return plan
 
     @classmethod
     def from_dict(cls, plan: Mapping[str, Any]) -> Sweep:
@@ -157,6 +165,10 @@ class Sweep:
         return cls(
             Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline")
         )
+
+
+def _usual(vary: str) -> Usual | None:
+    return KNOBS[vary].usual if vary in KNOBS else None
 
 
 def dose_name(vary: str, dose: Dose) -> str:
@@ -180,7 +192,16 @@ def digest(value: object) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _seed(seed: object) -> int:
+def check_distinct(what: str, items: Sequence[object]) -> None:
+    """Raise `InputError` when there is nothing, or something stands twice."""
+    if not items:
+        raise InputError(f"{what} is empty; expected at least one")
+    if len(set(items)) != len(items):
+        raise InputError(f"{what}={list(items)} holds the same value twice")
+
+
+def checked_seed(seed: object) -> int:
+    """Return a seed as it is; `InputError` when it is none."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
         raise InputError(f"seed={seed!r}; expected a whole number from 0 up")
     return seed

@@ -107,7 +107,7 @@ def train(
             checkpoint.restore(training.course, training.environment)
         validation = training.finish(checkpoint, progress or _silent)
         given = {} if validation is None else training.answers(validation)
-    diverged = not given or not all(np.isfinite(a.p_label).all() for a in given.values())
+    diverged = not all(a.p_label is not None and np.isfinite(a.p_label).all() for a in given.values()) or not given
     curve = tuple(training.course.curve)
     return Trained({} if diverged else given, curve, training.seconds, diverged, training.environment)
 

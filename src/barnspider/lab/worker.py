@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from barnspider.errors import BarnspiderError, StoreError, TrainingError
+from barnspider.errors import BarnspiderError, InputError, StoreError, TrainingError
 from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
 from barnspider.lab.data import Dataset, load
@@ -42,7 +42,10 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
     In the plan's order: all arms of the first seed, then all of the next, so that what is there at any time is
     balanced. Of several workers, each begins at a place of its own, lest all reach for the same run.
     """
-    sweep = Sweep.from_dict(store.study(study).sweep)
+    plan = store.study(study).sweep
+    if "recipe" not in plan:
+        raise InputError(f"study={study!r} is of a command; it goes on with `barnspider run` and its study file")
+    sweep = Sweep.from_dict(plan)
     data = data or load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     describe(store, data)
     say(event="ready")

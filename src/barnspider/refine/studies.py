@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from typing import Any
 
 from barnspider.errors import InputError, listing
+from barnspider.lab.command import CommandRun
 from barnspider.lab.data import load
 from barnspider.lab.run import train_missing
+from barnspider.lab.study import AnySweep
 from barnspider.lab.sweep import Run, Sweep
 from barnspider.refine.rounds import Question, Round, first_round, next_round
 from barnspider.store import Store
 
 
-@dataclass(frozen=True)
-class _Part(Sweep):
-    """A part of a sweep whose plan says that it is one: workers train it, whoever reads it knows why it is no more."""
-
-    refine: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    def as_dict(self) -> dict[str, Any]:
-        return super().as_dict() | {"refine": dict(self.refine)}
-
-
 def refine(
-    sweep: Sweep,
+    sweep: AnySweep,
     store: Store,
     question: Question,
     *,
@@ -66,28 +58,24 @@ def refine(
         about = _about(question, said)
         if not step.arms:
             break
-        part = _part(sweep, [ladder[arm] for arm in step.arms], step.seeds, about)
+        part = sweep.with_seeds(sweep.seeds[: step.seeds]).with_doses([ladder[arm] for arm in step.arms])
         if store.missing(part.runs()):
-            train_missing(part, store, workers=workers, device=device)
+            train_missing(part, store, workers=workers, device=device, about={"refine": about})
         step = next_round(step, store.load(_cells(sweep, step)), list(ladder), len(sweep.seeds), question)
-    tried = _part(sweep, [ladder[arm] for arm in ladder if arm in step.runs], max(step.runs.values()), about)
-    store.plan(sweep.identity, _cells(sweep, step), tried.as_dict())
+    doses = [ladder[arm] for arm in ladder if arm in step.runs]
+    tried = sweep.with_seeds(sweep.seeds[: max(step.runs.values())]).with_doses(doses)
+    store.plan(sweep.identity, _cells(sweep, step), tried.as_dict() | {"refine": about})
     return step
 
 
-def _ladder(sweep: Sweep) -> dict[str, Any]:
+def _ladder(sweep: AnySweep) -> dict[str, Any]:
     """Return arm -> dose, in order of dose where doses have one."""
     arms = {run.arm: dose for run, dose in zip(sweep.runs(), sweep.doses, strict=False)}
     numbers = all(not isinstance(dose, tuple) for dose in sweep.doses)
     return dict(sorted(arms.items(), key=lambda item: item[1])) if numbers else arms  # pyright: ignore
 
 
-def _part(sweep: Sweep, doses: list[Any], seeds: int, about: Mapping[str, Any]) -> _Part:
-    own = {f.name: getattr(sweep, f.name) for f in fields(Sweep) if f.name not in {"doses", "seeds"}}
-    return _Part(**own, doses=tuple(doses), seeds=sweep.seeds[:seeds], refine=about)
-
-
-def _cells(sweep: Sweep, step: Round) -> list[Run]:
+def _cells(sweep: AnySweep, step: Round) -> list[Run | CommandRun]:
     """Return the runs that there are after a round, seed by seed."""
     rank = {seed: k for k, seed in enumerate(sweep.seeds)}
     order = list(_ladder(sweep))
@@ -101,10 +89,10 @@ def _about(question: Question, said: list[list[str]]) -> dict[str, Any]:
     return asked | {"rounds": [list(reasons) for reasons in said]}
 
 
-def _check(sweep: Sweep, store: Store, question: Question) -> None:
+def _check(sweep: AnySweep, store: Store, question: Question) -> None:
     """Refuse unknown classes before anything is trained, and a question that is not the one the study began with."""
-    known = load(sweep.base.dataset, split_seed=sweep.base.split_seed).classes
-    if unknown := [name for name in question.classes if name not in known]:
+    known = _classes(sweep)
+    if unknown := [name for name in question.classes if known and name not in known]:
         raise InputError(f"class={unknown[0]!r} is none of this data set; expected one of {listing(known)}")
     before = begun(store, sweep.identity)
     for name, value in (_about(question, []) if before else {}).items():
@@ -113,6 +101,13 @@ def _check(sweep: Sweep, store: Store, question: Question) -> None:
                 f"this study was begun with {name} = {before[name]!r}, and now it is {value!r}; what is changed after a"
                 " look at the results decides nothing honestly: go on with the same, or begin in a new store"
             )
+
+
+def _classes(sweep: AnySweep) -> tuple[str, ...]:
+    """Return the classes of a sweep's data; empty where a command knows them and does not say."""
+    if isinstance(sweep, Sweep):
+        return load(sweep.base.dataset, split_seed=sweep.base.split_seed).classes
+    return sweep.base.classes
 
 
 def begun(store: Store, identity: str) -> Mapping[str, Any]:

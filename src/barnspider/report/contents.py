@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from barnspider.figures import charts, rows
 from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.names import visible
-from barnspider.report import inequality_table, readings_table, words
+from barnspider.report import inequality_table, pictures, readings_table, words
 from barnspider.report.packing import chances, doses, per_cents, shares, whole
 from barnspider.report.study import Study
 from barnspider.words import counted
@@ -56,6 +55,7 @@ def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -
         "flows": None if study.flows is None else _flows(study.flows),
         "curves": _curves(study.curves, effects) if study.curves is not None and _dosed(effects) else None,
         "specs": _specs(study),
+        "examples": pictures.packed(study.examples, effects) if study.examples and study.examples.classes else None,
     }
 
 
@@ -159,6 +159,7 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         "flows": data["flows"] and data["flows"]["of"],
         "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
         "readings": None if study.readings is None else readings_table.table(study.readings, named),
+        "examples": bool(data["examples"]),
     }
 
 
@@ -191,7 +192,7 @@ def _arm(study: Study, a: int, shown: str, found: Floats, verdict: Verdict | Non
         "name": visible(effects.arms[a]),
         "shown": shown,
         "dose": effects.dose[a],
-        "title": _title(effects.arms[a], effects.dose[a]),
+        "title": rows.arm_title(effects.arms[a], effects.dose[a]),
         "role": words.role(effects, a, verdict),
         "runs": effects.runs[a],
         "lead": words.lead(effects, a),
@@ -216,14 +217,7 @@ def _arm(study: Study, a: int, shown: str, found: Floats, verdict: Verdict | Non
 def titles(effects: Effects) -> dict[str, str]:
     """Return what to call each arm, the baseline among them."""
     doses = (effects.baseline_dose, *effects.dose)
-    return {arm: _title(arm, dose) for arm, dose in zip((effects.baseline, *effects.arms), doses, strict=True)}
-
-
-def _title(arm: str, dose: float | None) -> str:
-    """Return the arm's name, and its dose where the name does not tell it."""
-    name = visible(arm)
-    told = dose is None or re.search(rf"(?<![\d.]){re.escape(f'{dose:.3g}')}(?![\d.])", name)
-    return name if told else f"{name} (dose {dose:.3g})"
+    return {arm: rows.arm_title(arm, dose) for arm, dose in zip((effects.baseline, *effects.arms), doses, strict=True)}
 
 
 def _dosed(effects: Effects) -> bool:
@@ -231,18 +225,19 @@ def _dosed(effects: Effects) -> bool:
 
 
 def _specs(study: Study) -> dict[str, Any]:
-    effects, data, page = study.effects, charts.named, charts.PAGE
+    effects, data, page, frame = study.effects, charts.named, charts.PAGE, charts.IN_PAGE
     drawn = {
-        "forest": charts.forest(data("rows", "average"), page),
-        "heat": charts.heat(data("rows"), page),
-        "worst": charts.worst(data("rows"), page),
+        "forest": charts.forest(data("rows", "average"), page, frame),
+        "heat": charts.heat(data("rows"), page, frame),
+        "worst": charts.worst(data("rows"), page, frame),
     }
     if _dosed(effects):
         few = len(effects.classes) <= MANY
         sources = data(*rows.STATUSES, *rows.OVER_DOSES)
-        drawn["curves"] = charts.curves(sources, rows.known_doses(effects), rows.span(effects), page, few=few)
+        doses, span = rows.known_doses(effects), rows.span(effects)
+        drawn["curves"] = charts.curves(sources, doses, span, page, frame, axis=study.axis, few=few)
     if len(effects.classes) > MANY:
-        drawn["ranked"] = charts.ranked(data("rows", "average"), page)
+        drawn["ranked"] = charts.ranked(data("rows", "average"), page, frame)
     if study.tolls is not None:
-        drawn["tolls"] = charts.tolls(data("rows"), page)
+        drawn["tolls"] = charts.tolls(data("rows"), page, frame)
     return {name: chart.to_dict() for name, chart in drawn.items()}

@@ -4,6 +4,7 @@ class StudyPage {
     Object.assign(this, { node, study, arm: study.first, chosen: study.order(study.first)[0], which: "both", views: {} });
     this.find = (selector) => node.querySelector(selector);
     this.table = new ClassTable(this.find(".table"), study, (cls) => this.choose(cls));
+    this.examples = study.examples && new ExampleCard(this.find(".examples"), study, this.chosen, (cls) => this.choose(cls));
     this.listen();
     this.table.chosen = this.chosen;
     this.table.render();
@@ -61,6 +62,7 @@ class StudyPage {
       for (const node of this.node.querySelectorAll(`.t-${name}`)) node.textContent = text;
     }
     this.table.change({ arm });
+    this.examples?.pickArm(arm);
     this.who();
     this.flow();
     this.describe();
@@ -70,6 +72,7 @@ class StudyPage {
   choose(cls) {
     this.chosen = cls;
     this.table.mark(cls);
+    this.examples?.follow(cls);
     this.describe();
     this.preview(cls);
   }
@@ -217,6 +220,7 @@ async function start() {
     for (const name of ["curves", "ranked", "forest", "tolls", "worst", "heat"]) {
       if (!page.views[name]) await page.draw(name);
     }
+    await page.examples?.ready;
   }
   root.dataset.done = Math.round(performance.now());
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 from barnspider.effects import Effects
 from barnspider.errors import InputError
+from barnspider.examples import MOST_BYTES
 from barnspider.files import write_whole
 from barnspider.gate import Verdict
 from barnspider.report.study import Study
@@ -23,6 +24,7 @@ SCRIPTS = (
     "table.js",
     "flows.js",
     "detail.js",
+    "examples.js",
     "page.js",
 )  # in this order, as one script
 
@@ -56,7 +58,7 @@ def write_report(
     Raises
     ------
     InputError
-        When there is no study, or a study has no arm beside its baseline or no class.
+        When there is no study, a study has no arm beside its baseline or no class, or example images are too large.
     StoreError
         When the file cannot be written.
 
@@ -125,6 +127,12 @@ def _check(studies: Mapping[str, Study]) -> None:
             )
         if not study.effects.classes:
             raise InputError(f"effects{f'[{name!r}]' if name else ''} has no class; nothing to report")
+    size = sum(study.examples.bytes for study in studies.values() if study.examples is not None)
+    if size > MOST_BYTES:
+        raise InputError(
+            f"examples take {size:,} bytes; expected at most {MOST_BYTES:,} for a page: give each study's a smaller"
+            " most_bytes"
+        )
 
 
 def _title(studies: Mapping[str, Study]) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from barnspider.design import Design
+from barnspider.dose_axis import UNKNOWN, DoseAxis
 from barnspider.doses import BestDoses, DoseCurves, Tolls, best_doses, dose_curves, tolls, why_no_curves
 from barnspider.effects import Effects
+from barnspider.examples import Examples
 from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
 from barnspider.predictions import Predictions
@@ -26,6 +28,8 @@ class Study:
     inequality : how unequal the classes are in each arm
     flows : which classes received the answers that a class lost
     readings : where more than one answer may be right, the effects by the single label as well
+    examples : images of some classes, where the laboratory has drawn them
+    axis : what the doses are of, and the field's usual parameter
     """
 
     effects: Effects
@@ -35,9 +39,18 @@ class Study:
     inequality: Inequality | None = None
     flows: Flows | None = None
     readings: Readings | None = None
+    examples: Examples | None = None
+    axis: DoseAxis = UNKNOWN
 
 
-def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions | None = None) -> Study:
+def gather(
+    predictions: Predictions,
+    effects: Effects,
+    *,
+    choose_on: Predictions | None = None,
+    examples: Examples | None = None,
+    axis: DoseAxis = UNKNOWN,
+) -> Study:
     """Compute all that a page can tell of a study beside its effects.
 
     Curves need three doses or more, each of one arm; the rest needs nothing but the predictions.
@@ -48,6 +61,10 @@ def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions
         Those that the effects were estimated from.
     choose_on
         The same runs on validation images: the best doses are chosen there. By default by cross-fitting.
+    examples
+        Images of some classes, as `lab.examples` draws them.
+    axis
+        What the doses are of, and the field's usual parameter: `barnspider.sources.dose_axis` knows it of a store.
 
     Raises
     ------
@@ -68,6 +85,7 @@ def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions
     level, over = effects.method.level, effects.method.generalizes_to
     return Study(
         effects=effects,
+        axis=axis,
         best=best_doses(measured if chosen is None else chosen, level=level, generalize_to=over),
         tolls=tolls(measured, choose_on=chosen, level=level, generalize_to=over),
         curves=None if why_no_curves(measured) else dose_curves(measured, level=level, generalize_to=over),
@@ -75,5 +93,6 @@ def gather(predictions: Predictions, effects: Effects, *, choose_on: Predictions
             measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
         ),
         flows=flows(measured, effects) if predictions.group is None else None,
+        examples=examples,
         readings=None if predictions.accepted is None else readings(predictions, effects),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from barnspider import words
 from barnspider.doses import BestDoses, DoseCurves, Tolls
 from barnspider.effects import Effects, Floats
-from barnspider.figures.rows import toll_order
+from barnspider.figures.rows import best_on_average, first_shown, toll_order
 from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.inequality import Inequality
@@ -112,15 +112,7 @@ def focus(effects: Effects, verdict: Verdict | None = None) -> int:
     failed = failed_worst(effects, verdict)
     if failed is not None:
         return failed
-    harmed = effects.harmed.sum(axis=1)
-    if np.nanmax(effects.overall, initial=-np.inf) > 0 or not harmed.any():
-        return best_on_average(effects)
-    return int(np.argmax(harmed))
-
-
-def best_on_average(effects: Effects) -> int:
-    """Return the arm with the largest effect over all images."""
-    return int(np.argmax(np.nan_to_num(effects.overall, nan=-np.inf)))
+    return first_shown(effects)
 
 
 def role(effects: Effects, a: int, verdict: Verdict | None) -> str:

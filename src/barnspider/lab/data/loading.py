@@ -31,7 +31,13 @@ NAMED = ("digits", "fashion-mnist", *HOMES)
 
 
 def load(
-    name: str, *, folder: Path | None = None, split_seed: int = 0, size: int | None = None, bad: str | None = None
+    name: str,
+    *,
+    folder: Path | None = None,
+    split_seed: int = 0,
+    size: int | None = None,
+    bad: str | None = None,
+    fetch: bool = True,
 ) -> Dataset:
     """Return the data set of this name or path.
 
@@ -49,6 +55,8 @@ def load(
         Decides which images are for validation (and for testing, where the data has no test images).
     size, bad
         The same as the options.
+    fetch
+        False asks nothing of the network: what would have to be downloaded is not there.
 
     Raises
     ------
@@ -64,7 +72,7 @@ def load(
     if name == "digits":
         return named.digits(split_seed)
     if name == "fashion-mnist":
-        return named.fashion(folder, split_seed)
+        return named.fashion(folder, split_seed, fetch=fetch)
     bare, options = parse(name)
     path = _home(bare, folder) if bare in HOMES else Path(bare).expanduser()
     if path.is_file() and path.suffix == ".npz":

@@ -46,10 +46,10 @@ def digits(split_seed: int) -> Dataset:
     return dataset("digits", tuple("0123456789"), train, validation, test)
 
 
-def fashion(folder: Path | None, split_seed: int) -> Dataset:
+def fashion(folder: Path | None, split_seed: int, *, fetch: bool = True) -> Dataset:
     """Return Fashion-MNIST: from a folder of the user's, the cache, the system's package, or its public homes."""
-    train, validation = parted(_fashion_part("train", folder), VALIDATION, split_seed, "validation")
-    return dataset("fashion-mnist", FASHION_CLASSES, train, validation, _fashion_part("t10k", folder))
+    train, validation = parted(_fashion_part("train", folder, fetch), VALIDATION, split_seed, "validation")
+    return dataset("fashion-mnist", FASHION_CLASSES, train, validation, _fashion_part("t10k", folder, fetch))
 
 
 def need(module: str, what: str) -> None:
@@ -66,8 +66,8 @@ def places(folder: Path | None) -> Iterator[Path]:
     yield download.cache_folder()
 
 
-def find_fashion(file: str, folder: Path | None) -> Path:
-    """Look in the user's folder, the cache, the system's package; otherwise download into the cache."""
+def find_fashion(file: str, folder: Path | None, *, fetch: bool = True) -> Path:
+    """Look in the user's folder, the cache, the system's package; otherwise download into the cache, if that may be."""
     *users, cache = places(folder)
     for place in (
         *users,
@@ -78,13 +78,15 @@ def find_fashion(file: str, folder: Path | None) -> Path:
         for path in (place / file, place / f"{file}.gz"):
             if path.is_file():
                 return _trusted(path, FASHION_FILES[file])
+    if not fetch:
+        raise DataError(f"dataset='fashion-mnist' is not here ({file!r} is missing), and is not downloaded for this")
     target = cache / "fashion-mnist" / f"{file}.gz"
     return download.fetch(target.name, FASHION_FILES[file], target, download.mirrors("fashion-mnist"))
 
 
-def _fashion_part(part: str, folder: Path | None) -> Split:
-    images = _idx(find_fashion(f"{part}-images-idx3-ubyte", folder))[..., None]
-    labels = _idx(find_fashion(f"{part}-labels-idx1-ubyte", folder)).astype(np.int64)
+def _fashion_part(part: str, folder: Path | None, fetch: bool) -> Split:
+    images = _idx(find_fashion(f"{part}-images-idx3-ubyte", folder, fetch=fetch))[..., None]
+    labels = _idx(find_fashion(f"{part}-labels-idx1-ubyte", folder, fetch=fetch)).astype(np.int64)
     return Split(images, labels, ids("train" if part == "train" else "test", len(labels)))
 
 

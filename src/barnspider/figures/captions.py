@@ -1,0 +1,233 @@
+"""What a figure says of itself: the title of its axis, its key, and a caption to put below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from barnspider import words
+from barnspider.doses import DoseCurves, Tolls
+from barnspider.effects import Effects
+from barnspider.figures.charts import EDGES, looks
+from barnspider.figures.frame import Palette
+from barnspider.figures.keys import LINE, TICK, Entry, Key
+from barnspider.figures.rows import (
+    CANNOT_TELL,
+    DRAWN,
+    HARMED,
+    HELPED,
+    MARKS,
+    PAYS,
+    STATUSES,
+    UNCHANGED,
+    Rows,
+    arm_title,
+    labels,
+    toll_order,
+)
+from barnspider.names import visible
+
+NAME = 40  # letters of an arm's name in a figure
+SHAPES = {HARMED: "triangle-down", HELPED: "triangle-up", UNCHANGED: "square", CANNOT_TELL: "circle"}
+
+
+def title(effects: Effects, arm: str) -> str:
+    """Return what a figure calls an arm or the baseline."""
+    dose = effects.baseline_dose if arm == effects.baseline else effects.dose[effects.arms.index(arm)]
+    return arm_title(arm, dose, NAME)
+
+
+def change(effects: Effects, arm: str | None = None) -> str:
+    """Return what an axis of changes is called: "change of accuracy from crop=0 to crop=0.6, points"."""
+    to = "" if arm is None else f" to {title(effects, arm)}"
+    return f"change of accuracy from {title(effects, effects.baseline)}{to}, points"
+
+
+def curves_key(effects: Effects, arm: str, drawn: Mapping[str, Rows], palette: Palette) -> Key:
+    """Return the key of the dose curves."""
+    found = counts(effects, arm)
+    lines = [
+        _line(f"{found[status]:,} {status}", look["color"], look["strokeWidth"], look.get("strokeDash", (1, 0)))
+        for status, look in reversed(looks(palette).items())
+        if found[status]
+    ]
+    lines.append(_average(palette))
+    if drawn["harms"]:
+        lines.append(Entry("harmed at this dose", palette.harm, "triangle-down", palette.harm))
+    if drawn["marks"]:
+        lines.append(Entry("highest average", palette.ink, "diamond", palette.ink, area=90))
+    if drawn["bests"]:
+        lines.append(Entry("highest of a class", palette.soft, "diamond", area=40, stroke=1.2))
+    which = ends(len(effects.classes), DRAWN) or "Classes"
+    return Key(tuple(lines), f"{which} at {title(effects, arm)} (upright line):")
+
+
+def class_key(
+    effects: Effects, name: str, drawn: Mapping[str, Rows], curves: DoseCurves | None, palette: Palette
+) -> Key:
+    """Return the key of one class's curve."""
+    shown = labels(effects.classes)[effects.classes.index(name)]
+    kinds = {row["kind"] for row in drawn["turns"]}
+    lines = [Entry(f"{shown}, measured, {_level(effects)}", palette.chosen, fill=palette.chosen)]
+    if curves is not None:
+        lines.append(_line("its smooth curve", palette.chosen, 3))
+    if "peak" in kinds:
+        lines.append(Entry("its peak; where that may be", palette.chosen, "diamond", palette.chosen, area=90))
+    if curves is not None and "lost" in kinds:
+        lost = f"{100 * curves.fit.delta:.3g} points lost, likewise"
+        lines.append(Entry(lost, palette.chosen, "cross", palette.chosen, area=90))
+    if drawn["harms"]:
+        lines.append(Entry("harmed at this dose", palette.harm, "triangle-down", palette.harm))
+    return Key((*lines, _average(palette)))
+
+
+def forest_key(effects: Effects, arm: str, most: int, palette: Palette) -> Key:
+    """Return the key of the forest plot."""
+    marks = (
+        *_found(effects, arm, palette),
+        Entry("shrunken effect", palette.ink, TICK, area=110, stroke=2),
+        _line("average", palette.ink, 1.5, (5, 3)),
+        Entry("too small to be found", palette.grid, "square", palette.grid, area=130),
+    )
+    return Key(marks, ends(len(effects.classes), most))
+
+
+def ranked_key(effects: Effects, arm: str, palette: Palette) -> Key:
+    """Return the key of the ranks."""
+    colours = _colours(palette)
+    found = counts(effects, arm)
+    bars = [
+        Entry(f"{found[status]:,} {status}", colours[status], "square", colours[status], area=90)
+        for status in reversed(STATUSES)
+        if found[status]
+    ]
+    return Key((*bars, _line("average", palette.ink, 1.5, (5, 3))))
+
+
+def heat_key(effects: Effects, most: int, palette: Palette) -> Key:
+    """Return the key of the heat map: the steps of its colours, and its marks."""
+    edges = [f"{edge:g}".replace("-", "−") for edge in EDGES]
+    steps = [
+        f"below {edges[0]}",
+        *(f"{a} to {b}" for a, b in pairwise(edges)),
+        f"above {edges[-1]}",
+    ]
+    colours = [
+        Entry(step, palette.grid, "square", colour, area=110, stroke=1)
+        for step, colour in zip(steps, palette.ramp, strict=True)
+    ]
+    marks = ", ".join(f"{MARKS[status]}\u00a0{status}" for status in (HARMED, HELPED, UNCHANGED))
+    said = f"Change from {title(effects, effects.baseline)}, points; {marks}, unmarked and pale: cannot tell"
+    which = ends(len(effects.classes), most)
+    return Key(tuple(colours), f"{which}. {said}" if which else said)
+
+
+def worst_key(drawn: Rows, palette: Palette) -> Key:
+    """Return the key of the mean against the worst classes."""
+    ink = palette.ink
+    beaten = [row for row in drawn if not row["front"]]
+    is_beaten = any(row["kind"] == "baseline" for row in beaten)
+    lines = [Entry("baseline", ink, "square", "transparent" if is_beaten else ink, area=90, stroke=1.5)]
+    lines += [Entry("no other beats it in both", ink, fill=ink, area=90, stroke=1.5)]
+    if beaten:
+        lines += [Entry("another beats it", ink, area=90, stroke=1.5)]
+    dosed = "with its dose" if drawn[0]["dose"] is not None else "with its name"
+    return Key(tuple(lines), f"Each point an arm, {dosed}:")
+
+
+def tolls_key(tolls: Tolls, most: int, palette: Palette) -> Key:
+    """Return the key of the tolls."""
+    pay = Entry(f"{PAYS} for certain ({100 * tolls.level:g} %)", palette.harm, fill=palette.harm)
+    naive = Entry("naive, with the luck of choosing", palette.soft, "diamond", stroke=1)
+    said = f"Loss at {arm_title(tolls.average, None, NAME)}, the best on average, against its own best"
+    known = len(toll_order(tolls))
+    which = f"; the {most} largest of {known:,} classes:" if known > most else ":"
+    return Key((pay, Entry(CANNOT_TELL, palette.unclear), naive), said + which)
+
+
+def caption(figure: str, effects: Effects, arm: str) -> str:
+    """Return what stands below a figure in a paper, plain text: what it shows and, of one arm, what is found there."""
+    base, here = title(effects, effects.baseline), title(effects, arm)
+    found = f"At {here}: {effects.headline(arm)}."
+    return {
+        "dose-curves": f"Change of accuracy from {base} over the doses, of the average and of every class. {found}",
+        "forest": f"Change of each class's accuracy from {base} to {here}, in points. {found}",
+        "ranked": f"Shrunken change of every class's accuracy from {base} to {here}, in order. {found}",
+        "heat-map": f"Change of each class's accuracy from {base}, in points. {found}",
+        "mean-against-worst": "Accuracy over all images against that of the worst tenth of the classes, which are"
+        " chosen and measured on the same images: the direction counts, not the level.",
+        "tolls": "What the arm that is best on average costs each class, against its own best, in points;"
+        " cross-fitted, so that luck is not taken for a cost.",
+        "effects": f"Change of accuracy from {base} to {here}, in points, ordered by the shrunken effect. {found}",
+    }[figure]
+
+
+def class_caption(effects: Effects, arm: str, name: str) -> str:
+    """Return the same for the figure of one class."""
+    base = title(effects, effects.baseline)
+    return (
+        f"Change of accuracy from {base} over the doses, of {visible(name)!r} and of the average."
+        f" At {title(effects, arm)}: {effects.sentence(arm, name)}"
+    )
+
+
+def method(effects: Effects) -> str:
+    """Return of what, and how sure: the images, the runs, the intervals, the correction."""
+    m = effects.method
+    where = f" of {visible(effects.on)}" if effects.on else ""
+    many = f"{words.counted(len(effects.classes), 'class')}, {words.counted(int(effects.n.sum()), 'image')}{where}"
+    at_once = ", for all classes and arms at once," if m.simultaneous else ""
+    return (
+        f"Of {many}; {100 * m.level:.4g} % intervals{at_once} that generalize to {words.explained(m.generalizes_to)};"
+        f" harmed and helped: {m.symbol} < {m.alpha:.3g} ({m.multiplicity}); unchanged: certainly by less than"
+        f" {words.points(m.margin, sign=False)} points."
+    )
+
+
+def ends(classes: int, most: int) -> str:
+    """Return which classes are drawn, where that is not all of them.
+
+    Examples
+    --------
+    >>> ends(1000, 40)
+    'The 20 lowest and the 20 highest of 1,000 classes'
+    """
+    if classes <= most:
+        return ""
+    return f"The {most // 2:,} lowest and the {most - most // 2:,} highest of {classes:,} classes"
+
+
+def counts(effects: Effects, arm: str) -> dict[str, int]:
+    """Return how many classes there are of each status at an arm."""
+    found = effects.findings()[effects.arms.index(arm)]
+    return {status: int(np.count_nonzero(found == status)) for status in STATUSES}
+
+
+def _found(effects: Effects, arm: str, palette: Palette) -> list[Entry]:
+    colours, found = _colours(palette), counts(effects, arm)
+    return [
+        Entry(
+            f"{found[status]:,} {status}", colours[status], SHAPES[status],
+            "transparent" if status == CANNOT_TELL else colours[status],
+        )
+        for status in reversed(STATUSES)
+        if found[status]
+    ]  # fmt: skip
+
+
+def _colours(palette: Palette) -> dict[str, str]:
+    return {CANNOT_TELL: palette.unclear, UNCHANGED: palette.same, HELPED: palette.help, HARMED: palette.harm}
+
+
+def _level(effects: Effects) -> str:
+    return f"{100 * effects.method.level:.4g} % intervals"
+
+
+def _average(palette: Palette) -> Entry:
+    return _line("average and interval", palette.ink, stroke=3.5)
+
+
+def _line(label: str, color: str, stroke: float, dash: Sequence[float] = (1, 0)) -> Entry:
+    return Entry(label, color, LINE, stroke=stroke, dash=tuple(dash), area=300)

@@ -1,0 +1,114 @@
+"""Start the commands of what is missing, a few side by side, and stay until all is sealed or said."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
+
+from barnspider.errors import StoreError, TrainingError
+from barnspider.files import cannot_write
+from barnspider.lab.claims import clear_abandoned
+from barnspider.lab.command.agreement import Agreement
+from barnspider.lab.command.slot import Event, Slot
+from barnspider.lab.command.sweep import CommandRun, CommandSweep
+from barnspider.progress import Progress
+from barnspider.store import Store
+from barnspider.words import counted
+
+SHOWN = 3
+"""Of how many failures the last lines are shown: a mistake in a study file makes all fail alike."""
+
+
+def run_missing(
+    sweep: CommandSweep, store: Store, *, workers: int | None = None, about: Mapping[str, Any] | None = None
+) -> int:
+    """Start the commands of all runs that are not in the store; return how many there were.
+
+    In the plan's order, seed by seed, `workers` side by side. A run that fails does not stop the others. What other
+    processes have claimed is left to them, and waited for.
+
+    Parameters
+    ----------
+    workers
+        How many commands run side by side; by default as the study says, which by default says one.
+    about
+        What the store's plan shall say beside the sweep.
+
+    Raises
+    ------
+    InputError
+        When a file that the study lists is not there.
+    TrainingError
+        When a command failed, or left what cannot be sealed; all others are run and sealed first.
+    StoreError
+        When the store cannot be written.
+    """
+    runs = sweep.runs()
+    store.plan(sweep.identity, runs, sweep.as_dict() | dict(about or {}))
+    clear_abandoned(store.root)
+    missing = store.missing(runs)
+    images = Agreement(sweep, store)
+    if missing:
+        _work(store, missing, images, min(workers or sweep.base.workers, len(missing)))
+    else:
+        images.check()
+    return len(missing)
+
+
+def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: int) -> None:
+    """Stay until all are sealed or have failed; raise when runs are still missing then."""
+    reasons: list[str] = []
+    done = 0
+    with Progress("running", total=len(missing)) as progress, _slots(store, missing, images, workers) as events:
+        progress.begin()
+        progress.show(done)
+        for event in events:
+            if event.error is not None:
+                raise event.error
+            first = event.text.partition("\n")[0]
+            reasons += [first] if event.kind == "failed" else []
+            if event.text:
+                sys.stderr.write(f"{event.kind}: {event.text if len(reasons) <= SHOWN else first}\n")
+            if event.kind != "again":
+                progress.show(done := done + 1)
+    if still := len(store.missing(missing)):
+        why = reasons[0] if reasons else "what was sealed of it is damaged"
+        raise TrainingError(
+            f"{still} of {counted(len(missing), 'run')} failed; the first: {why}. What commands said is in"
+            f" {store.root / 'logs'}; run the same again to try again"
+        )
+
+
+@contextlib.contextmanager
+def _slots(store: Store, missing: list[CommandRun], images: Agreement, workers: int) -> Generator[Iterator[Event]]:
+    """Let so many threads start commands, yield what they tell until all are done, and stop them whatever happens."""
+    try:
+        (store.root / "logs").mkdir(exist_ok=True)
+    except OSError as error:
+        raise StoreError(cannot_write(store.root / "logs", error)) from error
+    left, told, unwanted = deque(missing), queue.SimpleQueue[Event](), threading.Event()
+    slots = [Slot(number, store, left, unwanted, images, told) for number in range(workers)]
+    threads = [threading.Thread(target=slot.work, daemon=True) for slot in slots]
+    try:
+        for thread in threads:
+            thread.start()
+        yield _told(told, len(threads))
+    finally:
+        unwanted.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+
+
+def _told(events: queue.SimpleQueue[Event], slots: int) -> Iterator[Event]:
+    while slots:
+        event = events.get()
+        if event.kind == "ended":
+            slots -= 1
+        else:
+            yield event

@@ -1,0 +1,173 @@
+"""A place in which one command at a time runs: it takes a run, starts its command, checks and seals its answers."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import queue
+import secrets
+import shutil
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from barnspider.errors import InputError, StoreError
+from barnspider.files import cannot_write, owner
+from barnspider.lab.claims import claimed
+from barnspider.lab.command.agreement import Agreement
+from barnspider.lab.command.answers import SPLITS, harvest
+from barnspider.lab.command.start import Ended, Stopped, append_to, last_lines, run_to_end
+from barnspider.lab.command.sweep import CommandRun
+from barnspider.lab.command.template import PYTHON, Values
+from barnspider.names import visible
+from barnspider.store import Store
+
+WAIT = 0.5
+"""Seconds between two looks at runs that others hold."""
+
+LINES = 5
+"""Last lines of a failed command that are shown."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a command did not do what it should, what was started, and the last lines that it said."""
+
+    why: str
+    line: str
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a slot has to say: a run is sealed, was tried again, has failed; nothing can go on; or the slot is done."""
+
+    kind: Literal["sealed", "again", "failed", "broken", "ended"]
+    text: str = ""
+    error: BaseException | None = None
+
+
+@dataclass
+class Slot:
+    """Number `number` of several that share the runs that are left, and tell what happens."""
+
+    number: int
+    store: Store
+    left: deque[CommandRun]
+    unwanted: threading.Event
+    images: Agreement
+    tell: queue.SimpleQueue[Event]
+
+    def work(self) -> None:
+        """Take runs until none is left; what goes wrong beside a run's own command is told, and ends the work."""
+        try:
+            with contextlib.suppress(Stopped):  # whoever stops us knows
+                while self.left and not self.unwanted.is_set():
+                    self._take()
+        except BaseException as error:
+            self.tell.put(Event("broken", error=error))
+        finally:
+            self.tell.put(Event("ended"))
+
+    def _take(self) -> None:
+        """Settle the next run, or put it back when somebody else has it."""
+        try:
+            run = self.left.popleft()
+        except IndexError:  # another slot was faster
+            return
+        with claimed(self.store.root, run.key) as mine:
+            if mine:
+                self._settle(run)
+                return
+        self.left.append(run)
+        self.unwanted.wait(WAIT)
+
+    def _settle(self, run: CommandRun) -> None:
+        """See to it that a run is sealed, or that it is said why not."""
+        if self.store.missing([run]):
+            self.store.forget_failure(run.key)
+            log_of(self.store, run).unlink(missing_ok=True)
+            for attempt in range(1, run.command.retries + 2):
+                failed = self._try(run, attempt)
+                if failed is None:
+                    break
+                if attempt > run.command.retries:
+                    self._give_up(run, attempt, failed)
+                    return
+                again = f"attempt {attempt + 1} of {run.command.retries + 1} begins"
+                self.tell.put(Event("again", f"{_cell(run)}: {failed.why}; {again}"))
+        self.tell.put(Event("sealed"))
+
+    def _give_up(self, run: CommandRun, attempts: int, failed: Failed) -> None:
+        """Note why a run failed, and tell it."""
+        log = log_of(self.store, run)
+        why = f"{failed.why} (attempt {attempts} of {attempts})" if attempts > 1 else failed.why
+        last = f"; last line: {failed.said[-1]}" if failed.said else ""
+        self.store.note_failure(run.key, f"{why}{last}; log: logs/{log.name}")
+        said = [f"  | {visible(line, longest=200)}" for line in failed.said] or ["  it said nothing"]
+        lines = [f"{_cell(run)}: {why}", f"  in {run.command.folder}: {visible(failed.line, longest=1000)}", *said]
+        self.tell.put(Event("failed", "\n".join([*lines, f"  its log: {log}"])))
+
+    def _try(self, run: CommandRun, attempt: int) -> Failed | None:
+        """Run a command once and seal what it leaves, or return why that could not be."""
+        building = (self.store.root / "building" / f"{run.key}-{owner()}-{secrets.token_hex(4)}").absolute()
+        places = {"test": building / "predictions", "validation": building / "validation"}
+        late = {SPLITS[split]: str(place) for split, place in places.items()}
+        values = {**run.values, **late, "worker": self.number, "python": PYTHON}
+        log, line = log_of(self.store, run), run.command.line(values)
+        header = f"[attempt {attempt}, in {run.command.folder}]\n$ {line}\n".encode(errors="replace")
+        try:
+            building.mkdir(parents=True)
+            append_to(log, header)
+            above = log.stat().st_size
+            ended = self._start(run, values, log)
+            why = ended.why or self._seal(run, places, ended.seconds, attempt)
+        except OSError as error:
+            raise StoreError(cannot_write(building, error)) from error
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+        return Failed(why, line, tuple(last_lines(log, LINES, above))) if why else None
+
+    def _start(self, run: CommandRun, values: Values, log: Path) -> Ended:
+        if changed := _changed(run):
+            return Ended(changed, 0.0)
+        command = run.command
+        words, environment = command.filled(values)
+        return run_to_end(words, command.folder, environment, log=log, timeout=command.timeout, unwanted=self.unwanted)
+
+    def _seal(self, run: CommandRun, places: Mapping[str, Path], seconds: float, attempt: int) -> str:
+        """Seal what a command left; return "", or what is wrong with it."""
+        asked = {split: place for split, place in places.items() if SPLITS[split] in run.command.placeholders}
+        about = {
+            "command": run.command.line(run.values), "dose": run.dose, "seed": run.seed, "seconds": round(seconds, 3),
+            "attempts": attempt, "environment": {"system": platform.platform()},
+        }  # fmt: skip
+        if changed := _changed(run):
+            return changed
+        try:
+            self.images.seal(run, harvest(asked, run), about)
+        except InputError as error:
+            return str(error)
+        return ""
+
+
+def _cell(run: CommandRun) -> str:
+    return f"{visible(run.arm)}, seed {run.seed}"
+
+
+def log_of(store: Store, run: CommandRun) -> Path:
+    """Return the file that keeps what a run's command said, the end of it."""
+    return store.root / "logs" / f"{run.key}.txt"
+
+
+def _changed(run: CommandRun) -> str:
+    """Say which file that stands for the answers is not what the run's key says; "" when all are."""
+    try:
+        now = run.command.sums()
+    except InputError as error:
+        return str(error)
+    changed = [name for name in {**run.sums, **now} if run.sums.get(name) != now.get(name)]
+    return f"{changed[0]} was changed since the study was begun; run the same again" if changed else ""
