@@ -1,6 +1,7 @@
 """What a class loses, others receive; and nothing else changes the answer."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,3 +124,13 @@ def test_an_arm_that_is_not_there():
     effects = estimate(preds, "baseline")
     with pytest.raises(Exception, match="arm 1"):
         flows(preds.where(arms=["baseline"]), effects)
+
+
+def test_a_label_that_is_not_right_is_no_confusion_with_itself():
+    """Label sets may not hold the single label; an answer that is it is wrong, and goes to no other class."""
+    preds = Predictions.from_arrays([0] * 20 + [1] * 20, {"a": [[1] * 10 + [0] * 30], "b": [[0] * 15 + [1] * 25]})
+    preds = replace(preds, accepted=np.array([[1]] * 20 + [[1]] * 20))
+    found = flows(preds, estimate(preds, "a"))
+    assert [(s, t) for s, t in zip(found.source, found.target, strict=True)] == [(1, 0)]
+    assert (found.source != found.target).all()
+    assert found.rest[0, 0] == pytest.approx(0.25)

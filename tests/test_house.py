@@ -18,7 +18,7 @@ ROOMS = {
 # A room may import from its own floor and the floors below it, without cycles.
 FLOORS = [
     {"stats", "errors", "words", "names", "as_json", "dose_axis"},
-    {"files", "convert", "progress", "class_list"},
+    {"files", "convert", "progress", "class_list", "finding"},
     {"predictions"},
     {
         "store",
@@ -36,14 +36,30 @@ FLOORS = [
         "overview",
         "document",
         "outcome",
+        "readings",
+        "grouping",
     },
-    {"sources", "gate", "prescribe", "story", "markdown", "latex", "figures", "doses", "power", "inequality", "needs"},
+    {
+        "sources",
+        "gate",
+        "prescribe",
+        "story",
+        "markdown",
+        "latex",
+        "figures",
+        "doses",
+        "power",
+        "inequality",
+        "needs",
+        "checkup",
+    },
     {"report", "lab", "testing"},
     {"demo", "status", "refine"},
     {"cli", "__main__"},
 ]
 LAB_MAY_USE = {
     "errors",
+    "finding",
     "names",
     "files",
     "convert",

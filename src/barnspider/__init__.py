@@ -4,11 +4,13 @@ from barnspider.effects import Effects, Method, estimate
 from barnspider.errors import BarnspiderError, DataError, InputError, StoreError, TrainingError
 from barnspider.flows import Flows, flows
 from barnspider.gate import Finding, Gate, Verdict
+from barnspider.grouping import grouped
 from barnspider.predictions import LeftOut, Predictions, concat
+from barnspider.readings import Readings, readings
 from barnspider.report import write_report
 from barnspider.simulate import Simulated, simulate
 from barnspider.sources import read_predictions
-from barnspider.tables import from_frame, from_scores, read_table, write_table
+from barnspider.tables import from_frame, from_scores, read_label_sets, read_table, with_label_sets, write_table
 
 __version__ = "0.1.0.dev0"
 
@@ -23,6 +25,7 @@ __all__ = [
     "LeftOut",
     "Method",
     "Predictions",
+    "Readings",
     "Simulated",
     "StoreError",
     "TrainingError",
@@ -32,9 +35,13 @@ __all__ = [
     "flows",
     "from_frame",
     "from_scores",
+    "grouped",
+    "read_label_sets",
     "read_predictions",
     "read_table",
+    "readings",
     "simulate",
+    "with_label_sets",
     "write_report",
     "write_table",
 ]

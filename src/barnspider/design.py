@@ -119,5 +119,5 @@ class Design:
 
 def _layout(preds: Predictions) -> ByClass:
     by_id = np.argsort(preds.sample, kind="stable")
-    layout = by_class(preds.label[by_id], len(preds.classes))
+    layout = by_class(preds.unit[by_id], len(preds.units))
     return replace(layout, order=by_id[layout.order])

@@ -82,7 +82,7 @@ def best_doses(preds: Predictions | Design, *, level: float = 0.95, generalize_t
     return BestDoses(
         arms=d.arms,
         dose=tuple(d.preds.dose_of(a) for a in d.arms),
-        classes=d.preds.classes,
+        classes=d.preds.units,
         accuracy=accuracy,
         overall=overall,
         best=d.arms[int(np.argmax(overall))],
@@ -186,7 +186,7 @@ def tolls(
         level=level,
     )
     return Tolls(
-        classes=d.preds.classes,
+        classes=d.preds.units,
         arms=d.arms,
         toll=t.toll,
         low=t.low,
@@ -275,7 +275,7 @@ def dose_curves(
     doses = np.array([d.preds.dose_of(a) for a in d.arms], dtype=np.float64)
     accuracy, noise = d.accuracy(), _noise(d, d.over(generalize_to), level)
     fit = gp.fit(doses, accuracy, noise, delta=delta, level=level)
-    return DoseCurves(d.preds.classes, doses, accuracy, noise, fit, level)
+    return DoseCurves(d.preds.units, doses, accuracy, noise, fit, level)
 
 
 def why_no_curves(preds: Predictions | Design) -> str | None:
@@ -330,6 +330,6 @@ def _same_runs(d: Design, answers: Predictions | Design) -> Design:
     """Return the counts of `answers`, which must have the same arms, seeds and classes."""
     if set(d.arms) == set(answers.arms):
         other = Design.of(answers, d.arms)
-        if other.seeds == d.seeds and other.preds.classes == d.preds.classes:
+        if other.seeds == d.seeds and other.preds.units == d.preds.units:
             return other
     raise InputError("choose_on has other runs or classes; expected the same arms, seeds and classes, on other images")

@@ -114,7 +114,7 @@ def _assemble(d: Design, over: tuple[Over, ...], compared: list[Comparison], lev
     }
     return Effects(
         **columns,
-        classes=preds.classes,
+        classes=preds.units,
         arms=names,
         baseline=base,
         n=n,
@@ -180,4 +180,7 @@ def _method(d: Design, over: Over, level: float) -> Method:
         degrees_of_freedom="Satterthwaite over the mean squares used (Hillis 2007)",
         multiplicity=f"Benjamini-Hochberg over {words.counted(len(d.arms) - 1, 'arm')} x classes with images",
         versions=_versions(),
+        labels="single" if d.preds.accepted is None else "sets",
+        unlabelled=d.preds.unlabelled,
+        by=d.preds.by if d.preds.group is not None else "",
     )

@@ -42,6 +42,9 @@ class Method:
     margin : a class that certainly changed by less than this proportion is called unchanged
     correction : the same correction, as a code: "bh" or "holm"
     simultaneous : whether the intervals of classes hold for all classes and arms at once
+    labels : "single", or "sets": an answer is right if it is any of an image's labels
+    unlabelled : how many images are left out since none of their labels is right
+    by : what images are grouped by, so that each "class" is a group of them; empty where classes are classes
     """
 
     level: float
@@ -53,6 +56,14 @@ class Method:
     margin: float = 0.01
     correction: Correction = "bh"
     simultaneous: bool = False
+    labels: Literal["single", "sets"] = "single"
+    unlabelled: int = 0
+    by: str = ""
+
+    @property
+    def unit(self) -> str:
+        """What effects are told of, as a word: "class" or "group"."""
+        return "group" if self.by else "class"
 
     @property
     def alpha(self) -> float:

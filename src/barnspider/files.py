@@ -121,6 +121,15 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise InputError(f"{where} cannot be read as .npz: {error}; is the file whole?") from error
 
 
+def read_array_names(path: Path) -> list[str]:
+    """Return the names of the arrays of an .npz file, without reading them; `InputError` as `read_arrays`."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return [name.removesuffix(".npy") for name in file.namelist()]
+    except DAMAGED as error:
+        raise InputError(f"{str(path)!r} cannot be read as .npz: {error}; is the file whole?") from error
+
+
 def read_array(path: Path) -> NDArray[Any]:
     """Return the array of an .npy file, read from the disk as it is used. Pickles are never loaded.
 

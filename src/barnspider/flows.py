@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from barnspider import words
 from barnspider.design import Design
-from barnspider.errors import pick
+from barnspider.errors import InputError, pick
 from barnspider.names import visible
 from barnspider.outcome import Effects, Floats, Method
 from barnspider.predictions import Predictions
@@ -116,12 +116,13 @@ def flows(preds: Predictions | Design, effects: Effects) -> Flows:
     """Find which classes received the answers that a class lost, in the comparisons of these effects.
 
     A pair is a class and another that it is taken for; every pair that is confused in any arm is compared, up to the
-    100,000 most frequent. An acceptable answer is no confusion.
+    100,000 most frequent. An acceptable answer is no confusion, nor is the class of the sample where label sets do not
+    hold it: such answers are part of `rest`.
 
     Raises
     ------
     InputError
-        When `preds` lack an arm of the effects.
+        When `preds` lack an arm of the effects, or are grouped: an answer is a class, of no group.
 
     Examples
     --------
@@ -134,6 +135,8 @@ def flows(preds: Predictions | Design, effects: Effects) -> Flows:
     * cat -> dog: +75.0 (60.6 to 89.4) points, from 0.0 %; n 40
     """
     d = Design.of(preds, (effects.baseline, *effects.arms))
+    if d.preds.group is not None:
+        raise InputError(f"the answers are grouped by {d.preds.by!r}; expected classes: an answer is of no group")
     wrong = each(lambda k: _Wrong.of(d, k), range(len(d.arms)))
     pair = _most_frequent([x.pair for x in wrong])
     source, target = np.divmod(pair, len(effects.classes))
@@ -177,7 +180,9 @@ class _Wrong:
     def of(cls, d: Design, k: int) -> _Wrong:
         run, image = np.nonzero(d.counts[k].answers == 0)
         label, guess = d.preds.label[d.layout.order], d.guesses(k)
-        return cls(label[image].astype(np.int64) * len(d.preds.classes) + guess[run, image], image, run)
+        source, target = label[image].astype(np.int64), guess[run, image]
+        other = source != target  # where the single label is none of the right ones, it went to no other class
+        return cls((source * len(d.preds.classes) + target)[other], image[other], run[other])
 
     def hits(self, pairs: Ints, runs: int, images: int) -> Hits:
         """Return those whose pair is among these, which are sorted."""

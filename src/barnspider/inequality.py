@@ -155,8 +155,13 @@ def _levels_and_changes(d: Design, wanted: str, level: float) -> tuple[Table, Ta
     return tuple(levels), tuple(each(change, others))
 
 
+UNKNOWN = Worst("cannot tell", np.nan, np.nan)
+
+
 def _worst(d: Design, k: int) -> tuple[Worst, Worst]:
-    """Return an arm's worst precision and its most confused pair."""
+    """Return an arm's worst precision and its most confused pair; an answer is of no group."""
+    if d.preds.group is not None:
+        return (UNKNOWN, UNKNOWN)
     guess = d.guesses(k)
     return _worst_precision(d, k, guess), _worst_pair(d, k, guess)
 

@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 
 from barnspider.effects import Effects
 from barnspider.names import LONGEST, visible
-from barnspider.words import between, chance, counted, percent, points
+from barnspider.readings import Readings
+from barnspider.words import between, chance, counted, grouping, judged_by, percent, points
 
 LIMIT = 65_536
 """Characters that the large code hosts accept in one comment."""
 
 
-def to_markdown(effects: Effects, rows: int = 10) -> str:
+def to_markdown(effects: Effects, rows: int = 10, both: Readings | None = None) -> str:
     """Return, for every arm, its headline and up to `rows` harmed, helped and unchanged classes; always below `LIMIT`.
+
+    With `both`, the classes harmed by the single label or by label sets stand first, by either reading.
 
     Examples
     --------
@@ -26,7 +29,7 @@ def to_markdown(effects: Effects, rows: int = 10) -> str:
     ### Who pays? Changes against `baseline`
     """
     heading = f"### Who pays? Changes against {code(effects.baseline)}\n"
-    parts = [_arm(effects, a, rows) for a in range(len(effects.arms))]
+    parts = [_arm(effects, a, rows, both) for a in range(len(effects.arms))]
     notes = _notes(effects)
     kept: list[str] = []
     room = LIMIT - len(heading) - len(notes) - 200
@@ -39,11 +42,11 @@ def to_markdown(effects: Effects, rows: int = 10) -> str:
     return "\n".join([heading, *kept, notes])
 
 
-def _arm(effects: Effects, a: int, rows: int) -> str:
+def _arm(effects: Effects, a: int, rows: int, both: Readings | None) -> str:
     arm = effects.arms[a]
     order = effects.worst_first(arm)
     found = effects.findings()[a][order]
-    blocks = [f"#### {code(arm)}\n\n{effects.headline(arm)}\n"]
+    blocks = [f"#### {code(arm)}\n\n{effects.headline(arm)}\n", *([] if both is None else [_read_twice(both, a, rows)])]
     head = f"| class | images | before | change | interval | {effects.method.symbol} |\n|:--|--:|--:|--:|--:|--:|"
     for name, classes in (
         ("Harmed", order[found == "harmed"]),
@@ -55,6 +58,22 @@ def _arm(effects: Effects, a: int, rows: int) -> str:
             tail = f"\n\n... and {more} more" if more > 0 else ""
             blocks.append(f"{name}\n\n{head}\n" + "\n".join(_row(effects, a, classes[:rows])) + tail + "\n")
     return "\n".join(blocks)
+
+
+def _read_twice(both: Readings, a: int, rows: int) -> str:
+    """Return the classes that are harmed by either reading, by both."""
+    arm, one, two = both.single.arms[a], both.single, both.sets
+    harmed = [c for c in both.order(arm).tolist() if one.harmed[a, c] or two.harmed[a, c]]
+    lines = [f"By the single label: {one.headline(arm)}. **{both.count(arm)}.**\n"]
+    if harmed:
+        lines.append("| class | images | single label | interval | label sets | interval | explained | by the sets |")
+        lines.append("|:--|--:|--:|--:|--:|--:|--:|:--|")
+    for c in harmed[:rows]:
+        cells = [x for e in (one, two) for x in (points(e.effect[a, c]), between(e.low[a, c], e.high[a, c]))]
+        name, found = escaped(one.classes[c]), str(two.findings()[a, c])
+        lines.append(f"| {' | '.join([name, f'{one.n[c]:,}', *cells, both.explained(a, c), found])} |")
+    more = len(harmed) - rows
+    return "\n".join(lines) + (f"\n\n... and {more:,} more\n" if more > 0 else "\n")
 
 
 def _row(effects: Effects, a: int, classes: NDArray[np.intp]) -> list[str]:
@@ -69,6 +88,10 @@ def _row(effects: Effects, a: int, classes: NDArray[np.intp]) -> list[str]:
 def _notes(effects: Effects) -> str:
     m = effects.method
     left = f" {counted(len(effects.left_out), 'run')} left out." if effects.left_out else ""
+    groups = grouping(m.by)
+    left += f" {groups}." if groups else ""
+    right = judged_by(m.labels, m.unlabelled)
+    left += f" {right}." if right else ""
     at_once = ", of all classes and arms at once," if m.simultaneous else ""
     return (
         f"Points of a hundred; {100 * m.level:g} % intervals{at_once} generalize to {m.generalizes_to}; harmed and"

@@ -43,10 +43,14 @@ def heading(evidence: Evidence) -> str:
     base = f"{visible(evidence.baseline)!r} ({words.counted(evidence.baseline_runs, 'run')})"
     out = [
         f"Change of accuracy from {base}{where}:"
-        f" {words.counted(len(evidence.classes), 'class')}, {words.counted(int(evidence.n.sum()), 'image')}, in points",
+        f" {words.counted(len(evidence.classes), m.unit)}, {words.counted(int(evidence.n.sum()), 'image')}, in points",
         f"{100 * m.level:.4g} % intervals{at_once} generalize to {words.explained(m.generalizes_to)}; {seeds};"
         f" {m.symbol}: {m.multiplicity}",
     ]
+    if groups := words.grouping(m.by):
+        out.append(groups)
+    if right := words.judged_by(m.labels, m.unlabelled):
+        out.append(right)
     if evidence.left_out:
         runs = (f"{x.arm} seed {x.seed} ({x.why})" for x in evidence.left_out)
         out.append(f"Left out: {listing(runs)}")
@@ -63,12 +67,12 @@ def _title(evidence: Evidence, arm: str) -> str:
 
 def _table(evidence: Evidence, arm: str, rows: int, relative: bool) -> tuple[list[str], list[list[str]]]:
     """Return head and rows; what is unknown stands as "cannot tell"."""
-    a, q = evidence.place(arm), evidence.method.symbol
+    a, q, unit = evidence.place(arm), evidence.method.symbol, evidence.method.unit
     findings = evidence.relative_findings() if relative else evidence.findings()
     row, head = (
-        (_relative, ["class", "n", "change", "against average", "interval", q, "verdict"])
+        (_relative, [unit, "n", "change", "against average", "interval", q, "verdict"])
         if relative
-        else (_absolute, ["class", "n", "before", "effect", "interval", q, "P(harm)", "verdict"])
+        else (_absolute, [unit, "n", "before", "effect", "interval", q, "P(harm)", "verdict"])
     )
     lines: list[list[str]] = []
     for c in evidence.worst_first(arm)[:rows].tolist():

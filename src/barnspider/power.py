@@ -208,7 +208,7 @@ def class_power(
     _check(effect=effect, level=level, power=power)
     parts, more_runs, more_images = fewest(preds, baseline, arm, effect=effect, level=level, power=power)
     found = parts.image, parts.residual, parts.run, more_runs, more_images
-    classes = preds.preds.classes if isinstance(preds, Design) else preds.classes
+    classes = preds.preds.units if isinstance(preds, Design) else preds.units
     return ClassPower(classes, *found, effect, level, power)
 
 

@@ -56,6 +56,11 @@ class Predictions:
     paired : bool
         Whether runs of equal seed in different arms share their random numbers (the design says so, never the data).
     left_out : runs that are missing, and why
+    group : Int[N] or None
+        Where effects are told of groups of images instead of classes (see `grouped`): each image's, of `groups`.
+    groups, by : the groups' names, and what to call the grouping
+    unlabelled : int
+        How many images are left out here since no label of theirs is right (see `with_label_sets`).
 
     Raises
     ------
@@ -75,11 +80,15 @@ class Predictions:
     accepted: Ints | None = None
     paired: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    unlabelled: int = 0
+    group: Ints | None = None
+    groups: tuple[str, ...] = ()
+    by: str = ""
 
     def __post_init__(self) -> None:
         _check_shapes(self)
         _check_values(self)
-        for name in ("guess", "label", "sample", "p_label", "accepted"):
+        for name in ("guess", "label", "sample", "p_label", "accepted", "group"):
             array = getattr(self, name)
             if array is not None:
                 array = array.view()
@@ -155,6 +164,16 @@ class Predictions:
         """The arms, in order of first appearance."""
         return tuple(dict.fromkeys(self.arm))
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """What effects are told of: groups where there are some, else classes."""
+        return self.classes if self.group is None else self.groups
+
+    @property
+    def unit(self) -> Ints:
+        """Int[N]: the group of each image where there are groups, else its class."""
+        return self.label if self.group is None else self.group
+
     def rows(self, arm: str) -> NDArray[np.intp]:
         """Return the row numbers of an arm's runs; `InputError` when there is no such arm."""
         pick("arm", arm, self.arms)
@@ -209,6 +228,7 @@ class Predictions:
             sample=self.sample[columns],
             p_label=None if self.p_label is None else self.p_label[keep][:, columns],
             accepted=None if self.accepted is None else self.accepted[columns],
+            group=None if self.group is None else self.group[columns],
             left_out=tuple(x for x in self.left_out if x.arm in wanted),
         )
 
@@ -217,10 +237,11 @@ class Predictions:
         about = {
             "schema": SCHEMA, "arm": self.arm, "seed": self.seed, "dose": self.dose, "classes": self.classes,
             "on": self.on, "paired": self.paired,
-            "left_out": [[x.arm, x.seed, x.why] for x in self.left_out],
+            "left_out": [[x.arm, x.seed, x.why] for x in self.left_out], "unlabelled": self.unlabelled,
+            "groups": self.groups, "by": self.by,
         }  # fmt: skip
         arrays: dict[str, NDArray[Any]] = {"guess": self.guess, "label": self.label, "sample": self.sample}
-        for name in ("p_label", "accepted"):
+        for name in ("p_label", "accepted", "group"):
             if (array := getattr(self, name)) is not None:
                 arrays[name] = array
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
@@ -326,7 +347,18 @@ def concat(parts: Sequence[Predictions]) -> Predictions:
         accepted=_only("accepted", [p.accepted for p in same if p.accepted is not None], None),
         paired=all(p.paired for p in same),
         left_out=tuple(x for p in same for x in p.left_out),
+        **_grouping(same),
+        unlabelled=max(p.unlabelled for p in same),
     )
+
+
+def _grouping(same: Sequence[Predictions]) -> dict[str, Any]:
+    """Return the groups of parts; none, or the same in all."""
+    names = [p.groups for p in same if p.group is not None]
+    if names and (len(names) < len(same) or len(set(names)) > 1):
+        raise InputError("the parts are grouped in different ways; group them after they are put together")
+    group = _only("group", [p.group for p in same if p.group is not None], None)
+    return {"group": group, "groups": same[0].groups, "by": same[0].by}
 
 
 def _only(name: str, found: Sequence[Any], default: Any) -> Any:
@@ -425,7 +457,7 @@ def _check_shapes(p: Predictions) -> None:
     n_runs, n_samples = len(p.arm), len(p.label)
     expected = {
         "guess": (n_runs, n_samples), "label": (n_samples,), "sample": (n_samples,),
-        "p_label": (n_runs, n_samples), "seed": (n_runs,), "dose": (n_runs,),
+        "p_label": (n_runs, n_samples), "group": (n_samples,), "seed": (n_runs,), "dose": (n_runs,),
     }  # fmt: skip
     for name, shape in expected.items():
         value = getattr(p, name)
@@ -447,6 +479,10 @@ def _check_values(p: Predictions) -> None:
             continue
         if array.dtype.kind not in "iu" or array.min() < low or array.max() >= len(p.classes):
             raise InputError(f"{name} must hold class indices from {low} to {len(p.classes) - 1}, as integers")
+    if p.group is not None and p.group.size:
+        whole = p.group.dtype.kind in "iu" and p.group.min() >= 0 and p.group.max() < len(p.groups)
+        if not whole or len(set(p.groups)) < len(p.groups):
+            raise InputError(f"group must hold places in groups, {len(p.groups)} distinct names, as integers")
     if p.sample.dtype.kind != "U":
         raise InputError(f"sample has type {p.sample.dtype}; expected texts, one id for each image")
     _check_doses(p)

@@ -19,7 +19,7 @@ def headline(evidence: Evidence, arm: str) -> str:
     if not math.isfinite(evidence.tau_high[a]):
         spread = "class dependence: cannot tell (fewer than two classes with two images)"
     found = evidence.findings()[a].tolist()
-    classes = words.counted(int(evidence.known[a].sum()), "class")
+    classes = words.counted(int(evidence.known[a].sum()), method.unit)
     parts = [
         f"average {words.points(evidence.overall[a])} ({overall}) points",
         spread,
@@ -34,7 +34,7 @@ def headline(evidence: Evidence, arm: str) -> str:
 def sentence(evidence: Evidence, arm: str, name: str) -> str:
     """Return what happened to one class: its finding, with interval, and how it stands against the average."""
     a, c = evidence.place(arm), evidence.classes.index(pick("class", name, evidence.classes))
-    shown = f"Class {visible(name)!r}"
+    shown = f"{evidence.method.unit.capitalize()} {visible(name)!r}"
     if not evidence.known[a, c]:
         return f"{shown} has no images here: cannot tell."
     told = {"harmed": _changed, "helped": _changed, "unchanged": _unchanged}

@@ -11,13 +11,16 @@ from typing import Any
 
 from barnspider.dose_axis import UNKNOWN, DoseAxis, Usual
 from barnspider.errors import InputError, listing
-from barnspider.files import sha256
+from barnspider.files import read_array_names, sha256
+from barnspider.grouping import grouped_by
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.store import Store, Study
+from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.dialects import format_of
 from barnspider.tables.formats import ARRAYS, is_known, kind_of, stem_of
+from barnspider.tables.label_sets import read_label_sets
 from barnspider.tables.origins import by_mapping, by_name, by_pattern
 from barnspider.tables.read import join, read_files
 from barnspider.tables.rows import names_in
@@ -42,6 +45,8 @@ def read_predictions(
     scores: Scores | None = None,
     pattern: str | None = None,
     mapping: str | Path | None = None,
+    label_sets: str | Path | None = None,
+    by: str | Path | None = None,
 ) -> Predictions:
     """Read predictions from a store's folder, or from files: CSV, JSON lines, Parquet, npz or npy.
 
@@ -64,6 +69,11 @@ def read_predictions(
     mapping
         A table with the columns `file` and `arm`, `seed`, `dose`, or a TOML file: which run each file is of. `source`
         is then a folder or a glob that may hold other files, too.
+    label_sets
+        A file that says all right labels of each sample, as `read_label_sets` reads it; also for a store.
+    by
+        Tell effects of groups in the place of classes: a file that says the group of each class or sample (a table
+        with the columns `class` or `sample` and `group`; TOML or JSON), or the name of a column of the answers.
 
     Raises
     ------
@@ -71,19 +81,47 @@ def read_predictions(
         When there is nothing to read, or it is not what it should be.
     """
     asked = Asked(classes, paired, on, samples, labels, format, columns, scores)
+    origins: list[Origin] = []
     if is_store(source):
         _refuse(source, asked, pattern=pattern is not None, mapping=mapping is not None)
         store = Store.existing(Path(str(source)))
-        return store.load(store.study(study).cells, split)
-    origins, asked = find(source, asked, pattern=pattern, mapping=mapping)
-    if study is not None or split != "test":
-        raise InputError(f"{_named(source)} is no store; only a store has studies and splits to choose from")
-    return read_files(origins, asked)
+        preds = store.load(store.study(study).cells, split)
+    else:
+        origins, asked = find(source, asked, pattern=pattern, mapping=mapping)
+        if study is not None or split != "test":
+            raise InputError(f"{_named(source)} is no store; only a store has studies and splits to choose from")
+        preds = read_files(origins, asked)
+    if by is not None:
+        preds = grouped_by(preds, str(by), origins, asked)
+    return preds if label_sets is None else with_label_sets(preds, read_label_sets(label_sets))
 
 
 def is_store(source: Source) -> bool:
     """Return whether a source is a folder of trained runs."""
     return isinstance(source, str | Path) and (Path(source) / "barnspider.json").exists()
+
+
+def holds_answers(source: str) -> bool:
+    """Return whether a source is one of predictions, as far as its names tell; else it may be a data set's.
+
+    A table of images (Parquet) and an .npz of images are data: of these the names of columns and arrays decide.
+    """
+    path = Path(source)
+    if is_store(source):
+        return True
+    if not path.exists():
+        return "*" in source or bool(glob.glob(source))  # a data set's options stand behind a "?"
+    if path.is_dir():
+        return any(holds_answers(str(file)) for file in _files_in(path) if stem_of(file) not in LABELS)
+    if not is_known(path):
+        return False
+    kind = kind_of(path)
+    if kind == "npz":
+        return bool(set(ANSWERS) & set(read_array_names(path)))
+    return kind != "parquet" or bool(set(ANSWERS) & set(names_in(path))) or "filename" in names_in(path)
+
+
+ANSWERS = ("about", "guess", "prediction", "predicted_class", "logits", "probabilities", "scores")
 
 
 def find(

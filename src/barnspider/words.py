@@ -105,6 +105,25 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing if number == 1 else plural}"
 
 
+def judged_by(labels: str, unlabelled: int) -> str:
+    """Return which answers are right, where more than one may be, and what is left out; "" where each image has one.
+
+    Examples
+    --------
+    >>> judged_by("sets", 3)
+    'An answer is right if it is any of the labels of its image; 3 images without a right label are left out'
+    """
+    left = f"{counted(unlabelled, 'image')} without a right label {'is' if unlabelled == 1 else 'are'} left out"
+    if labels == "single":
+        return left if unlabelled else ""
+    return f"An answer is right if it is any of the labels of its image{f'; {left}' if unlabelled else ''}"
+
+
+def grouping(by: str) -> str:
+    """Return what groups are, where images are grouped; "" where they are not."""
+    return f"Images are grouped by {visible(by)!r}; an answer is right by its class, as without groups" if by else ""
+
+
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return an aligned table: the first column to the left, the others to the right.
 

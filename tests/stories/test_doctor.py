@@ -59,3 +59,59 @@ def test_all_is_well_with_digits(barnspider):
     done = barnspider("doctor", "digits")
     assert "Nothing was found that would bias a study." in done.stdout
     assert done.stderr == ""
+
+
+# Predictions
+
+
+@pytest.fixture
+def brought(tmp_path):
+    """Three files of predictions; in one, answers count from 1."""
+    label = np.tile(np.arange(1, 6), 30)
+    for i, arm in enumerate(("plain", "mixup", "shifted")):
+        rng = np.random.default_rng(i)
+        guess = np.where(rng.random(150) < 0.8, label, rng.integers(1, 6, size=150))
+        guess = guess % 5 + 1 if arm == "shifted" else guess
+        rows = "\n".join(f"{s},{a},{b}" for s, (a, b) in enumerate(zip(label, guess, strict=True)))
+        (tmp_path / f"{arm}.csv").write_text(f"sample,label,prediction\n{rows}\n")
+    return tmp_path
+
+
+def test_predictions_are_examined_before_any_statistics(barnspider, brought):
+    done = barnspider("doctor", "plain.csv")
+    assert "1 run in 1 arm, 150 samples, 5 classes of 30 to 30 samples" in done.stdout
+    assert "Nothing looks wrong." in done.stdout
+    done = barnspider("doctor", "*.csv", check=1)
+    assert "the answers of 1 run fit the labels far better in another order" in done.stdout
+    assert "shifted seed 0" in done.stdout
+    found = json.loads(barnspider("doctor", ".", "--json", check=1).stdout)
+    assert (found["schema"], found["about"], found["is_well"]) == ("barnspider/doctor/1", "predictions", False)
+    assert [arm["arm"] for arm in found["arms"]] == ["mixup", "plain", "shifted"]
+    assert found["findings"][0]["kind"] == "permuted"
+
+
+def test_a_store_of_trained_runs_is_sound(barnspider, tmp_path):
+    (tmp_path / "study.toml").write_text(
+        '[recipe]\ndataset = "digits"\nnetwork = "mlp"\nwidth = 32\nepochs = 12\n'
+        '[sweep]\nvary = "rotation"\ndoses = [0, 30]\nseeds = 2\n'
+    )
+    barnspider("run", "study.toml", "--store", "runs")
+    done = barnspider("doctor", "runs")
+    assert "4 runs in 2 arms, 600 samples of digits/test" in done.stdout
+    assert "Nothing looks wrong." in done.stdout
+    assert barnspider("doctor", "runs", "--split", "validation").stdout
+
+
+def test_a_store_of_runs_that_learned_nothing_is_not(barnspider, small_store):
+    found = json.loads(barnspider("doctor", small_store, "--json", check=1).stdout)
+    assert [x["kind"] for x in found["findings"] if x["wrong"]] == ["chance"]
+
+
+def test_predictions_that_cannot_be_read_are_bad_input(barnspider, brought):
+    (brought / "plain.csv").write_text("sample,label,prediction\n1,2\n")
+    assert "plain.csv', line 2" in barnspider("doctor", "plain.csv", check=2).stderr
+    assert "--near is for data sets" in barnspider("doctor", "mixup.csv", "--near", check=2).stderr
+    np.savez(brought / "empty.npz", x=[1])
+    assert barnspider("doctor", "empty.npz", check=2).stderr
+    (brought / "torn.npz").write_bytes(b"PK\x03\x04")
+    assert "torn.npz" in barnspider("doctor", "torn.npz", check=2).stderr

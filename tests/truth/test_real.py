@@ -1,6 +1,5 @@
 """Real numbers: public answers of ImageNet models, against numbers that were computed independently."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,8 @@ from barnspider.effects import estimate
 from barnspider.gate import Gate
 from barnspider.inequality import inequality
 from barnspider.predictions import Predictions
+from barnspider.readings import readings
+from barnspider.tables import read_label_sets, with_label_sets
 
 FILE = Path(__file__).parents[3] / "shared" / "data" / "imagenet_val_predictions_dev.npz"
 KNOWN = {
@@ -35,19 +36,9 @@ def preds(file) -> Predictions:
 
 
 @pytest.fixture(scope="module")
-def real(file) -> Predictions:
+def real(preds) -> Predictions:
     """The same with ReaL's label sets: images without one are left out; an image stays in its own class."""
-    start, stop = file["real_offset"][:-1], file["real_offset"][1:]
-    some = np.flatnonzero(stop > start)
-    sets = [file["real_flat"][start[i] : stop[i]] for i in some]
-    accepted = np.full((len(some), max(map(len, sets))), -1, dtype=np.int16)
-    for row, s in zip(accepted, sets, strict=True):
-        row[: len(s)] = s
-    p = Predictions.from_arrays(
-        file["label"][some], dict(zip(file["model"].tolist(), file["top1"][:, some], strict=True)),
-        classes=file["wnid"].tolist(), on="imagenet/val, ReaL",
-    )  # fmt: skip
-    return replace(p, accepted=accepted)
+    return with_label_sets(preds, read_label_sets(FILE))
 
 
 @pytest.mark.parametrize("model", KNOWN)
@@ -60,6 +51,24 @@ def test_agrees_with_independent_numbers(preds, real, model):
         sets.before[836], spread(plain.before), spread(sets.before), tail,
     )  # fmt: skip
     assert got == pytest.approx(KNOWN[model], abs=6e-5)
+
+
+def test_label_sets_leave_out_what_has_none_and_know_what_has_several(real):
+    assert (len(real.label), real.unlabelled, int((real.accepted[:, 1] >= 0).sum())) == (46_837, 3163, 7443)
+
+
+def test_the_first_exam_by_both_readings(preds, real):
+    """AlexNet against ResNet-50: most of the harm is no matter of labels."""
+    r = readings(real, estimate(real, "pytorch_resnet50", arms=["pytorch_alexnet"]))
+    assert (r.single.harmed.sum(), r.still_harmed().sum(), r.sets.harmed.sum()) == (699, 641, 740)
+    known = np.isfinite(r.share)
+    assert (known <= r.single.harmed).all()
+    assert known.sum() > 0.98 * r.single.harmed.sum()  # of a few, at the edge, the ratio has no bounds
+    np.testing.assert_allclose(r.share[known], 1 - r.sets.effect[known] / r.single.effect[known])
+    assert ((r.share_low < r.share) & (r.share < r.share_high))[known].all()
+    np.testing.assert_allclose(r.apart, r.sets.effect - r.single.effect, atol=1e-12)
+    few = readings(real, estimate(real, "pytorch_vgg19", arms=["pytorch_vgg19_bn"]))
+    assert few.count("pytorch_vgg19_bn") == "By the single label, no class can be shown to be harmed"
 
 
 def test_the_first_exam_which_of_three_hundred_losses_can_be_believed(preds):

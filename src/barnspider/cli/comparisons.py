@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from barnspider import Effects, Predictions
+from barnspider import Effects, Predictions, readings
 from barnspider.cli.examples import Images, check_images, example_images
 from barnspider.cli.options import (
     Against,
@@ -75,20 +75,20 @@ def audit(
     one_of(**{"--json": as_json, "--markdown": as_markdown, "--class": names, "--relative": relative})
     one_of(**{"--json": as_json, "--class": names, "--top": top, "--all": everything})
     one_of(**{"--bands": asked.bands, "--relative": relative})
-    effects, _ = asked.effects()
+    effects, predictions = asked.effects()
     rows = len(effects.classes) if everything else top
+    both = None if predictions.accepted is None or relative else readings(predictions, effects)
+    found = both or effects
     if as_json:
-        show(effects.to_json(), "")
+        show(found.to_json(), "")
     elif as_markdown:
         from barnspider.markdown import to_markdown
 
-        show(None, to_markdown(effects, rows or 10))
+        show(None, to_markdown(effects, rows or 10, both))
+    elif names:
+        show(None, "\n".join(f"{visible(arm)}: {found.sentence(arm, name)}" for name in names for arm in effects.arms))
     else:
-        show(None, _sentences(effects, names) if names else effects.text(rows, relative=relative))
-
-
-def _sentences(effects: Effects, names: list[str]) -> str:
-    return "\n".join(f"{visible(arm)}: {effects.sentence(arm, name)}" for name in names for arm in effects.arms)
+        show(None, effects.text(rows, relative=relative) if both is None else both.text(rows))
 
 
 def gate(
@@ -115,7 +115,7 @@ def gate(
 
     one_of(**{"--json": as_json, "--markdown": as_markdown})
     _refuse_to_overwrite(
-        [asked.source, *(candidates or []), budgets, allow],
+        [asked.source, *(candidates or []), budgets, allow, asked.label_sets],
         {"--junit": to_junit, "--summary": to_summary, "--json-file": to_json},
     )
     effects, predictions = asked.effects() if not candidates else _files(asked, candidates)
@@ -159,7 +159,7 @@ def _files(asked: Comparison, candidates: list[str]) -> tuple[Effects, Predictio
     files = [asked.source, *candidates]
     for source in files:
         asked.say_what_was_recognised(source)
-    predictions, first = read_beside(files, **asked.of_files())
+    predictions, first = read_beside(files, label_sets=asked.label_sets, by=asked.by, **asked.of_files())
     if asked.paired:
         say_who_has_no_partner(predictions, first)
     return estimate(predictions, baseline=first, level=asked.level, generalize_to=asked.to), predictions

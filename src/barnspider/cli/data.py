@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barnspider.cli.options import AsJson, Data
+from barnspider.cli.options import AsJson, Data, Patient, Split
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
 from barnspider.errors import InputError
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 """Seconds of work before a word is said about it."""
 
-Examined = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="A data set's name or path, as in a recipe; or a study file (TOML).")
-]
 Near = Annotated[
     bool, typer.Option("--near", help="Look also for photographs that are nearly alike, such as compressed again.")
 ]
@@ -34,15 +31,30 @@ Every = Annotated[bool, typer.Option("--all", help="Name every image that is fou
 
 
 def doctor(
-    source: Examined, near: Near = False, everything: Every = False, data: Data = None, as_json: AsJson = False
+    asked: Patient,
+    split: Split = "test",
+    near: Near = False,
+    everything: Every = False,
+    data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Say what a data set holds and what would mislead. Exit 0: all is well; 1: something is wrong."""
+    """Say what predictions, or a data set, hold and what would mislead. Exit 0: all is well; 1: something is wrong."""
     from barnspider.as_json import plain
+    from barnspider.sources import holds_answers
 
-    look_for_data_in(data)
-    look = partial(_checkup, near=near, most=None if everything else 5)
-    found = _study(Path(source), look) if _is_study(source) else look(source)
-    document = {"schema": "barnspider/doctor/1", "about": "data", "is_well": found.is_well, **plain(found)}
+    most = None if everything else 5
+    if asked.given() or holds_answers(asked.source):
+        if near or data is not None:
+            raise InputError(f"--{'near' if near else 'data'} is for data sets, but {asked.source!r} holds predictions")
+        from barnspider.checkup import examine
+
+        about, found = "predictions", examine(asked.read(split), asked.source, most=most)
+    else:
+        look_for_data_in(data)
+        look = partial(_checkup, near=near, most=most)
+        about = "data"
+        found = _study(Path(asked.source), look) if _is_study(asked.source) else look(asked.source)
+    document = {"schema": "barnspider/doctor/1", "about": about, "is_well": found.is_well, **plain(found)}
     show(document if as_json else None, found)
     raise typer.Exit(0 if found.is_well else 1)
 

@@ -38,7 +38,7 @@ def example_images(
     """Draw images of the most harmed and the most helped classes of a store's study, or say why not."""
     from barnspider.sources import is_store
 
-    if not is_store(asked.source):
+    if not is_store(asked.source) or asked.by is not None:  # a group is of no class whose images could be drawn
         return None
     try:
         return _drawn(asked, predictions, effects, verdict)

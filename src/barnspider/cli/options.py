@@ -28,6 +28,14 @@ Source = Annotated[
         help="A store's folder; a file (CSV, JSON lines, Parquet, npz, npy); a folder of files, or a glob in quotes.",
     ),
 ]
+Examined = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Predictions: a store or files, as for audit. Or a data set's name or path, as in a recipe; or a study"
+        " file (TOML).",
+    ),
+]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to train.")]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
 Baseline = Annotated[str | None, typer.Option(help="The arm to compare with: its name or its dose. Default: dose 0.")]
@@ -44,6 +52,20 @@ Classes = Annotated[
 LabelsFile = Annotated[
     Path | None,
     typer.Option("--labels", metavar="FILE", help="The label of each sample, for files that say only predictions."),
+]
+LabelSetsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--label-sets", metavar="FILE", help="All right labels of each sample, where more than one answer may be right."
+    ),
+]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="FILE|COLUMN",
+        help="Groups in the place of classes: a file (class, group), or a column of the answers.",
+    ),
 ]
 FormatName = Annotated[
     Literal["auto", "long", "imagenet-x", "timm"], typer.Option("--format", help="Whose columns the files have.")
@@ -100,13 +122,23 @@ class Reading:
     scores: ScoresOf = None
     pattern: Pattern = None
     mapping: Mapping = None
+    label_sets: LabelSetsFile = None
+    by: GroupBy = None
 
     def read(self, split: str = "test") -> Predictions:
         """Read the answers about these images; say what was recognised."""
         from barnspider.sources import read_predictions
 
         self.say_what_was_recognised(self.source)
-        return read_predictions(self.source, study=self.study, split=split, **self.of_files())
+        return read_predictions(
+            self.source, study=self.study, split=split, label_sets=self.label_sets, by=self.by, **self.of_files()
+        )
+
+    def given(self) -> bool:
+        """Return whether anything was said of how to read, besides the source."""
+        return any(
+            getattr(self, option.name) != option.default for option in fields(Reading) if option.name != "source"
+        )
 
     def of_files(self) -> dict[str, Any]:
         """Return how files are to be read, as `read_predictions` takes it."""
@@ -124,11 +156,14 @@ class Reading:
             talk(f"note: {source}: {said}")
 
     def validation(self) -> Predictions | None:
-        """Read the answers to validation images, if the source is a store whose runs have some."""
+        """Read the answers to validation images, if the source is a store whose runs have some.
+
+        Label sets and groups are of the images that are judged: with these, others would be read in another way.
+        """
         from barnspider.sources import is_store
         from barnspider.store import Store
 
-        if not is_store(self.source):
+        if not is_store(self.source) or self.label_sets is not None or self.by is not None:
             return None
         store = Store.existing(self.source)
         there = store.has_answers(store.study(self.study).cells, "validation")
@@ -143,6 +178,13 @@ class Reading:
         except (OSError, UnicodeDecodeError) as error:
             name = str(self.classes)
             raise InputError(f"classes={name!r} cannot be read: {error}; expected one name on each line") from error
+
+
+@dataclass(frozen=True)
+class Patient(Reading):
+    """What the doctor looks at: anything that holds answers, or data."""
+
+    source: Examined
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from barnspider.errors import listing
 from barnspider.gate.rules import Allowance
 from barnspider.names import visible
-from barnspider.words import between, counted, points
+from barnspider.words import between, counted, grouping, judged_by, points
 
 Status = Literal["pass", "fail", "inconclusive"]
 Counts = tuple[tuple[Status, int], ...]
@@ -113,6 +113,8 @@ class Verdict:
     expired, unused : allowances that excuse nothing any more, and those that excuse nothing here
     as_of : the day on which allowances were looked at; None without any
     inconclusive : what an inconclusive verdict was asked to count for: "pass", "fail", or None: itself
+    labels, unlabelled : "single" or "sets", and how many images are left out, as of the effects' `Method`
+    by : what images are grouped by, so that each "class" is a group of them; empty where classes are classes
     """
 
     status: Status
@@ -132,6 +134,9 @@ class Verdict:
     unused: tuple[Allowance, ...] = ()
     as_of: date | None = None
     inconclusive: Treated | None = None
+    labels: str = "single"
+    unlabelled: int = 0
+    by: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -146,6 +151,7 @@ class Verdict:
             "inconclusive": self.inconclusive, "baseline": self.baseline, "max_drop": self.max_drop,
             "relative": self.relative, "budgets": dict(self.budgets), "level": self.level,
             "generalizes_to": self.generalizes_to,
+            "labels": self.labels, "unlabelled": self.unlabelled, "by": self.by,
             "counts": dict(self.counts), "not_judged": list(self.not_judged), "needs": self.needs or None,
             "as_of": None if self.as_of is None else self.as_of.isoformat(),
             "arms": [arm.to_json() for arm in self.arms],
@@ -162,10 +168,12 @@ class Verdict:
         n = sum(counts.values())
         shown = f"{counts['pass']:,} {'is' if counts['pass'] == 1 else 'are'} shown not to have (each on its own)"
         text = (
-            f"Of {counted(n, 'class')} in all arms, {counts['fail']:,} {self._lost}, {shown},"
+            f"Of {counted(n, 'group' if self.by else 'class')} in all arms, {counts['fail']:,} {self._lost}, {shown},"
             f" and of {counts['inconclusive']:,} the data cannot tell. Judged for new {self.generalizes_to}, the chance"
             f" of a false alarm in any class, and of a false pass, is at most {1 - self.level:.2g} each."
         )
+        for more in (grouping(self.by), judged_by(self.labels, self.unlabelled)):
+            text += f" {more}." if more else ""
         if self.excused:
             text += f" {counted(len(self.excused), 'class')} may lose more and did not decide."
         return text if n or not self.excused else f"{text} So nothing was left to judge."

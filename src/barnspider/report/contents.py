@@ -12,7 +12,7 @@ from barnspider.figures import charts, rows
 from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.names import visible
-from barnspider.report import inequality_table, pictures, words
+from barnspider.report import inequality_table, pictures, readings_table, words
 from barnspider.report.packing import chances, doses, per_cents, shares, whole
 from barnspider.report.study import Study
 from barnspider.words import counted
@@ -158,6 +158,7 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         "delta": data["curves"]["delta"] if data["curves"] else None,
         "flows": data["flows"] and data["flows"]["of"],
         "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
+        "readings": None if study.readings is None else readings_table.table(study.readings, named),
         "examples": bool(data["examples"]),
     }
 

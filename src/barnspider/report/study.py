@@ -12,6 +12,7 @@ from barnspider.examples import Examples
 from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
 from barnspider.predictions import Predictions
+from barnspider.readings import Readings, readings
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,7 @@ class Study:
     curves : a smooth curve over the doses for each class
     inequality : how unequal the classes are in each arm
     flows : which classes received the answers that a class lost
+    readings : where more than one answer may be right, the effects by the single label as well
     examples : images of some classes, where the laboratory has drawn them
     axis : what the doses are of, and the field's usual parameter
     """
@@ -36,6 +38,7 @@ class Study:
     curves: DoseCurves | None = None
     inequality: Inequality | None = None
     flows: Flows | None = None
+    readings: Readings | None = None
     examples: Examples | None = None
     axis: DoseAxis = UNKNOWN
 
@@ -89,6 +92,7 @@ def gather(
         inequality=inequality(
             measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
         ),
-        flows=flows(measured, effects),
+        flows=flows(measured, effects) if predictions.group is None else None,
         examples=examples,
+        readings=None if predictions.accepted is None else readings(predictions, effects),
     )

@@ -254,7 +254,10 @@ def assumptions(effects: Effects) -> list[tuple[str, str]]:
         else "no: the runs of different arms are independent"
     )
     alpha = f"{1 - method.level:.3g}"
+    right = words.judged_by(method.labels, method.unlabelled)
     return [
+        *([("Right answers", right)] if right else []),
+        *([("Groups", words.grouping(method.by))] if method.by else []),
         ("Intervals", f"{100 * method.level:.4g} %, over runs x images, in closed form"),
         ("Runs are paired", paired),
         ("Degrees of freedom", method.degrees_of_freedom),

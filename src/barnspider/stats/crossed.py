@@ -161,7 +161,7 @@ def single(arm: Arm, layout: ByClass) -> Contrast:
         estimate, image_var = image_moments(image_sums(arm.per_image, layout), layout.n, arm.runs)
         part = _own_part(arm, layout, 1 / arm.runs)
         series = (arm.per_run / n,)
-        return Contrast(layout.n, estimate, image_var, _binomial(n, estimate), np.zeros(len(n)), (part,), series)
+        return Contrast(layout.n, estimate, image_var, scatter(n, estimate), np.zeros(len(n)), (part,), series)
 
 
 def contrast(base: Arm, arm: Arm, layout: ByClass, *, paired: bool | Pairs) -> Contrast:
@@ -185,7 +185,7 @@ def of_sums(sums: ImageSums, count: Counts, base: Counts, arm: Counts, parts: tu
         pooled = (arm.mean(axis=0) + base.mean(axis=0)) / (2 * n)
         series = (base / n, arm / n)
         unseen = _one_change(sums, scale) / n**2
-    return Contrast(count, estimate, image_var, _binomial(n, pooled), unseen, parts, series)
+    return Contrast(count, estimate, image_var, scatter(n, pooled), unseen, parts, series)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +224,8 @@ def _one_change(sums: ImageSums, scale: int) -> float:
     return (sums.fourth / scale**4 + WHOLE) / (float(sums.second.sum()) / scale**2 + WHOLE)
 
 
-def _binomial(n: Floats, share: Floats) -> Floats:
+def scatter(n: Floats, share: Floats) -> Floats:
+    """Return p (1 - p), p a share with one image right and one wrong added to n: what one image could scatter."""
     p = np.where(n > 0, (n * share + 1) / (n + 2), 0.5)
     return p * (1 - p)
 

@@ -31,7 +31,7 @@ def write_table(preds: Predictions, path: str | Path) -> Path:
     Raises
     ------
     InputError
-        For another ending, and for what no table can hold: sets of acceptable labels, empty names, no answers.
+        For another ending, and for what no table can hold: sets of acceptable labels, groups, empty names, no answers.
     StoreError
         When the file cannot be written.
 
@@ -67,6 +67,8 @@ def _check_writable(preds: Predictions, path: Path) -> None:
         raise InputError(f"{str(path)!r}: .zst is read, not written; write .csv.gz or .parquet")
     if preds.accepted is not None:
         raise InputError(f"{str(path)!r}: a table has no place for sets of acceptable labels; write .npz")
+    if preds.group is not None:
+        raise InputError(f"{str(path)!r}: a table has no place for groups ({preds.by!r}); write .npz")
     if not preds.guess.size:
         raise InputError(f"{str(path)!r}: there are no answers to write ({preds.guess.shape[0]} runs)")
     for what, names in (("arm", preds.arm), ("class", preds.classes), ("sample", preds.sample.tolist())):

@@ -9,8 +9,9 @@
 Validation images are always split from the training images, stratified, by a seed of their own: never by a run's.
 """
 
+from barnspider.finding import Finding
 from barnspider.lab.data.arrays import from_arrays
-from barnspider.lab.data.checkup import Checkup, Finding, examine
+from barnspider.lab.data.checkup import Checkup, examine
 from barnspider.lab.data.keeping import keep
 from barnspider.lab.data.loading import NAMED, leaves_out, load
 from barnspider.lab.data.parts import Dataset, Split, balanced

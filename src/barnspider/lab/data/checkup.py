@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from barnspider.errors import listing
+from barnspider.finding import Finding
 from barnspider.lab.data import findings
-from barnspider.lab.data.findings import Finding, Part
+from barnspider.lab.data.findings import Part
 from barnspider.lab.data.marks import PARTS, Watch, marks
 from barnspider.lab.data.near import near_pairs
 from barnspider.lab.data.parts import Dataset, Split

@@ -1,4 +1,8 @@
-"""What may be wrong with a data set: each function looks for one thing and yields it as a `Finding`."""
+"""What may be wrong with a data set: each function looks for one thing and yields it as a `Finding`.
+
+Kinds are "copies", "near", "labels", "undecoded", "few", "blank", "spellings" and "uneven"; of "few", "spellings" and
+"uneven" `count` and `names` are those of classes, of the others of images.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.errors import listing
+from barnspider.finding import Finding
 from barnspider.lab.data.marks import PARTS, Marks, first_rows
 from barnspider.lab.data.parts import Dataset, Split
 from barnspider.lab.data.twins import named, twin
@@ -20,33 +24,6 @@ FEW = 20
 
 UNEVEN = 10
 """How many times the images of the smallest class the largest may have before it is worth a word."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something about a data set that a person should know.
-
-    Attributes
-    ----------
-    kind : "copies", "near", "labels", "undecoded", "few", "blank", "spellings" or "uneven"
-    wrong : whether it would bias a study
-    count : how many images (of "few", "spellings" and "uneven": classes) it is about
-    text : what it is, and what to do, in plain words
-    names : some of these images or classes, or all of them when `examine` was asked for all
-    lines : a line about each of them
-    """
-
-    kind: str
-    wrong: bool
-    count: int
-    text: str
-    names: tuple[str, ...]
-    lines: tuple[str, ...]
-
-    def __str__(self) -> str:
-        more = self.count - len(self.lines)
-        lines = [listing([line]) for line in self.lines]  # from strangers: shown on one line, inert
-        return "\n    ".join([self.text, *lines, *([f"... and {more:,} more"] if lines and more > 0 else [])])
 
 
 @dataclass(frozen=True)
