@@ -262,7 +262,10 @@ def test_the_lead_says_who_pays_in_plain_words():
     assert words.lead(effects, 1).startswith("Lowers accuracy by ")
     assert "1 class pays: '\u2068class 0\u2069' (−" in words.lead(effects, 1)
     assert "No class can be shown to pay; 3 of 3 classes gain." in words.lead(effects, 0)
-    assert words.elsewhere(effects, 0, ["weak", "strong"]).startswith("At strong, 1 class pays: ")
+    elsewhere = words.elsewhere(effects, 0, ["weak", "strong"])
+    assert elsewhere.startswith(
+        "strong lowers the average most: by 12.9 points (−15.0 to −10.7). At strong, 1 class pays: "
+    )
     assert words.elsewhere(effects, 1, ["weak", "strong"]) == "Best on average is weak (+5.1 points)."
 
 
@@ -371,3 +374,26 @@ def test_an_undosed_arm_is_joined_by_no_line():
 def test_a_design_that_finds_nothing_says_so_in_its_tile():
     assert words.typical(np.array([[0.04, np.nan]]), 0.8) == "a change of 4.0 points is found 80 % of the time"
     assert words.typical(np.array([[1.0, 1.0]]), 0.8) == "no change, however large, is found 80 % of the time"
+
+
+def test_where_nobody_gains_or_can_be_shown_to_pay_the_page_opens_on_the_certain_loss():
+    rng = np.random.default_rng(1)
+    label = np.arange(20).repeat(12)
+    guess = {
+        a: np.where(rng.random((3, 240)) < p, label, (label + 1) % 20)
+        for a, p in (("off", 0.75), ("on", 0.7), ("more", 0.6))
+    }
+    preds = barn.Predictions.from_arrays(label, guess)
+    effects = barn.estimate(preds, "off").corrected("holm")
+    assert not effects.harmed.any()
+    assert effects.overall_high[1] < 0
+    assert effects.arms[words.focus(effects)] == "more"
+    assert "more lowers the average most" in words.elsewhere(effects, 0, ["on", "more"])
+
+
+def test_what_one_class_by_itself_would_show_is_said():
+    effects = study_of(classes=30, images=40, runs=3, seed=4).effects
+    alone = (effects.findings() == "cannot tell") & ((effects.low > 0) | (effects.high < 0))
+    a, c = np.argwhere(alone)[0]
+    said = effects.sentence(effects.arms[a], effects.classes[c])
+    assert "which of one class by itself would be a finding, but is none among so many" in said

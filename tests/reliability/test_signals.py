@@ -17,6 +17,7 @@ def test_a_study_that_is_stopped_goes_on_to_the_same_bytes(commands, expected, s
     process = subprocess.Popen(
         [sys.executable, "-m", "barnspider", "run", "tiny.toml", "--store", str(commands.store), "--workers", "1"],
         cwd=commands.folder, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 - as a terminal, not as nohup
     )  # fmt: skip
     while len(list(commands.store.glob("runs/*/seal"))) < runs or not commands.store.exists():
         assert process.poll() is None

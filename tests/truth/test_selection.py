@@ -7,6 +7,7 @@ from barnspider.doses import best_doses, dose_curves, tolls
 from barnspider.effects import estimate
 from barnspider.inequality import inequality
 from barnspider.power import class_power
+from barnspider.predictions import Predictions
 from barnspider.simulate import simulate
 from barnspider.stats.dispersion import MEASURES
 
@@ -108,3 +109,17 @@ def test_noise_does_not_pass_for_inequality():
     assert abs(np.mean(off)) < 4 * np.std(off, ddof=1) / 5
     assert np.mean(naive) > 0.005
     assert np.mean(held) > 0.95 - 4 * np.sqrt(0.05 * 0.95 / 75)
+
+
+def test_the_interval_of_a_toll_reaches_zero():
+    """A class whose best arm is one by luck of a run measures lower in the other run; no true toll is below zero."""
+    rng = np.random.default_rng(1)
+    label = np.arange(6).repeat(200)
+    right = {"off": [[0.8] * 6] * 2, "on": [[0.82] * 6] * 2, "far": [[0.9] * 2 + [0.2] * 4, [0.3] * 6]}
+    guess = {
+        arm: np.where(rng.random((2, 1200)) < np.array(p)[:, label], label, (label + 1) % 6) for arm, p in right.items()
+    }
+    found = tolls(Predictions.from_arrays(label, guess, paired=True))
+    assert (found.toll[:2] < -0.2).all()
+    assert (found.low < found.toll).all()
+    assert (found.high >= 0).all()
