@@ -325,3 +325,13 @@ def test_what_an_inconclusive_verdict_counts_for(treated, code):
     assert (verdict.to_json()["inconclusive"], verdict.to_json()["exit_code"]) == (treated, code)
     harm = Gate(0.02, inconclusive=treated).check(effects_of([-0.3, 0.0]))
     assert (harm.exit_code, "exit code" in str(harm)) == (1, False)
+
+
+def test_a_verdict_shows_itself_in_notebooks_and_names_stay_text():
+    rng = np.random.default_rng(0)
+    label = np.arange(2).repeat(200)
+    guess = {"a": [label] * 2, "b": [np.where(rng.random(400) < 0.5, label, 1 - label)] * 2}
+    preds = barn.Predictions.from_arrays(label, guess, classes=["<b>cat", "dog"])
+    shown = Gate(max_drop=0.02).check(barn.estimate(preds, baseline="a"))._repr_html_()
+    assert shown.startswith("<pre>FAIL")
+    assert "&lt;b&gt;cat" in shown

@@ -12,7 +12,7 @@ from barnspider.errors import listing
 from barnspider.finding import Finding
 from barnspider.names import visible
 from barnspider.predictions import Predictions
-from barnspider.words import counted, judged_by, percent, text_table
+from barnspider.words import Shown, counted, judged_by, percent, text_table
 
 SEARCHES = (
     runs.nothing, runs.fixed, runs.copies, classes.unanswered, runs.probabilities,
@@ -33,7 +33,7 @@ class ArmAnswers:
 
 
 @dataclass(frozen=True)
-class AnswersCheckup:
+class AnswersCheckup(Shown):
     """What `examine` found in predictions.
 
     Attributes

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from barnspider.errors import listing
 from barnspider.gate.rules import Allowance
 from barnspider.names import visible
-from barnspider.words import between, counted, grouping, judged_by, points
+from barnspider.words import Shown, between, counted, grouping, judged_by, points
 
 Status = Literal["pass", "fail", "inconclusive"]
 Counts = tuple[tuple[Status, int], ...]
@@ -94,7 +94,7 @@ class OfArm:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Shown):
     """What the gate says of a change: its status, and a finding for every class that does not pass, worst first.
 
     Attributes
