@@ -272,3 +272,11 @@ def test_arms_are_called_by_their_doses_where_these_differ(effects):
     assert rows.arm_labels(effects) == ["0", "0.3", "0.9"]
     plain = barn.simulate(classes=3, images=20, runs=2).predictions
     assert rows.arm_labels(barn.estimate(plain, baseline="baseline")) == ["baseline", "arm 1"]
+
+
+def test_a_file_is_no_folder_for_figures(tmp_path):
+    effects = barn.estimate(barn.simulate(classes=3, images=20, runs=2).predictions, "baseline")
+    (tmp_path / "page.html").write_text("mine")
+    with pytest.raises(barn.InputError, match="'.*page.html' is a file; expected a folder"):
+        write_figures(tmp_path / "page.html", effects)
+    assert (tmp_path / "page.html").read_text() == "mine"

@@ -14,7 +14,7 @@ from barnspider import figures
 from barnspider.dose_axis import UNKNOWN, DoseAxis
 from barnspider.doses import DoseCurves, Tolls
 from barnspider.effects import Effects
-from barnspider.errors import pick
+from barnspider.errors import InputError, pick
 from barnspider.figures import captions, rows
 from barnspider.files import write_whole
 from barnspider.latex import to_latex
@@ -81,7 +81,7 @@ def write_figures(
     Raises
     ------
     InputError
-        When there is no such arm, class, format or width.
+        When there is no such arm, class, format or width, or the folder is a file.
     StoreError
         When a file cannot be written.
 
@@ -94,6 +94,8 @@ def write_figures(
     ...     [file.name for file in write_figures(place, effects).files]
     ['dose-curves.svg', 'forest.svg', 'effects.tex', 'captions.txt']
     """
+    if Path(folder).is_file():
+        raise InputError(f"folder={str(folder)!r} is a file; expected a folder for the figures (--out DIR)")
     shown = figures.first_arm(effects) if arm is None else pick("arm", arm, effects.arms)
     kinds = [pick("format", kind, figures.FORMATS) for kind in dict.fromkeys(formats)]
     size = figures.on_paper(width) and width
