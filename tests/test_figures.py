@@ -277,6 +277,6 @@ def test_arms_are_called_by_their_doses_where_these_differ(effects):
 def test_a_file_is_no_folder_for_figures(tmp_path):
     effects = barn.estimate(barn.simulate(classes=3, images=20, runs=2).predictions, "baseline")
     (tmp_path / "page.html").write_text("mine")
-    with pytest.raises(barn.InputError, match="'.*page.html' is a file; expected a folder"):
+    with pytest.raises(barn.InputError, match=r"'.*page\.html' is a file; expected a folder"):
         write_figures(tmp_path / "page.html", effects)
     assert (tmp_path / "page.html").read_text() == "mine"
