@@ -32,3 +32,11 @@ class Finding:
         more = self.count - len(self.lines)
         lines = [listing([line]) for line in self.lines]  # from strangers: shown on one line, inert
         return "\n    ".join([self.text, *lines, *([f"... and {more:,} more"] if lines and more > 0 else [])])
+
+
+def told(findings: tuple[Finding, ...], wrong: str, well: str) -> list[str]:
+    """Return the lines that a person reads: what is wrong under this heading, or that all is well; then the rest."""
+    bad = [f"- {finding}" for finding in findings if finding.wrong]
+    known = [f"- {finding}" for finding in findings if not finding.wrong]
+    lines = [wrong, *bad] if bad else [well]
+    return [*lines, "Worth knowing:", *known] if known else lines

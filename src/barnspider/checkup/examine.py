@@ -9,7 +9,7 @@ import numpy as np
 from barnspider.checkup import classes, label_maps, runs
 from barnspider.checkup.looked import Looked
 from barnspider.errors import listing
-from barnspider.finding import Finding
+from barnspider.finding import Finding, told
 from barnspider.names import visible
 from barnspider.predictions import Predictions
 from barnspider.words import Shown, counted, judged_by, percent, text_table
@@ -65,11 +65,8 @@ class AnswersCheckup(Shown):
         return not any(finding.wrong for finding in self.findings)
 
     def __str__(self) -> str:
-        wrong = [f"- {finding}" for finding in self.findings if finding.wrong]
-        known = [f"- {finding}" for finding in self.findings if not finding.wrong]
-        lines = [*self._what_it_is(), "", self._table(), ""]
-        lines += ["Looks wrong:", *wrong] if wrong else ["Nothing looks wrong."]
-        return "\n".join([*lines, "Worth knowing:", *known] if known else lines)
+        found = told(self.findings, "Looks wrong:", "Nothing looks wrong.")
+        return "\n".join([*self._what_it_is(), "", self._table(), "", *found])
 
     def _what_it_is(self) -> list[str]:
         total = sum(len(arm.seeds) for arm in self.arms)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from barnspider.errors import listing
-from barnspider.finding import Finding
+from barnspider.finding import Finding, told
 from barnspider.lab.data import findings
 from barnspider.lab.data.findings import Part
 from barnspider.lab.data.marks import PARTS, Watch, marks
@@ -45,12 +45,9 @@ class Checkup:
         return not any(finding.wrong for finding in self.findings)
 
     def __str__(self) -> str:
-        wrong = [f"- {finding}" for finding in self.findings if finding.wrong]
-        known = [f"- {finding}" for finding in self.findings if not finding.wrong]
-        lines = [self._what_it_is(), "", self._table(), ""]
-        lines += ["Wrong, for it would bias a study:", *wrong] if wrong else []
-        lines += [] if wrong else ["Nothing was found that would bias a study."]
-        return "\n".join([*lines, "Worth knowing:", *known] if known else lines)
+        well = "Nothing was found that would bias a study."
+        found = told(self.findings, "Wrong, for it would bias a study:", well)
+        return "\n".join([self._what_it_is(), "", self._table(), "", *found])
 
     def _what_it_is(self) -> str:
         channels, height, width = self.shape
