@@ -142,7 +142,7 @@ def test_bad_wishes_are_refused_before_anything_is_written(barnspider, dosed, tm
 
 def test_a_folder_that_is_a_file_and_an_axis_that_is_none(barnspider, dosed, tmp_path):
     (tmp_path / "taken").write_text("mine")
-    assert "cannot write" in barnspider("figures", dosed, "-o", "taken", check=2).stderr
+    assert "expected a folder for the figures" in barnspider("figures", dosed, "-o", "taken", check=2).stderr
     assert (tmp_path / "taken").read_text() == "mine"
     source = write(tmp_path / "two.csv", None, ["cat", "dog"])
     done = barnspider("figures", source, "--baseline", "plain", "--usual", "a=1-dose", check=2)
