@@ -185,3 +185,13 @@ def test_the_laboratory_plans_without_torch():
 def test_public_names_are_there_and_documented():
     for name in barnspider.__all__:
         assert getattr(barnspider, name).__doc__, name
+
+
+def test_no_command_has_an_option_twice():
+    from typer.main import get_command
+
+    from barnspider.cli import app
+
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        options = [option for parameter in command.params for option in parameter.opts]
+        assert len(options) == len(set(options)), (name, options)

@@ -67,7 +67,7 @@ def test_figures_of_a_study_with_doses(barnspider, dosed, tmp_path):
 
 def test_the_same_answers_give_the_same_bytes(barnspider, dosed, tmp_path):
     for folder in ("one", "two"):
-        barnspider("figures", dosed, "-o", folder, "--class", "class 0", "--format", "svg", "--format", "png")
+        barnspider("figures", dosed, "-o", folder, "--class", "class 0", "--as", "svg", "--as", "png")
     assert names_in(tmp_path / "one") == names_in(tmp_path / "two")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
@@ -90,7 +90,7 @@ def test_the_usual_parameter_stands_below_the_dose(barnspider, dosed, tmp_path):
 
 def test_a_study_without_doses_says_what_it_lacks(barnspider, tmp_path):
     source = write(tmp_path / "two.csv", None, ["cat", "dog", "eel"])
-    done = barnspider("figures", source, "--baseline", "plain", "-o", "out", "--class", "dog", "--format", "png")
+    done = barnspider("figures", source, "--baseline", "plain", "-o", "out", "--class", "dog", "--as", "png")
     for name in ("dose-curves", "class-1-dog"):
         assert f"left out: {name}, since fewer than two doses are known" in done.stderr
     assert "left out: heat-map, since there is only one arm beside the baseline" in done.stderr
@@ -128,7 +128,7 @@ def test_strangers_names_do_nothing(barnspider, tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (("--format", "gif"), "format='gif' is unknown; expected one of: svg, pdf, png"),
+        (("--as", "gif"), "format='gif' is unknown; expected one of: svg, pdf, png"),
         (("--arm", "0"), "arm='0' is the baseline"),
         (("--arm", "crop=7"), "arm='crop=7' is unknown; expected one of: crop=0.2"),
         (("--usual", "scale"), "usual='scale' cannot be read"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Folder = Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The folder to write; made if need be.")]
 Formats = Annotated[
-    list[str] | None, typer.Option("--format", metavar="FORMAT", help="svg (the default), pdf or png; may be repeated.")
+    list[str] | None, typer.Option("--as", metavar="FORMAT", help="svg (the default), pdf or png; may be repeated.")
 ]
 Dpi = Annotated[float, typer.Option("--dpi", help="Dots in an inch of a png.")]
 Width = Annotated[str, typer.Option("--width", help="Millimetres; or column (85), or page (175).")]
