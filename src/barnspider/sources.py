@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from barnspider.dose_axis import UNKNOWN, DoseAxis, Usual
 from barnspider.errors import InputError, listing
@@ -84,7 +84,7 @@ def read_predictions(
     origins: list[Origin] = []
     if is_store(source):
         _refuse(source, asked, pattern=pattern is not None, mapping=mapping is not None)
-        store = Store.existing(Path(str(source)))
+        store = Store.existing(source)
         preds = store.load(store.study(study).cells, split)
     else:
         origins, asked = find(source, asked, pattern=pattern, mapping=mapping)
@@ -96,7 +96,7 @@ def read_predictions(
     return preds if label_sets is None else with_label_sets(preds, read_label_sets(label_sets))
 
 
-def is_store(source: Source) -> bool:
+def is_store(source: Source) -> TypeGuard[str | Path]:
     """Return whether a source is a folder of trained runs."""
     return isinstance(source, str | Path) and (Path(source) / "barnspider.json").exists()
 
@@ -151,6 +151,11 @@ def _files(source: Source, *, deep: bool) -> dict[Path, str]:
         paths = [Path(path) for path in source]
         if not paths or len(set(paths)) < len(paths):
             raise InputError(f"source={[str(p) for p in paths]} names no file, or one twice; expected each file once")
+        if folder := next((path for path in paths if path.is_dir()), None):
+            raise InputError(
+                f"{str(folder)!r} is a folder, and was given with others; expected one folder, or files, or a glob in"
+                " quotes such as 'preds/*/*.csv'"
+            )
         return {path: path.as_posix() for path in paths}
     if not str(source):
         raise InputError("source='' is empty; expected a store's folder, or a file, a folder or a glob of predictions")
@@ -336,7 +341,7 @@ def provenance(source: Source, *, study: str | None = None) -> dict[str, str]:
     """
     if not is_store(source):
         return _of_files(list(_files(source, deep=False)))
-    store = Store.existing(Path(str(source)))
+    store = Store.existing(source)
     plan = store.study(study)
     documents = store.sealed(plan.cells)
     environments = {_words(d.get("environment", {})) for d in documents}
@@ -372,7 +377,7 @@ def dose_axis(source: Source, *, study: str | None = None) -> DoseAxis:
     """
     if not is_store(source):
         return UNKNOWN
-    sweep = Store.existing(Path(str(source))).study(study).sweep
+    sweep = Store.existing(source).study(study).sweep
     usual = sweep.get("usual")
     return DoseAxis(str(sweep.get("vary", "")), None if usual is None else Usual.parse(str(usual)))
 
@@ -399,7 +404,7 @@ def default_baseline(predictions: Predictions, source: Source | None = None, *, 
         When no baseline is stated, and no arm, or more than one, has dose 0: then it must be named.
     """
     if source is not None and is_store(source):
-        stated = stated_baseline(Store.existing(Path(str(source))).study(study))
+        stated = stated_baseline(Store.existing(source).study(study))
         if stated in predictions.arms:
             return stated
     off = [arm for arm in predictions.arms if predictions.dose_of(arm) == 0]

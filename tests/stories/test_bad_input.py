@@ -41,7 +41,7 @@ HEAD = "arm,seed,sample,label,prediction\n"
         (("power", "--like", "good.csv", "--baseline", "a", "--arm", "c"), "arm='c' is unknown"),
         (("audit", "one.csv", "--baseline", "a"), "the only arm is the baseline 'a'"),
         (("doses", "one.csv"), "expected two or more"),
-        (("report", "good.csv", "--baseline", "a", "-o", "good.csv"), "is the source itself"),
+        (("report", "good.csv", "--baseline", "a", "-o", "good.csv"), "is a file that is read"),
         (("report", "good.csv", "--baseline", "a", "-o", "/dev/null"), "is no ordinary file"),
         (("demo", "--out", "good.csv"), "good.csv"),
         (("report", "good.csv", "--baseline", "a", "-o", "good.csv/x.html"), "cannot write"),

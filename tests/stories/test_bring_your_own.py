@@ -95,6 +95,21 @@ def test_a_glob_a_mapping_and_columns(barnspider, tmp_path, truth):
     assert "columns='sample'; expected our name and theirs" in wrong.stderr
 
 
+def test_several_files_as_a_shell_gives_them(barnspider, tmp_path, truth):
+    label, answers = truth
+    write(tmp_path / "p", label, answers, "file_name,predicted_class\n", lambda s, y, a: f"{s},{a}")
+    labels(tmp_path / "p", label, "file_name,label\n")
+    files = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "p").iterdir())
+    expected = barnspider("audit", "p/*.csv", *SEEDED, "--json").stdout
+    assert barnspider("audit", *files, *SEEDED, "--json").stdout == expected
+    below = ("--pattern", "p/{arm}-seed{seed}", "--baseline", "plain")
+    assert barnspider("audit", *(tmp_path / name for name in files), *below, "--json").stdout == expected
+    assert "and 2 more: 4 runs in 2 arms" in barnspider("doctor", *files, *SEEDED[:2], check=None).stdout
+    assert "'p' is a folder, and was given with others" in barnspider("audit", "p", *files, check=2).stderr
+    assert "names no file, or one twice" in barnspider("audit", files[0], files[0], check=2).stderr
+    assert "'p/labels.csv' is a file that is read" in barnspider("report", *files, "-o", files[0], check=2).stderr
+
+
 def test_two_folders_at_the_gate(barnspider, tmp_path, truth):
     label, answers = truth
     for arm, folder in (("plain", "base"), ("mixup", "candidate")):

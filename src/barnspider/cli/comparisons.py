@@ -93,9 +93,6 @@ def audit(
 
 def gate(
     asked: Comparison,
-    candidates: Annotated[
-        list[str] | None, typer.Argument(metavar="[CANDIDATE]...", help="With several files: those to judge.")
-    ] = None,
     max_drop: MaxDrop = 0.02,
     relative: Behind = False,
     budgets: Budgets = None,
@@ -109,16 +106,16 @@ def gate(
 ) -> None:
     """Judge a change: pass, fail, or cannot tell. Exit 0, 1 or 3.
 
-    SOURCE holds all arms; or it holds the baseline alone, and each CANDIDATE another arm.
+    SOURCE holds all arms; of several, the first holds the baseline, and each other a candidate.
     """
     from barnspider.gate import Gate, read_allowances, read_budgets
 
     one_of(**{"--json": as_json, "--markdown": as_markdown})
     _refuse_to_overwrite(
-        [asked.source, *(candidates or []), budgets, allow, asked.label_sets],
+        [*asked.sources, budgets, allow, asked.label_sets],
         {"--junit": to_junit, "--summary": to_summary, "--json-file": to_json},
     )
-    effects, predictions = asked.effects() if not candidates else _files(asked, candidates)
+    effects, predictions = asked.effects() if len(asked.sources) == 1 else _files(asked)
     verdict = Gate(
         max_drop=max_drop,
         relative=relative,
@@ -149,17 +146,16 @@ def _refuse_to_overwrite(read: Sequence[str | Path | None], written: dict[str, P
             raise InputError(f"{other} and {option} both name {str(path)!r}; expected two files")
 
 
-def _files(asked: Comparison, candidates: list[str]) -> tuple[Effects, Predictions]:
+def _files(asked: Comparison) -> tuple[Effects, Predictions]:
     """Compare files of one arm each."""
     from barnspider.effects import estimate
     from barnspider.sources import read_beside
 
     if asked.baseline is not None:
         raise InputError(f"baseline={asked.baseline!r} was given with several files; the first file is the baseline")
-    files = [asked.source, *candidates]
-    for source in files:
+    for source in asked.sources:
         asked.say_what_was_recognised(source)
-    predictions, first = read_beside(files, label_sets=asked.label_sets, by=asked.by, **asked.of_files())
+    predictions, first = read_beside(asked.sources, label_sets=asked.label_sets, by=asked.by, **asked.of_files())
     if asked.paired:
         say_who_has_no_partner(predictions, first)
     return estimate(predictions, baseline=first, level=asked.level, generalize_to=asked.to), predictions
@@ -200,8 +196,7 @@ def report(
     from barnspider.report import gather, write_report
     from barnspider.sources import provenance
 
-    if out.exists() and Path(asked.source).exists() and out.samefile(asked.source):
-        raise InputError(f"out={str(out)!r} is the source itself; choose another name for the page")
+    _refuse_to_overwrite(asked.sources, {"--out": out})
     check_images(asked.source, data)
     effects, predictions = asked.effects()
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barnspider.cli.options import AsJson, Data, Patient, Split
+from barnspider.cli.options import AsJson, Data, Patient, Split, called
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
 from barnspider.errors import InputError
@@ -43,17 +43,20 @@ def doctor(
     from barnspider.sources import holds_answers
 
     most = None if everything else 5
-    if asked.given() or holds_answers(asked.source):
+    if asked.given() or len(asked.sources) > 1 or holds_answers(asked.sources[0]):
         if near or data is not None:
-            raise InputError(f"--{'near' if near else 'data'} is for data sets, but {asked.source!r} holds predictions")
+            raise InputError(
+                f"--{'near' if near else 'data'} is for data sets, but {called(asked.source)!r} holds predictions"
+            )
         from barnspider.checkup import examine
 
-        about, found = "predictions", examine(asked.read(split), asked.source, most=most)
+        about, found = "predictions", examine(asked.read(split), called(asked.source), most=most)
     else:
         look_for_data_in(data)
         look = partial(_checkup, near=near, most=most)
         about = "data"
-        found = _study(Path(asked.source), look) if _is_study(asked.source) else look(asked.source)
+        (source,) = asked.sources
+        found = _study(Path(source), look) if _is_study(source) else look(source)
     document = {"schema": "barnspider/doctor/1", "about": about, "is_well": found.is_well, **plain(found)}
     show(document if as_json else None, found)
     raise typer.Exit(0 if found.is_well else 1)

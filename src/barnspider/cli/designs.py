@@ -80,7 +80,7 @@ def power(
     if like is not None:
         if images or runs or classes:
             raise InputError("--like was given with --images, --runs or --classes; expected the one or the others")
-        asked = Comparison(like, study=study, paired=paired, baseline=baseline, split=split, level=level)
+        asked = Comparison([like], study=study, paired=paired, baseline=baseline, split=split, level=level)
         rows = None if everything else top or 10
         return _like(asked, arm, 0.02 if effect is None else effect, rows, as_json)
     if images is None or runs is None or classes is None:

@@ -16,6 +16,7 @@ from barnspider.errors import BarnspiderError, DataError, InputError
 if TYPE_CHECKING:
     from barnspider import Effects, Predictions, Verdict
     from barnspider.examples import Examples
+    from barnspider.sources import Source
 
 Images = Annotated[
     bool,
@@ -23,7 +24,7 @@ Images = Annotated[
 ]
 
 
-def check_images(source: str, data: Path | None) -> None:
+def check_images(source: Source, data: Path | None) -> None:
     """Refuse a folder of data sets with answers in files, which know nothing of their images."""
     from barnspider.sources import is_store
 
@@ -60,7 +61,7 @@ def _drawn(asked: Judged, predictions: Predictions, effects: Effects, verdict: V
     from barnspider.lab.examples import examples
 
     return examples(
-        Store.existing(asked.source),
+        Store.existing(asked.sources[0]),
         predictions,
         effects.baseline,
         shown_classes(effects, verdict),

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 Over = Literal["auto", "images and runs", "images", "runs"]
 Which = Literal["all", "common"]
 
-Source = Annotated[
-    str,
+Sources = Annotated[
+    list[str],
     typer.Argument(
-        metavar="SOURCE",
-        help="A store's folder; a file (CSV, JSON lines, Parquet, npz, npy); a folder of files, or a glob in quotes.",
+        metavar="SOURCE...",
+        help="A store's folder; files (CSV, JSON lines, Parquet, npz, npy); a folder of files, or a glob.",
     ),
 ]
 Examined = Annotated[
-    str,
+    list[str],
     typer.Argument(
-        metavar="SOURCE",
+        metavar="SOURCE...",
         help="Predictions: a store or files, as for audit. Or a data set's name or path, as in a recipe; or a study"
         " file (TOML).",
     ),
@@ -110,7 +110,7 @@ Bands = Annotated[bool, typer.Option("--bands", help="Intervals that hold for al
 class Reading:
     """The options of every command that reads answers."""
 
-    source: Source
+    sources: Sources
     study: StudyName = None
     paired: Paired = False
     samples: Samples = "all"
@@ -125,6 +125,11 @@ class Reading:
     label_sets: LabelSetsFile = None
     by: GroupBy = None
 
+    @property
+    def source(self) -> str | list[str]:
+        """Where to read from, as `read_predictions` takes it: one source by itself, or several files."""
+        return self.sources[0] if len(self.sources) == 1 else self.sources
+
     def read(self, split: str = "test") -> Predictions:
         """Read the answers about these images; say what was recognised."""
         from barnspider.sources import read_predictions
@@ -137,7 +142,7 @@ class Reading:
     def given(self) -> bool:
         """Return whether anything was said of how to read, besides the source."""
         return any(
-            getattr(self, option.name) != option.default for option in fields(Reading) if option.name != "source"
+            getattr(self, option.name) != option.default for option in fields(Reading) if option.name != "sources"
         )
 
     def of_files(self) -> dict[str, Any]:
@@ -148,12 +153,12 @@ class Reading:
             "pattern": self.pattern, "mapping": self.mapping,
         }  # fmt: skip
 
-    def say_what_was_recognised(self, source: str) -> None:
+    def say_what_was_recognised(self, source: str | list[str]) -> None:
         """Say what nobody asked for but was recognised: a format, a file of labels."""
         from barnspider.sources import recognised
 
         if said := recognised(source, **self.of_files()):
-            talk(f"note: {source}: {said}")
+            talk(f"note: {called(source)}: {said}")
 
     def validation(self) -> Predictions | None:
         """Read the answers to validation images, if the source is a store whose runs have some.
@@ -184,7 +189,7 @@ class Reading:
 class Patient(Reading):
     """What the doctor looks at: anything that holds answers, or data."""
 
-    source: Examined
+    sources: Examined
 
 
 @dataclass(frozen=True)
@@ -244,6 +249,11 @@ class Judged(Comparison):
         return effects.simultaneous() if self.bands else effects, predictions
 
 
+def called(source: str | list[str]) -> str:
+    """Return what to call a source where something is said of it."""
+    return source if isinstance(source, str) else listing(source, most=3)
+
+
 def _pairs(given: list[str] | None) -> dict[str, str] | None:
     """Return what "arm=model,sample=image" says; a name may hold commas where the option is repeated."""
     if not given:
@@ -280,7 +290,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def adaptive_note(source: str, study: str | None) -> str:
+def adaptive_note(source: str | list[str], study: str | None) -> str:
     """Return what is to be said of a store's study if what it had seen decided where it looked; else an empty text."""
     from barnspider.sources import is_store
     from barnspider.store import Store

@@ -35,7 +35,7 @@ def by_pattern(files: Mapping[Path, str], pattern: str, name: str) -> list[Origi
     Parameters
     ----------
     files
-        Path -> the name to look at, with "/" between folders; without one in the pattern, the last part counts.
+        Path -> the name to look at, with "/" between folders; its last parts count, as many as the pattern has.
     pattern
         Such as "{arm}-seed{seed}.csv": `{arm}`, `{seed}` (a whole number), `{dose}` (a number) and `{}` (anything).
     name
@@ -71,7 +71,7 @@ def by_pattern(files: Mapping[Path, str], pattern: str, name: str) -> list[Origi
 
 def _looked_at(full: str, pattern: str) -> str:
     """Return the part of a file's name that a pattern is about: endings count where the pattern has some."""
-    name = Path(full if "/" in pattern else full.rpartition("/")[2])
+    name = Path(*Path(full).parts[-1 - pattern.count("/") :])
     return name.as_posix() if is_known(Path(pattern)) or pattern.endswith("{}") else str(name.with_name(stem_of(name)))
 
 
