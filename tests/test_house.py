@@ -85,6 +85,7 @@ TORCH_ROOMS = {
     "seen",
     "strength",
     "train",
+    "weights",
 }
 
 

@@ -36,6 +36,7 @@ class _StudyFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: str = ""
+    keep: str = ""
     recipe: dict[str, Any] | None = None
     command: Any = None
     sweep: _SweepTable
@@ -55,7 +56,7 @@ def read_study(path: str | Path) -> AnySweep:
     That is a table `[recipe]` (fields of `Recipe`), or `command` and what goes with it (fields of `Command`, and
     `paired`); commands are started in the folder of the study file. `seeds = 4` means the seeds 0 to 3. `baseline = 10`
     says with which of the doses the others are compared; a sweep over a plain field, such as epochs, needs it, and so
-    does one of a command where no dose is 0.
+    does one of a command where no dose is 0. `keep = "weights"` keeps the weights of our own trainings.
 
     Raises
     ------
@@ -84,13 +85,15 @@ def _planned(study: _StudyFile, path: Path) -> AnySweep:
     name = study.name or path.stem
     if study.command is not None and study.recipe is not None:
         raise InputError("both [recipe] and command say what is to be trained; expected one of them")
+    if study.command is not None and study.keep:
+        raise InputError(f"keep={study.keep!r} is for our own trainings; a command keeps what it wants to keep")
     if study.command is not None:
         return _commands(study, study.command, seeds, name, path.parent)
-    if idle := sorted(study.model_fields_set - {"name", "recipe", "command", "sweep"}):
+    if idle := sorted(study.model_fields_set - {"name", "keep", "recipe", "command", "sweep"}):
         raise InputError(f"field {idle[0]!r} goes with a command, and there is none")
     if study.recipe is None:
         raise InputError("nothing says what is to be trained; expected a table [recipe], or command = '...'")
-    return _trainings(study.recipe, table, seeds, name)
+    return _trainings(study.recipe, table, seeds, name, study.keep)
 
 
 def _commands(study: _StudyFile, command: Any, seeds: tuple[int, ...], name: str, folder: Path) -> CommandSweep:
@@ -108,7 +111,7 @@ def _commands(study: _StudyFile, command: Any, seeds: tuple[int, ...], name: str
     )
 
 
-def _trainings(recipe: Mapping[str, Any], table: _SweepTable, seeds: tuple[int, ...], name: str) -> Sweep:
+def _trainings(recipe: Mapping[str, Any], table: _SweepTable, seeds: tuple[int, ...], name: str, keep: str) -> Sweep:
     for field in recipe:
         pick("field of [recipe]", field, [f.name for f in fields(Recipe)])
     if "dataset" not in recipe:
@@ -120,6 +123,7 @@ def _trainings(recipe: Mapping[str, Any], table: _SweepTable, seeds: tuple[int, 
         seeds=seeds,
         name=name,
         baseline_dose=None if table.baseline is None else _dose(table.baseline),
+        keep=keep,
     )
 
 

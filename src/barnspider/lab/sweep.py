@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from barnspider.dose_axis import Usual
-from barnspider.errors import InputError, listing
+from barnspider.errors import InputError, listing, pick
 from barnspider.lab.factory import source_sum
 from barnspider.lab.recipe import FIELDS, KNOBS, TRAINING_VERSION, Dose, Recipe, is_off
 
@@ -22,6 +22,7 @@ class Run:
     seed: int
     arm: str
     dose: float | None
+    keeps_weights: bool = False
 
     @property
     def paired(self) -> bool:
@@ -53,12 +54,13 @@ class Sweep:
     name : what the study is called; by default "<dataset>-<knob>"
     baseline_dose : the dose that the others are compared with; by default 0, or the first where 0 is not among them. A
         plain field has no natural zero: there it must be said
+    keep : "weights" to keep every run's last weights in the store; no part of a run's key
 
     Raises
     ------
     InputError
         When the knob is unknown, a dose is out of range, a dose or seed stands twice, or the baseline is not among
-        the doses, or is needed and not said.
+        the doses, or is needed and not said; or `keep` is something else.
 
     Examples
     --------
@@ -75,11 +77,13 @@ class Sweep:
     seeds: tuple[int, ...]
     name: str = ""
     baseline_dose: Dose | None = None
+    keep: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", tuple(map(self._checked, self.doses)))
         object.__setattr__(self, "seeds", tuple(map(checked_seed, self.seeds)))
         object.__setattr__(self, "name", self.name or f"{_last_part(self.base.dataset)}-{self.vary}")
+        pick("keep", self.keep, ["", "weights"])
         check_distinct("doses", self.doses)
         check_distinct("seeds", self.seeds)
         object.__setattr__(self, "baseline_dose", self._checked_baseline())
@@ -105,7 +109,7 @@ class Sweep:
         """Return every run, seed by seed, so that whatever is trained first is balanced over the doses."""
         arms = [(dose_name(self.vary, d), d, self.base.with_(self.vary, d)) for d in self.doses]
         return tuple(
-            Run(recipe, seed, arm, None if isinstance(dose, tuple) else float(dose))
+            Run(recipe, seed, arm, None if isinstance(dose, tuple) else float(dose), bool(self.keep))
             for seed in self.seeds
             for arm, dose, recipe in arms
         )
@@ -154,6 +158,8 @@ class Sweep:
         }
         if self.baseline_dose is not None:
             plan["baseline"] = self.baseline_dose
+        if self.keep:
+            plan["keep"] = self.keep
         # For whoever draws the study and has no laboratory; it is no part of any key, nor of the study's identity.
         if (usual := _usual(self.vary)) is not None:
             plan["usual"] = str(usual)
@@ -163,8 +169,9 @@ class Sweep:
     def from_dict(cls, plan: Mapping[str, Any]) -> Sweep:
         """Make the sweep that `as_dict` described."""
         return cls(
-            Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline")
-        )
+            Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline"),
+            plan.get("keep", ""),
+        )  # fmt: skip
 
 
 def _usual(vary: str) -> Usual | None:

@@ -51,6 +51,10 @@ class Trained:
         The loss, or an answer, was no longer finite; training stopped there.
     environment
         What the bits may depend on: versions, device, threads, determinism.
+    network
+        With the last weights.
+    mean, std
+        Of each channel's grey levels: images were normalized with these.
     """
 
     answers: Mapping[str, Answers]
@@ -58,6 +62,9 @@ class Trained:
     seconds: float
     diverged: bool
     environment: dict[str, str]
+    network: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
     @property
     def test(self) -> Answers | None:
@@ -108,8 +115,11 @@ def train(
         validation = training.finish(checkpoint, progress or _silent)
         given = {} if validation is None else training.answers(validation)
     diverged = not all(a.p_label is not None and np.isfinite(a.p_label).all() for a in given.values()) or not given
-    curve = tuple(training.course.curve)
-    return Trained({} if diverged else given, curve, training.seconds, diverged, training.environment)
+    mean, std = (tuple(moment.flatten().tolist()) for moment in (training.material.mean, training.material.std))
+    return Trained(
+        {} if diverged else given, tuple(training.course.curve), training.seconds, diverged, training.environment,
+        training.course.net, mean, std,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,8 +29,9 @@ from barnspider.lab.machine import placed
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.strength import strength
 from barnspider.lab.sweep import Run, Sweep
-from barnspider.lab.train import train
-from barnspider.store import Result, Store
+from barnspider.lab.train import Trained, train
+from barnspider.lab.weights import packed
+from barnspider.store import Result, Store, Weights
 
 WAIT = 0.5
 """Seconds between two looks at runs that other workers hold."""
@@ -98,7 +99,17 @@ def result_of(run: Run, data: Dataset, checkpoint: Checkpoint | None = None, dev
         "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],
         "strength": _strength(run.recipe, data), "environment": dict(trained.environment),
     }  # fmt: skip
-    return Result("diverged" if trained.diverged else "done", data.fingerprint, trained.answers, about)
+    weights = _weights(run, data, trained) if run.keeps_weights and not trained.diverged else None
+    return Result("diverged" if trained.diverged else "done", data.fingerprint, trained.answers, about, weights)
+
+
+def _weights(run: Run, data: Dataset, trained: Trained) -> Weights:
+    """Return the weights, and all that it takes to use them elsewhere."""
+    about = {
+        "recipe": run.recipe.as_dict(), "seed": run.seed, "fingerprint": data.fingerprint,
+        "classes": list(data.classes), "shape": list(data.shape), "mean": list(trained.mean), "std": list(trained.std),
+    }  # fmt: skip
+    return Weights(packed(trained.network), about)
 
 
 @lru_cache

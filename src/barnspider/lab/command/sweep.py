@@ -133,6 +133,11 @@ class CommandRun:
     paired: bool
 
     @property
+    def keeps_weights(self) -> bool:
+        """A command keeps what it wants to keep."""
+        return False
+
+    @property
     def values(self) -> dict[str, str | int | float]:
         """What is filled in wherever the run is started."""
         return {"dose": self.dose, "seed": self.seed, "arm": self.arm}

@@ -9,6 +9,8 @@
     failed/<key>                    why a run could not be trained, until it is tried again
     logs/<key>.txt                  what a user's own command said while it made a run, the end of it
     checkpoints/<key>               where a long run goes on after a kill, until it is sealed
+    weights/<key>/                  a run's last weights, weights.safetensors, where its study keeps them; about.json
+                                    has the sum, and what it takes to use them
     set-aside/                      runs that were found damaged
 
 A run is sealed by renaming a finished folder: who comes first wins, and a torn folder cannot exist.
@@ -17,10 +19,7 @@ A run is sealed by renaming a finished folder: who comes first wins, and a torn 
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import json
-import re
 import secrets
 import shutil
 import socket
@@ -29,106 +28,22 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.convert import Ints
 from barnspider.errors import InputError, StoreError, listing, pick
-from barnspider.files import cannot_write, owner, read_arrays, sha256, sync_folder, write_whole
+from barnspider.files import cannot_write, owner, sha256, write_whole
 from barnspider.predictions import LeftOut, Predictions
+from barnspider.store.documents import as_json, read_json, read_npz, read_summed, summed
+from barnspider.store.placing import is_theirs, move_first, slug
+from barnspider.store.records import SPLITS, Cell, Failure, Images, Planned, Result, Study, Weights
 
 FORMAT = 1
-ANEW = "`barnspider run` with the same study writes it anew"
-SPLITS = ("test", "validation", "test-averaged", "validation-averaged")
-"""Which answers of a run can be read: to which images, by the last weights or by the last steps' average."""
-
-
-def averaged_name(split: str) -> str:
-    """Return the name under which the answers of averaged weights to this split are kept.
-
-    Examples
-    --------
-    >>> averaged_name("test")
-    'test-averaged'
-    """
-    return f"{split}-averaged"
-
-
-class Planned(Protocol):
-    """A run as a store sees it: where it belongs, the key under which its answers are kept, and whether runs of its
-    seed in other arms share its random numbers.
-    """
-
-    @property
-    def arm(self) -> str: ...
-    @property
-    def dose(self) -> float | None: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def paired(self) -> bool: ...
-
+WEIGHTS = "weights.safetensors"
 
 P = TypeVar("P", bound=Planned)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A planned run, as it was written down in the store."""
-
-    arm: str
-    dose: float | None
-    seed: int
-    key: str
-    paired: bool = True
-
-
-@dataclass(frozen=True)
-class Study:
-    """What was planned: cells of one sweep. `sweep` is the laboratory's own description of it."""
-
-    identity: str
-    cells: tuple[Cell, ...]
-    sweep: Mapping[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Images:
-    """The images of one split that runs answer: Int[N] labels and Str[N] ids."""
-
-    label: Ints
-    sample: NDArray[np.str_]
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """One run's answers to one split: Int[N] classes and Float[N] probabilities of the true class, where known."""
-
-    guess: Ints
-    p_label: NDArray[np.floating[Any]] | None
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What a run leaves behind. A diverged run has no answers, and says so."""
-
-    status: str
-    fingerprint: str
-    answers: Mapping[str, Answers]
-    about: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a run could not be trained, on which host, and when (seconds of the epoch)."""
-
-    reason: str
-    host: str
-    time: float
 
 
 @dataclass(frozen=True)
@@ -148,7 +63,7 @@ class Store:
         marker = self.root / "barnspider.json"
         if marker.exists():
             _check_format(marker)
-        elif self.root.exists() and (not self.root.is_dir() or any(map(_is_theirs, self.root.iterdir()))):
+        elif self.root.exists() and (not self.root.is_dir() or any(map(is_theirs, self.root.iterdir()))):
             raise StoreError(
                 f"{str(self.root)!r} is no store; expected an empty or new folder, or one made by barnspider"
             )
@@ -169,7 +84,7 @@ class Store:
         Damaged plans are set aside: what they planned can be planned again.
         """
         self._create()
-        cells = tuple(Cell(r.arm, r.dose, r.seed, r.key, r.paired) for r in runs)
+        cells = tuple(Cell(r.arm, r.dose, r.seed, r.key, r.paired, r.keeps_weights) for r in runs)
         folder = self.root / "studies" / slug(identity)
         document = {
             "identity": identity, "sweep": dict(sweep), "cells": [_written(c) for c in cells],
@@ -177,12 +92,12 @@ class Store:
         sound = {plan: written for plan in _plans(folder) if (written := self._sound_plan(plan)) is not None}
         if not sound or list(sound.values())[-1] != json.loads(json.dumps(document)):
             number = max((int(plan.stem) for plan in sound), default=0) + 1
-            write_whole(folder / f"{number:04d}.json", lambda file: file.write(_summed(document)))
+            write_whole(folder / f"{number:04d}.json", lambda file: file.write(summed(document)))
         return Study(identity, cells, sweep)
 
     def _sound_plan(self, plan: Path) -> dict[str, Any] | None:
         try:
-            return _read_summed(plan)
+            return read_summed(plan)
         except StoreError:
             self._set_aside(plan, plan.parent.name)
             return None
@@ -190,15 +105,16 @@ class Store:
     def studies(self) -> tuple[str, ...]:
         """Return the identities of the studies that were planned here."""
         plans = [_plans(folder)[-1:] for folder in self.root.glob("studies/*")]
-        return tuple(sorted(_read_summed(plan)["identity"] for latest in plans for plan in latest))
+        return tuple(sorted(read_summed(plan)["identity"] for latest in plans for plan in latest))
 
     def study(self, name: str | None = None) -> Study:
         """Return the latest plan of a study, and all that was sealed of its earlier plans.
 
-        `name` is its identity or the part before the hash; it may be left out where there is only one study.
+        `name` is its identity or the part before the hash; it may be left out where there is only one study besides
+        those that were made of it.
         """
         identity = self._identity(name)
-        plans = [_read_summed(plan) for plan in _plans(self.root / "studies" / slug(identity))]
+        plans = [read_summed(plan) for plan in _plans(self.root / "studies" / slug(identity))]
         latest = plans[-1]
         cells = [Cell(**c) for c in latest["cells"]]
         known = {cell.key for cell in cells}
@@ -210,9 +126,10 @@ class Store:
 
     def _identity(self, name: str | None) -> str:
         known = self.studies()
-        if name is None and len(known) == 1:
-            return known[0]
         if name is None:
+            own = known if len(known) == 1 else [identity for identity in known if self.study(identity).of is None]
+            if len(own) == 1:
+                return own[0]
             raise InputError(
                 f"{str(self.root)!r} holds {len(known)} studies; choose one: {listing(known) or 'none yet'}"
             )
@@ -235,13 +152,19 @@ class Store:
         for split, images in splits.items():
             arrays = {"label": images.label, "sample": images.sample}
             write_whole(folder / f"{split}.npz", lambda file, a=arrays: np.savez_compressed(file, **a))  # pyright: ignore
-        write_whole(folder / "about.json", lambda file: file.write(_summed(about)))
+        write_whole(folder / "about.json", lambda file: file.write(summed(about)))
 
     # -- runs ------------------------------------------------------------------------------------------------
 
     def missing(self, runs: Iterable[P]) -> list[P]:
-        """Return the runs that are not sealed; a damaged one is set aside and counts as missing."""
-        return [run for run in runs if not self._is_sound(run.key)]
+        """Return the runs that are not sealed, or lack weights that are kept; what is damaged is set aside first."""
+        return [run for run in runs if not self._is_sound(run.key) or self._lacks_weights(run)]
+
+    def _lacks_weights(self, run: Planned) -> bool:
+        if not run.keeps_weights or self.has_weights(run.key):
+            return False
+        document = self.document(run.key)
+        return document is not None and document["status"] == "done"  # what diverged has none
 
     def write(self, key: str, result: Result) -> bool:
         """Seal a run. False when somebody else sealed it first: then theirs stays, and ours is dropped.
@@ -252,6 +175,8 @@ class Store:
             When the disk is full or the folder cannot be written; nothing half-written stays.
         """
         self._create()
+        if result.weights is not None:  # before the seal, which says that all is there
+            self._write_weights(key, result.weights)
         building = self.root / "building" / f"{key}-{owner()}-{secrets.token_hex(4)}"
         try:
             building.mkdir(parents=True)
@@ -261,7 +186,7 @@ class Store:
                     arrays["p_label"] = answers.p_label.astype(np.float16)
                 write_whole(building / f"{split}.npz", lambda file, a=arrays: np.savez_compressed(file, **a))  # pyright: ignore
             self._write_document(building, key, result)
-            return _move_first(building, self.root / "runs" / key)
+            return move_first(building, self.root / "runs" / key)
         except OSError as error:
             raise StoreError(cannot_write(self.root, error)) from error
         finally:
@@ -272,7 +197,7 @@ class Store:
             "key": key, "status": result.status, "fingerprint": result.fingerprint, **result.about,
             "files": {file.name: sha256(file) for file in sorted(building.iterdir())},
         }  # fmt: skip
-        write_whole(building / "run.json", lambda file: file.write(_json(document)))
+        write_whole(building / "run.json", lambda file: file.write(as_json(document)))
         sum_ = sha256(building / "run.json")
         write_whole(building / "seal", lambda file: file.write(sum_.encode()))
 
@@ -290,7 +215,7 @@ class Store:
         try:
             if sha256(folder / "run.json") != (folder / "seal").read_text("ascii"):
                 raise StoreError(f"run {key} is damaged: run.json does not match its seal")
-            document = _read_json(folder / "run.json")
+            document = read_json(folder / "run.json")
             for name, sum_ in document["files"].items():
                 if sha256(folder / name) != sum_:
                     raise StoreError(f"run {key} is damaged: {name} does not match its sum")
@@ -318,6 +243,50 @@ class Store:
         except OSError as error:
             raise StoreError(cannot_write(place, error)) from error
 
+    # -- weights -----------------------------------------------------------------------------------------------
+
+    def _write_weights(self, key: str, weights: Weights) -> None:
+        """Keep a run's weights; those that are there already stay."""
+        building = self.root / "building" / f"{key}-weights-{owner()}-{secrets.token_hex(4)}"
+        try:
+            building.mkdir(parents=True)
+            file = write_whole(building / WEIGHTS, lambda file: file.write(weights.file))
+            document = {"key": key, "sha256": sha256(file), **weights.about}
+            write_whole(building / "about.json", lambda file: file.write(summed(document)))
+            (self.root / "weights").mkdir(exist_ok=True)
+            move_first(building, self.root / "weights" / slug(key))
+        except OSError as error:
+            raise StoreError(cannot_write(self.root, error)) from error
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+    def has_weights(self, key: str) -> bool:
+        """Return whether a run's weights are kept and sound; damaged ones are set aside and count as missing."""
+        try:
+            return self.weights(key) is not None
+        except StoreError:
+            self._set_aside(self.root / "weights" / slug(key), f"{key}-weights")
+            return False
+
+    def weights(self, key: str) -> tuple[Path, dict[str, Any]] | None:
+        """Return the file of a run's weights and what was written down of them; None when they are not kept.
+
+        Raises
+        ------
+        StoreError
+            When they are there but their sums are wrong.
+        """
+        folder = self.root / "weights" / slug(key)
+        if not folder.exists():
+            return None
+        about = read_summed(folder / "about.json")
+        try:
+            if sha256(folder / WEIGHTS) == about["sha256"]:
+                return folder / WEIGHTS, about
+        except OSError as error:
+            raise StoreError(f"the weights of run {key} are damaged: {error}") from error
+        raise StoreError(f"the weights of run {key} are damaged: they do not match their sum")
+
     # -- runs that failed --------------------------------------------------------------------------------------
 
     def note_failure(self, key: str, reason: str) -> None:
@@ -329,7 +298,7 @@ class Store:
             When the disk is full or the folder cannot be written.
         """
         note = {"reason": reason, "host": socket.gethostname(), "time": time.time()}
-        write_whole(self.root / "failed" / slug(key), lambda file: file.write(_json(note)))
+        write_whole(self.root / "failed" / slug(key), lambda file: file.write(as_json(note)))
 
     def forget_failure(self, key: str) -> None:
         """Remove the note that a run failed, if there is one: it is tried again."""
@@ -407,8 +376,8 @@ class Store:
         if len(fingerprints) > 1:
             raise StoreError(f"runs of this study saw different data ({listing(fingerprints)}); use one store for each")
         images = self.root / "images" / slug(fingerprints[0])
-        about, known = _read_summed(images / "about.json"), _read_npz(images / f"{split.removesuffix('-averaged')}.npz")
-        answers = [_read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
+        about, known = read_summed(images / "about.json"), read_npz(images / f"{split.removesuffix('-averaged')}.npz")
+        answers = [read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
         return Predictions(
             guess=np.stack([a["guess"] for a in answers]),
             p_label=_probabilities(answers),
@@ -426,7 +395,7 @@ class Store:
     def _create(self) -> None:
         marker = self.root / "barnspider.json"
         if not marker.exists():
-            write_whole(marker, lambda file: file.write(_json({"format": FORMAT})))
+            write_whole(marker, lambda file: file.write(as_json({"format": FORMAT})))
         try:
             for name in ("runs", "building", "claims", "studies", "images"):
                 (self.root / name).mkdir(exist_ok=True)
@@ -435,8 +404,9 @@ class Store:
 
 
 def _written(cell: Cell) -> dict[str, Any]:
-    """Return a cell as a plan keeps it; that runs are paired is what goes without saying."""
-    return {name: value for name, value in vars(cell).items() if name != "paired" or not value}
+    """Return a cell as a plan keeps it, without what goes without saying."""
+    usual = {"paired": True, "keeps_weights": False}
+    return {name: value for name, value in vars(cell).items() if name not in usual or value != usual[name]}
 
 
 def _probabilities(answers: Sequence[Mapping[str, NDArray[Any]]]) -> NDArray[np.float32] | None:
@@ -444,36 +414,6 @@ def _probabilities(answers: Sequence[Mapping[str, NDArray[Any]]]) -> NDArray[np.
     if not all("p_label" in a for a in answers):
         return None
     return np.stack([a["p_label"] for a in answers]).astype(np.float32)
-
-
-def slug(name: str) -> str:
-    """Return a name that is safe as one file name on every system.
-
-    Examples
-    --------
-    >>> slug("../x")
-    '_.._x'
-    """
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip() or "_"
-    return ("_" + plain if plain.startswith(".") else plain)[:120]
-
-
-def _move_first(building: Path, place: Path) -> bool:
-    """Rename a finished folder to its place; False when the place is taken."""
-    sync_folder(building)
-    try:
-        building.rename(place)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        raise
-    sync_folder(place.parent)
-    return True
-
-
-def _is_theirs(path: Path) -> bool:
-    """Whether a file is somebody else's: not one that was begun when a new store's maker was killed."""
-    return not path.name.startswith(".writing-")
 
 
 def _plans(folder: Path) -> list[Path]:
@@ -484,7 +424,7 @@ def _plans(folder: Path) -> list[Path]:
 def _check_format(marker: Path) -> None:
     restore = f'if this was a store, write {{"format": {FORMAT}}} into that file'
     try:
-        found = _read_json(marker).get("format")
+        found = read_json(marker).get("format")
     except StoreError as error:
         raise StoreError(f"{error}; {restore}") from error
     if not isinstance(found, int):
@@ -498,7 +438,7 @@ def _check_format(marker: Path) -> None:
 def _failure(note: Path) -> Failure | None:
     """Return what a note says; None when it has just been removed."""
     try:
-        said = _read_json(note)
+        said = read_json(note)
         return Failure(str(said["reason"]), str(said["host"]), float(said["time"]))
     except (StoreError, KeyError, TypeError, ValueError):
         return Failure("its note is damaged", "an unknown host", 0.0) if note.exists() else None
@@ -510,45 +450,7 @@ def _is_readable(images: Path, about: Mapping[str, Any]) -> bool:
         return False
     try:
         for split in about["splits"]:
-            _read_npz(images / f"{split}.npz")
-        return _read_summed(images / "about.json") == about
+            read_npz(images / f"{split}.npz")
+        return read_summed(images / "about.json") == about
     except StoreError:
         return False
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise StoreError(f"{str(path)!r} holds {type(document).__name__}; expected a JSON object")
-    return document
-
-
-def _summed(document: Mapping[str, Any]) -> bytes:
-    """Return a document as JSON with its own sum in it, by which a flipped bit is noticed."""
-    return _json({**document, "sum": hashlib.sha256(_json(document)).hexdigest()})
-
-
-def _read_summed(path: Path) -> dict[str, Any]:
-    """Return a document that `_summed` made; one from before there were sums is taken as it is."""
-    try:
-        document = _read_json(path)
-    except StoreError as error:
-        raise StoreError(f"{error}; {ANEW}") from error
-    sum_ = document.pop("sum", None)
-    if sum_ is not None and sum_ != hashlib.sha256(_json(document)).hexdigest():
-        raise StoreError(f"{str(path)!r} is damaged: it does not match its sum; {ANEW}")
-    return document
-
-
-def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        return read_arrays(path)
-    except InputError as error:
-        raise StoreError(f"a file of the store is damaged: {error}; {ANEW}") from error
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -1,0 +1,57 @@
+"""The files of a store: JSON with its own sum, by which a flipped bit is noticed, and arrays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from barnspider.errors import InputError, StoreError
+from barnspider.files import read_arrays
+
+ANEW = "`barnspider run` with the same study writes it anew"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object; `StoreError` when the file holds none."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{str(path)!r} cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise StoreError(f"{str(path)!r} holds {type(document).__name__}; expected a JSON object")
+    return document
+
+
+def summed(document: Mapping[str, Any]) -> bytes:
+    """Return a document as JSON with its own sum in it, by which a flipped bit is noticed."""
+    return as_json({**document, "sum": hashlib.sha256(as_json(document)).hexdigest()})
+
+
+def read_summed(path: Path) -> dict[str, Any]:
+    """Return a document that `summed` made; one from before there were sums is taken as it is."""
+    try:
+        document = read_json(path)
+    except StoreError as error:
+        raise StoreError(f"{error}; {ANEW}") from error
+    sum_ = document.pop("sum", None)
+    if sum_ is not None and sum_ != hashlib.sha256(as_json(document)).hexdigest():
+        raise StoreError(f"{str(path)!r} is damaged: it does not match its sum; {ANEW}")
+    return document
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file; `StoreError` when it cannot be read."""
+    try:
+        return read_arrays(path)
+    except InputError as error:
+        raise StoreError(f"a file of the store is damaged: {error}; {ANEW}") from error
+
+
+def as_json(document: Mapping[str, Any]) -> bytes:
+    """Return a document as a person can read it, one field a line."""
+    return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
