@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,10 @@ class Strength:
     kept: tuple[float, ...]
     change: tuple[float, ...]
     images: tuple[int, ...]
+
+    def as_json(self) -> dict[str, list[float | None]]:
+        """Return the same as JSON knows it, rounded; what is not known is null."""
+        return {name: [None if math.isnan(x) else round(x, 5) for x in numbers] for name, numbers in vars(self).items()}
 
 
 def strength(recipe: Recipe, data: Dataset, images: int = IMAGES, seed: int = 0) -> Strength:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -115,8 +113,7 @@ def _weights(run: Run, data: Dataset, trained: Trained) -> Weights:
 @lru_cache
 def _strength(recipe: Recipe, data: Dataset) -> dict[str, list[float | None]]:
     """Return what the recipe's augmentations do to each class, as JSON knows it; measured once for all seeds."""
-    measured = asdict(strength(recipe, data))
-    return {name: [None if math.isnan(x) else round(x, 5) for x in numbers] for name, numbers in measured.items()}
+    return strength(recipe, data).as_json()
 
 
 def say(**event: Any) -> None:

@@ -1,0 +1,83 @@
+"""What a reference network answers to test images that a knob has changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from barnspider.convert import smallest_int
+from barnspider.errors import InputError
+from barnspider.lab import augment, factory
+from barnspider.lab.data import Dataset, Split
+from barnspider.lab.material import levels_of
+from barnspider.lab.random import uniforms
+from barnspider.lab.recipe import Recipe, is_off
+from barnspider.lab.weights import Kept, packed
+from barnspider.store import Answers
+
+_PIXELS = 1 << 20
+
+
+@torch.inference_mode()
+def answers(kept: Kept, split: Split, asked: Recipe, draw: int, device: str = "cpu") -> Answers:
+    """Return a network's answers to a split's images, each changed as `asked` says by the numbers of this draw.
+
+    The numbers depend on knob, draw and image alone: they are the same for every network, and at every dose.
+    """
+    draws = {
+        knob: uniforms(0, f"preserve {knob}", draw, len(split), count)
+        for knob, count in augment.DRAWS.items()
+        if not is_off(getattr(asked, knob))
+    }
+    guess, p_label = [], []
+    step = max(1, _PIXELS // split.pixels[0].size)
+    for rows in np.array_split(np.arange(len(split)), -(-len(split) // step)):
+        labels = torch.tensor(split.labels[rows], device=device)
+        levels = levels_of(torch.from_numpy(split.read(rows)).to(device))
+        own = {knob: torch.from_numpy(numbers[rows]).to(device) for knob, numbers in draws.items()}
+        images = augment.shown(levels, labels, asked, own, len(kept.classes), kept.normalize)
+        logits = _logits(kept, images)
+        guess.append(logits.argmax(1).cpu().numpy())
+        p_label.append(logits.softmax(1).gather(1, labels[:, None])[:, 0].cpu().numpy())
+    return Answers(np.concatenate(guess).astype(smallest_int(len(kept.classes))), np.concatenate(p_label))
+
+
+def _logits(kept: Kept, images: Tensor) -> Tensor:
+    given: Tensor = kept.net(images)
+    return ((given + kept.net(images.flip(3))) / 2 if kept.recipe.mirrored else given).float()
+
+
+def pretrained(name: str, data: Dataset, device: str = "cpu") -> tuple[Kept, str]:
+    """Return a user's trained network and the sum of its weights.
+
+    Raises
+    ------
+    InputError
+        When it cannot be made, or does not answer such images with one finite number for each class.
+    """
+    make: Callable[[tuple[int, int, int], int], object] = factory.imported(name)
+    net = make(data.shape, len(data.classes))
+    if not isinstance(net, nn.Module):
+        raise InputError(f"pretrained={name!r} returned {type(net).__name__}; expected a torch.nn.Module")
+    net = net.to(device).eval()
+    zero, white = (torch.full((1, 1, 1), level, device=device) for level in (0.0, 255.0))
+    kept = Kept(net, Recipe(data.name), 0, data.classes, data.shape, zero, white, data.fingerprint)
+    _try(kept, name, device)
+    return kept, hashlib.sha256(packed(net)).hexdigest()
+
+
+@torch.inference_mode()
+def _try(kept: Kept, name: str, device: str) -> None:
+    images = torch.full((2, *kept.shape), 0.5, device=device)
+    try:
+        given = kept.net(images)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"pretrained={name!r} does not take images {tuple(images.shape)}: {error}") from error
+    expected = (2, len(kept.classes))
+    if not isinstance(given, Tensor) or tuple(given.shape) != expected or not bool(given.isfinite().all()):
+        got = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
+        raise InputError(f"pretrained={name!r} answers two images with {got}; expected finite logits {expected}")
