@@ -173,8 +173,7 @@ def _by_arm(compared: list[Comparison]) -> dict[str, Floats]:
 
 
 def _method(d: Design, over: Over, level: float) -> Method:
-    by = d.preds.by if d.preds.group is not None else ""
-    units = words.plural(words.unit(by))
+    units = words.plural(words.unit(d.by))
     return Method(
         level=level,
         generalizes_to=over,
@@ -184,5 +183,5 @@ def _method(d: Design, over: Over, level: float) -> Method:
         versions=_versions(),
         labels="single" if d.preds.accepted is None else "sets",
         unlabelled=d.preds.unlabelled,
-        by=by,
+        by=d.by,
     )

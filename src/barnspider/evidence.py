@@ -67,6 +67,11 @@ class Method:
         return words.unit(self.by)
 
     @property
+    def units(self) -> str:
+        """What effects are told of, of several: "classes" or "groups"."""
+        return words.plural(self.unit)
+
+    @property
     def alpha(self) -> float:
         """What `q` must be below for a finding: 1 - level."""
         return 1 - self.level

@@ -139,7 +139,7 @@ def inequality(
         worst_pair=tuple(x for _, x in worst),
         level=level,
         generalizes_to=d.over(wanted),
-        by=d.preds.by if d.preds.group is not None else "",
+        by=d.by,
         left_out=words.no_answers(d.preds.by) if d.preds.answered is None else "",
     )
 
