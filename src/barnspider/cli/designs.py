@@ -38,8 +38,8 @@ def doses(
 
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
-    test = Design.of(asked.read())
-    chosen_on = asked.validation()
+    answers = asked.read()
+    test, chosen_on = Design.of(answers), asked.validation(answers)
     validation = None if chosen_on is None else Design.of(chosen_on)
     why = why_no_curves(test)
     found: dict[str, Any] = {

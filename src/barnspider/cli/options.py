@@ -155,19 +155,20 @@ class Reading:
         if said := recognised(source, **self.of_files()):
             talk(f"note: {source}: {said}")
 
-    def validation(self) -> Predictions | None:
-        """Read the answers to validation images, if the source is a store whose runs have some.
+    def validation(self, like: Predictions) -> Predictions | None:
+        """Read the answers to validation images as those to test images (`like`) were read; say why if they cannot be.
 
-        Label sets and groups are of the images that are judged: with these, others would be read in another way.
+        None, and nothing said, if the source is no store or its runs have none.
         """
-        from barnspider.sources import is_store
-        from barnspider.store import Store
+        from barnspider.validation import read_validation
 
-        if not is_store(self.source) or self.label_sets is not None or self.by is not None:
-            return None
-        store = Store.existing(self.source)
-        there = store.has_answers(store.study(self.study).cells, "validation")
-        return self.read("validation") if there else None
+        found = read_validation(self.source, like, study=self.study, label_sets=self.label_sets, by=self.by)
+        if found.why_not:
+            talk(
+                f"note: doses are not chosen on validation images but on one half of the test images, and measured on"
+                f" the other: {found.why_not}"
+            )
+        return found.preds
 
     def names(self) -> list[str] | None:
         """Return the names of the classes, if a file was given."""
@@ -224,9 +225,9 @@ class Comparison(Against):
         predictions, base = self.arms()
         return estimate(predictions, baseline=base, level=self.level, generalize_to=self.to), predictions
 
-    def validation(self) -> Predictions | None:
+    def validation(self, like: Predictions) -> Predictions | None:
         """Read the answers to validation images, on which doses are chosen when test images measure."""
-        return super().validation() if self.split == "test" else None
+        return super().validation(like) if self.split == "test" else None
 
 
 @dataclass(frozen=True)
