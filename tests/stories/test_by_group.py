@@ -160,6 +160,33 @@ def test_the_gate_and_the_audit_speak_of_groups(barnspider, work):
         assert "| arm | group | images" in said["comment"]
 
 
+def test_power_of_what_was_run_reads_as_the_audit_does(barnspider, work):
+    asked = ("power", "--like", "all.csv", "--baseline", "plain", "--effect", "0.05")
+    said = barnspider(*asked, "--by", "camera").stdout
+    assert "in one group, 4 times in 5" in said
+    assert "2 groups are measured finely enough" in said
+    document = json.loads(barnspider(*asked, "--by", "camera", "--json").stdout)
+    assert document["arms"][0]["by"] == "camera"
+    assert [(c["class"], c["n"]) for c in document["arms"][0]["classes"]] == [("A", 200), ("B", 200)]
+    (work / "sets.json").write_text(json.dumps([[0, 1, 2, 3]] * 300 + [[]] * 100))
+    (work / "names.txt").write_text("husky\nmalamute\ntabby\nsiamese\n")
+    document = json.loads(barnspider(*asked, "--label-sets", "sets.json", "--classes", "names.txt", "--json").stdout)
+    assert [(c["class"], c["n"]) for c in document["arms"][0]["classes"]] == [
+        ("husky", 100), ("malamute", 100), ("tabby", 100), ("siamese", 0),
+    ]  # fmt: skip
+    (work / "apart").mkdir()
+    table = pl.read_csv(work / "all.csv", schema_overrides={"sample": pl.String})
+    table.unique("sample").select("sample", "label").write_csv(work / "truth.csv")
+    for arm in ("plain", "new"):
+        own = table.filter(pl.col("arm") == arm).select(image="sample", answer="prediction")
+        own.write_csv(work / "apart" / f"{arm}_0.csv")
+    said = barnspider(
+        "power", "--like", "apart", "--baseline", "plain", "--labels", "truth.csv", "--pattern", "{arm}_{seed}.csv",
+        "--columns", "sample=image,prediction=answer",
+    ).stdout  # fmt: skip
+    assert "new against plain" in said
+
+
 def test_figures_of_groups_speak_of_groups(barnspider, work):
     (work / "kinds.json").write_text(KINDS)
     barnspider("figures", "all.csv", "--baseline", "plain", "--by", "kinds.json", "-o", "figures")

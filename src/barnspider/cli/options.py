@@ -36,6 +36,15 @@ Examined = Annotated[
         " file (TOML).",
     ),
 ]
+LikeSource = Annotated[
+    str,
+    typer.Option(
+        "--like",
+        metavar="SOURCE",
+        show_default=False,
+        help="Judge a design that was run: a store or files, as for audit, with the same options.",
+    ),
+]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to train.")]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
 Baseline = Annotated[str | None, typer.Option(help="The arm to compare with: its name or its dose. Default: dose 0.")]
@@ -48,6 +57,10 @@ Samples = Annotated[Which, typer.Option("--samples", help="Of a file: all must b
 On = Annotated[str | None, typer.Option("--on", help="Which images of a file, if its column `on` names several.")]
 Classes = Annotated[
     Path | None, typer.Option("--classes", metavar="FILE", help="The classes of a file, one name on each line.")
+]
+CountOrClasses = Annotated[
+    Path | None,
+    typer.Option("--classes", metavar="N|FILE", help="How many classes. With --like: a file of their names."),
 ]
 LabelsFile = Annotated[
     Path | None,
@@ -134,11 +147,10 @@ class Reading:
             self.source, study=self.study, split=split, label_sets=self.label_sets, by=self.by, **self.of_files()
         )
 
-    def given(self) -> bool:
-        """Return whether anything was said of how to read, besides the source."""
-        return any(
-            getattr(self, option.name) != option.default for option in fields(Reading) if option.name != "source"
-        )
+    def given(self) -> list[str]:
+        """Return what was said of how to read, besides the source: names of options."""
+        told = [x for x in fields(self) if x.name != "source" and getattr(self, x.name) != x.default]
+        return [x.name.replace("_", "-") for x in told]
 
     def of_files(self) -> dict[str, Any]:
         """Return how files are to be read, as `read_predictions` takes it."""
@@ -243,6 +255,25 @@ class Judged(Comparison):
         effects, predictions = super().effects()
         effects = effects.within(self.margin).corrected(self.correction)
         return effects.simultaneous() if self.bands else effects, predictions
+
+
+@dataclass(frozen=True)
+class Like(Comparison):
+    """A design that was run, if there is one to look at."""
+
+    source: LikeSource = ""
+    classes: CountOrClasses = None
+
+    def count(self) -> int | None:
+        """Return how many classes were asked for, of a design that is not run yet."""
+        if self.classes is None:
+            return None
+        text = str(self.classes)
+        if not text.isdecimal() or int(text) < 1:
+            raise InputError(
+                f"classes={text!r}; expected how many, from 1; or --like SOURCE with a file of their names"
+            )
+        return int(text)
 
 
 def _pairs(given: list[str] | None) -> dict[str, str] | None:
