@@ -163,6 +163,8 @@ def test_groups_that_contradict_the_classes_are_refused(sim):
         replace(p, group=1 - np.asarray(p.group))
     with pytest.raises(InputError, match=r"group_of has shape \(2,\); expected \(6,\)"):
         replace(p, group_of=np.array([0, 1]))
+    with pytest.raises(InputError, match="group_of must hold places in groups, 2 distinct names"):
+        replace(p, group_of=np.array([1, 1, 1, 0, 0, 2]))
 
 
 def test_what_has_no_group_is_named(sim):

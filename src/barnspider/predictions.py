@@ -508,13 +508,20 @@ def _check_values(p: Predictions) -> None:
         whole = p.group.dtype.kind in "iu" and p.group.min() >= 0 and p.group.max() < len(p.groups)
         if not whole or len(set(p.groups)) < len(p.groups):
             raise InputError(f"group must hold places in groups, {len(p.groups)} distinct names, as integers")
-    if p.group_of is not None and not np.array_equal(p.group_of[p.label], np.asarray(p.group)):
-        raise InputError("group_of puts images into other groups than group does; expected the group of each class")
+    if p.group_of is not None:
+        _check_groups_of_classes(p.group_of, p)
     if p.sample.dtype.kind != "U":
         raise InputError(f"sample has type {p.sample.dtype}; expected texts, one id for each image")
     _check_doses(p)
     if p.p_label is not None and not bool(np.all((p.p_label >= 0) & (p.p_label <= 1))):
         raise InputError("p_label must hold probabilities from 0 to 1, without missing values")
+
+
+def _check_groups_of_classes(of: Ints, p: Predictions) -> None:
+    if of.dtype.kind not in "iu" or (of.size and not 0 <= of.min() <= of.max() < len(p.groups)):
+        raise InputError(f"group_of must hold places in groups, {len(p.groups)} distinct names, as integers")
+    if not np.array_equal(of[p.label], np.asarray(p.group)):
+        raise InputError("group_of puts images into other groups than group does; expected the group of each class")
 
 
 def _check_doses(p: Predictions) -> None:
