@@ -37,6 +37,12 @@ HEAD = "arm,seed,sample,label,prediction\n"
         (("doses", "good.csv", "--delta", "2"), "delta=2.0; expected a proportion"),
         (("power", "--images", "9"), "expected --images, --runs and --classes"),
         (("power", "--like", "good.csv", "--images", "9"), "--like was given with --images"),
+        (
+            ("power", "--images", "9", "--runs", "2", "--classes", "2", "--label-sets", "s.json"),
+            "--label-sets says how",
+        ),
+        (("power", "--images", "9", "--runs", "2", "--classes", "two"), "classes='two'; expected how many, from 1"),
+        (("power", "--like", "good.csv", "--baseline", "a", "--by", "none.csv"), "by='none.csv' does not exist"),
         (("power", "--like", "good.csv", "--baseline", "a", "--effect", "3"), "effect=3.0; expected a proportion"),
         (("power", "--like", "good.csv", "--baseline", "a", "--arm", "c"), "arm='c' is unknown"),
         (("audit", "one.csv", "--baseline", "a"), "the only arm is the baseline 'a'"),
