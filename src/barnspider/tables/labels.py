@@ -11,7 +11,7 @@ import polars as pl
 
 from barnspider.convert import as_answers
 from barnspider.errors import InputError, listing
-from barnspider.files import read_array, read_arrays
+from barnspider.files import read_array, read_array_names, read_arrays
 from barnspider.tables.class_list import shown
 from barnspider.tables.columns import Piece, as_text, refuse_empty
 from barnspider.tables.formats import kind_of
@@ -119,9 +119,9 @@ def _numbered(where: str, labels: list[str]) -> Labels:
 
 def _from_arrays(path: Path, kind: str) -> Labels:
     where = repr(str(path))
-    arrays = read_arrays(path) if kind == "npz" else {"label": read_array(path)}
+    arrays = read_arrays(path, ["label", "sample"]) if kind == "npz" else {"label": read_array(path)}
     if "label" not in arrays:
-        raise InputError(f"{where} has no array 'label'; it holds {listing(arrays) or 'nothing'}")
+        raise InputError(f"{where} has no array 'label'; it holds {listing(read_array_names(path)) or 'nothing'}")
     try:
         label = as_answers("label", arrays["label"])
     except InputError as error:
