@@ -81,7 +81,7 @@ def _plain(origin: Origin, arrays: Arrays, scored: Scored, asked: Asked, labels:
     held = as_rows("guess", arrays["guess"]) if kind == "guess" else as_scores(kind, scored[kind])
     sample = _texts(arrays, "sample", [str(i) for i in range(held.shape[1])]) or []
     label = _labels(arrays, [*arrays, *scored], sample, labels)
-    names = _names(arrays, asked, label, held)
+    names = _names(arrays, asked.classes, labels, label, held)
     index = {name: i for i, name in enumerate(names)}
     places = to_index("label", label, index)
     found = _answers(arrays, kind, held, places)
@@ -140,13 +140,20 @@ def _labels(arrays: Arrays, names: Sequence[str], sample: list[str], labels: Lab
     frame = pl.DataFrame({"sample": pl.Series(sample, dtype=pl.String)})
     found = labels.of(Piece(frame, "the array", lambda row: f"sample {row} (from 0)"))
     numbers = found.cast(pl.Int64, strict=False)
-    whole = not numbers.null_count() and (numbers.cast(pl.String) == found).all()
+    whole = labels.classes is None and not numbers.null_count() and (numbers.cast(pl.String) == found).all()
     return as_answers("label", numbers.to_numpy()) if whole else np.array(found.to_list(), dtype=np.str_)
 
 
-def _names(arrays: Arrays, asked: Asked, label: NDArray[Any], held: NDArray[Any] | ScoreArray) -> tuple[str, ...]:
-    """Return the classes: as given, else those that occur; every class that has a score is one."""
-    given = asked.classes if asked.classes is not None else _texts(arrays, "classes", None)
+def _names(
+    arrays: Arrays,
+    asked: Sequence[str] | None,
+    labels: Labels | None,
+    label: NDArray[Any],
+    held: NDArray[Any] | ScoreArray,
+) -> tuple[str, ...]:
+    """Return the classes: as asked for, as file or labels say, else those that occur or have a score."""
+    given = asked if asked is not None else _texts(arrays, "classes", None)
+    given = labels.classes if given is None and labels is not None else given
     scored = held.shape[2] if isinstance(held, ScoreArray) else None
     names = class_names(given, [label, held if not isinstance(held, ScoreArray) else np.arange(held.shape[2])])
     if given is not None and scored is not None and len(names) != scored:

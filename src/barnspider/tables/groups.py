@@ -151,6 +151,8 @@ def _places(origins: Sequence[Origin], asked: Asked, column: str) -> Iterator[tu
 
 
 def _names(path: Path) -> list[str]:
+    if path.is_dir():
+        return []
     if kind_of(path) == "npz":
         return read_array_names(path)
     return [] if kind_of(path) == "npy" else names_in(path)
