@@ -157,14 +157,60 @@ def test_the_first_of_timms_top_five_is_the_answer(tmp_path):
         assert [preds.classes[i] for i in preds.guess[0]] == ["281", "7"], name
 
 
-def test_several_names_in_one_cell_are_refused(tmp_path):
-    top = [np.array(["tench", "it's"], dtype=object), np.array(["cat", "dog"], dtype=object)]
-    frame = pd.DataFrame({"filename": ["x", "y"], "label": top})
-    brought.save_timm(frame, tmp_path / "a", "csv")
-    (tmp_path / "labels.csv").write_text("sample,label\nx,tench\ny,cat\n")
-    with pytest.raises(
-        InputError, match=r"line 2: .* holds several names in one cell; let timm's inference.py write --topk"
-    ):
+TOP_3 = """filename,label,prob
+ILSVRC2012_val_00000001.JPEG,"['tench, Tinca tinca' ""bishop's cap""
+ 'German shepherd, German shepherd dog, German police dog, alsatian']",[0.7 0.2 0.1]
+ILSVRC2012_val_00000002.JPEG,"[""yellow lady's slipper, yellow lady-slipper, Cypripedium calceolus"" 'daisy'
+ 'goldfish, Carassius auratus']",[0.5 0.3 0.2]
+"""
+
+
+def test_the_first_of_several_names_in_one_cell_is_the_answer(tmp_path):
+    (tmp_path / "labels.csv").write_text(
+        'sample,label\nILSVRC2012_val_00000001.JPEG,"tench, Tinca tinca"\nILSVRC2012_val_00000002.JPEG,daisy\n'
+    )
+    (tmp_path / "resnet50.csv").write_text(TOP_3)
+    preds = read_predictions(tmp_path)
+    lady = "yellow lady's slipper, yellow lady-slipper, Cypripedium calceolus"
+    assert [preds.classes[i] for i in preds.guess[0]] == ["tench, Tinca tinca", lady]
+    assert preds.correct().tolist() == [[True, False]]
+
+
+def mapped(names, otypes):
+    """Names as timm makes them of indices: newer releases say that they are objects, older ones do not."""
+    index = np.arange(len(names)).reshape(2, -1)
+    return list(np.vectorize(dict(enumerate(names)).__getitem__, otypes=otypes)(index))
+
+
+@pytest.mark.parametrize("otypes", [[object], None])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "json", "json-split", "json-records"])
+@pytest.mark.parametrize(
+    "first",
+    ["it's", 'say "a"', 'it\'s "b"', "back\\slash", "n01440764", "comma, semicolon;", "[1 2]", "日本", "x" * 90],
+)
+def test_any_first_name_survives(tmp_path, kind, otypes, first):
+    names = mapped([first, "b", "c c", "plain", "y's", "z"], otypes)
+    frame = pd.DataFrame({"filename": ["x", "y"], "label": names, "prob": [np.array([0.5, 0.25, 0.125])] * 2})
+    brought.save_timm(frame, tmp_path / "a", kind)
+    pd.DataFrame({"sample": ["x", "y"], "label": [first, "plain"]}).to_csv(tmp_path / "labels.csv", index=False)
+    preds = read_predictions(next(tmp_path.glob("a.*")), labels=tmp_path / "labels.csv")
+    assert preds.correct().all()
+    assert sorted(preds.classes) == sorted([first, "plain"])
+
+
+def test_a_column_for_each_rank_of_names(tmp_path):
+    (tmp_path / "labels.csv").write_text("sample,label\nx,tench\ny,dog\n")
+    (tmp_path / "a.csv").write_text(
+        "filename,label_0,label_1,prob_0,prob_1\nx,tench,cat,0.5,0.25\ny,cat,dog,0.5,0.25\n"
+    )
+    assert read_predictions(tmp_path / "a.csv", labels=tmp_path / "labels.csv").correct().tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize(("column", "cell"), [("index", "[1 2]"), ("label", "['a' 'b']")])
+def test_a_cell_without_a_list_among_lists_is_refused(tmp_path, column, cell):
+    (tmp_path / "labels.csv").write_text("sample,label\nx,1\ny,2\n")
+    (tmp_path / "a.csv").write_text(f"filename,{column}\nx,{cell}\ny,[...]\n")
+    with pytest.raises(InputError, match=r"line 3: prediction='\[...\]' holds no list of classes, but other rows do"):
         read_predictions(tmp_path / "a.csv", labels=tmp_path / "labels.csv")
 
 
