@@ -1,6 +1,8 @@
 """Every door, with files made as the tool makes them; and every door lets any class name through."""
 
 import json
+import subprocess
+import sys
 
 import brought
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from barnspider import InputError, from_frame, read_predictions, write_table
-from barnspider.tables import join
+from barnspider.tables import join, opened
 
 SEEDED = {"pattern": "{arm}-seed{seed}"}
 DOORS = {
@@ -308,14 +310,37 @@ def test_faulty_json_documents_are_refused(tmp_path, text, words):
     assert "a.json'" in str(caught.value)
 
 
-def test_json_lines_may_be_packed_by_zstd(tmp_path):
-    path = put(tmp_path / "a.jsonl.zst", pa.compress(GOOD.encode(), codec="zstd").to_pybytes())
-    assert read_predictions(path).classes == ("3",)
+@pytest.mark.parametrize("module", [None, "pyarrow"])
+def test_json_lines_may_be_packed_by_zstd(tmp_path, monkeypatch, module):
+    monkeypatch.setattr(opened.importlib.util, "find_spec", lambda name: name == module or None)
+    packed = [pa.compress(text.encode(), codec="zstd").to_pybytes() for text in (GOOD, GOOD.replace('"a"', '"b"'))]
+    for mark in ("", "\ufeff"):
+        first = pa.compress(f"{mark}{GOOD}".encode(), codec="zstd").to_pybytes()
+        assert read_predictions(put(tmp_path / "a.jsonl.zst", first)).classes == ("3",)
+    path = put(tmp_path / "a.jsonl.zst", b"".join(packed))  # frames follow each other where files were joined
+    assert len(read_predictions(path).sample) == 2
+    rng = np.random.default_rng(0)
+    torn = pa.compress("".join(GOOD.replace('"a"', f'"{x}"') for x in rng.integers(2**40, size=999)).encode(), "zstd")
+    with pytest.raises(InputError, match=r"a.jsonl.zst' cannot be (read to its end|unpacked here)"):
+        read_predictions(put(path, torn.to_pybytes()[:-900]))
+
+
+def test_zstd_is_unpacked_as_it_is_read(tmp_path):
+    data = "arm,seed,sample,label,prediction,note\n" + "".join(
+        f"a,0,{i},{i % 7},{i % 5},{'x' * 500}\n" for i in range(60_000)
+    )
+    path = put(tmp_path / "a.csv.zst", pa.compress(data.encode(), codec="zstd").to_pybytes())
+    code = "import sys; from barnspider.tables import opened; from pathlib import Path; import pyarrow, resource\n"
+    code += "used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+    code += "before = used(); size = sum(len(b.data) for b in opened.whole_lines(Path(sys.argv[1]), 1 << 20))\n"
+    code += "print(size, (used() - before) * 1024)"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    size, used = map(int, done.stdout.split())
+    assert size == len(data)
+    assert used < size * 0.8
 
 
 def test_blocks_of_json_lines_do_not_matter(tmp_path, monkeypatch):
-    from barnspider.tables import opened
-
     path = write_table(brought.example(samples=40), tmp_path / "a.jsonl")
     expected = brought.known(read_predictions(path))
     monkeypatch.setattr(opened.whole_lines, "__defaults__", (100,))
