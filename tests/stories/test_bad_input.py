@@ -82,7 +82,7 @@ def test_mistakes(barnspider, tmp_path, args, message):
 )
 def test_mistakes_in_a_study(barnspider, study, tmp_path, old, new, message):
     study.write_text(study.read_text().replace(old, new))
-    done = barnspider("run", study, "--store", "runs", check=2)
+    done = barnspider("run", study, "--store", "runs", "--workers", "1", check=2)
     assert message in done.stderr
     assert not list((tmp_path / "runs").glob("runs/*"))
 
@@ -108,7 +108,7 @@ def test_data_that_changed_since(barnspider, study, tmp_path):
     for change in range(2):
         images, labels = rng.integers(0, 256, (90, 8, 8), dtype=np.uint8), np.arange(90) % 3
         np.savez(tmp_path / "pictures.npz", x_train=images, y_train=labels, x_test=images[:30], y_test=labels[:30])
-        done = barnspider("run", study, "--store", "runs", check=2 if change else 0)
+        done = barnspider("run", study, "--store", "runs", "--workers", "1", check=2 if change else 0)
     assert "is not what it was" in done.stderr
 
 
@@ -121,7 +121,7 @@ def test_a_full_disk(study, tmp_path, barnspider):
     ).returncode:
         pytest.skip("this machine does not let us mount a tmpfs")
     try:
-        done = barnspider("run", study, "--store", disk / "runs", check=2)
+        done = barnspider("run", study, "--store", disk / "runs", "--workers", "1", check=2)
         assert "No space left on device" in done.stderr
         assert not list((disk / "runs" / "building").glob("*"))
         for run in (disk / "runs" / "runs").glob("*"):

@@ -64,7 +64,7 @@ CountOrClasses = Annotated[
 ]
 LabelsFile = Annotated[
     Path | None,
-    typer.Option("--labels", metavar="FILE", help="The label of each sample, for files that say only predictions."),
+    typer.Option("--labels", metavar="PATH", help="The label of each sample, for files of predictions only: a file, or the images' folder."),
 ]
 LabelSetsFile = Annotated[
     Path | None,
