@@ -41,6 +41,7 @@ FLOORS = [
     },
     {
         "sources",
+        "validation",
         "gate",
         "prescribe",
         "story",

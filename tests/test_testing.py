@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from datetime import date
@@ -64,6 +65,37 @@ def test_what_the_gate_may_be_asked(tmp_path):
     assert judged(budgets=tmp_path / "gate.toml") == judged(allow=str(tmp_path / "gate.toml")) == "pass"
 
 
+def test_label_sets_and_groups(tmp_path):
+    by_sample = ["A" if i % 20 == 1 else "B" for i in range(2000)]
+    sets = [[c, 0] if i % 10 == 1 else [c] for i, c in enumerate(LABEL.tolist())]
+    (tmp_path / "sets.json").write_text(json.dumps(sets))
+    (tmp_path / "kinds.toml").write_text('pet = ["cat", "dog"]\n')
+    (tmp_path / "cameras.csv").write_text("sample,group\n" + "".join(f"{i},{x}\n" for i, x in enumerate(by_sample)))
+    for arm, guess in (("old", GOOD), ("new", BAD)):
+        lines = [
+            f"{i},{CLASSES[c]},{CLASSES[g]},{x}"
+            for i, (c, g, x) in enumerate(zip(LABEL, guess, by_sample, strict=True))
+        ]
+        (tmp_path / f"{arm}.csv").write_text("\n".join(["sample,label,prediction,camera", *lines]) + "\n")
+    files, arrays = (tmp_path / "old.csv", tmp_path / "new.csv"), {"label": LABEL, "classes": CLASSES}
+    known = (predictions(old=GOOD), predictions(new=BAD))
+    for answers, more in ((files, {}), ((GOOD, BAD), arrays), (known, {})):
+        for given in (tmp_path / "sets.json", str(tmp_path / "sets.json"), sets, dict(enumerate(sets))):
+            judged = assert_no_class_harmed(*answers, **more, label_sets=given)
+            assert (judged.status, judged.labels) == ("pass", "sets")
+        for given, group, change in (
+            (tmp_path / "kinds.toml", "pet", 10), ({"cat": "pet", "dog": "pet"}, "pet", 10),
+            (str(tmp_path / "cameras.csv"), "A", 100), (by_sample, "A", 100), (np.array(by_sample), "A", 100),
+        ):  # fmt: skip
+            with pytest.raises(AssertionError, match=rf"{group}: lost more than 2\.0 points; change -{change}\.0"):
+                assert_no_class_harmed(*answers, **more, by=given)
+    with pytest.raises(AssertionError, match="A: lost more than 2"):
+        assert_no_class_harmed(*files, by="camera")
+    everything = predictions(plain=GOOD, new=BAD)
+    assert assert_no_class_harmed(everything, baseline="plain", label_sets=sets, by=by_sample).by == "group"
+    assert assert_no_class_harmed(*files, label_sets=sets, by="camera").by == "camera"
+
+
 def few(**asked):
     return assert_no_class_harmed(GOOD[:40], GOOD[:40], label=LABEL[:40], classes=CLASSES, **asked)
 
@@ -94,6 +126,11 @@ def test_what_happens_where_the_data_cannot_tell():
         ((predictions(a=GOOD), predictions(b=GOOD)), {"inconclusive": "x"}, "inconclusive='x' is unknown; .* skip"),
         ((predictions(a=GOOD), predictions(b=GOOD)), {"budgets": {"cow": 0.1}}, "class='cow' is unknown"),
         ((predictions(a=GOOD), predictions(b=GOOD)), {"budgets": "none.csv"}, "'none.csv' cannot be opened"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"by": "camera"}, "by='camera' is no file of groups"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"by": {"cat": "x"}}, "has no group for 1 of 2 classes: 'dog'"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"by": ["x"]}, "has 1 groups; expected 2000"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"label_sets": [[0]]}, "sets has 1 entries; expected 2000"),
+        ((predictions(a=GOOD), predictions(b=GOOD)), {"label_sets": "none.json"}, "label_sets='none.json' does not"),
     ],
 )
 def test_mistakes_are_no_verdict(args, asked, message):

@@ -66,6 +66,11 @@ class Design:
         return cls(answers, names, rows, tuple(count(right[list(own)], layout) for own in rows), layout)
 
     @property
+    def by(self) -> str:
+        """What images are grouped by; empty where they are told by class."""
+        return self.preds.by if self.preds.group is not None else ""
+
+    @property
     def seeds(self) -> tuple[tuple[int, ...], ...]:
         """The seeds of each arm, in increasing order."""
         return tuple(tuple(self.preds.seed[r] for r in own) for own in self.rows)

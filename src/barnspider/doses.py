@@ -36,6 +36,7 @@ class BestDoses(words.Shown):
         The same for each class, one class by itself.
     level : float
     generalizes_to : what may differ next time
+    by : what images are grouped by, so that each "class" is a group of them; empty where classes are classes
     """
 
     arms: tuple[str, ...]
@@ -49,6 +50,7 @@ class BestDoses(words.Shown):
     class_contenders: NDArray[np.bool_]
     level: float
     generalizes_to: Over
+    by: str = ""
 
     def __str__(self) -> str:
         others = [visible(arm) for arm in self.contenders if arm != self.best]
@@ -56,7 +58,9 @@ class BestDoses(words.Shown):
         k = self.arms.index(self.best)
         dose = "" if self.dose[k] is None else f"dose {self.dose[k]:g}, "
         best = f"{visible(self.best)} ({dose}{words.percent(float(self.overall[k]))})"
-        return f"Best on average: {best}, {many} ({100 * self.level:.4g} % for {words.explained(self.generalizes_to)})."
+        grouped = f" {words.grouping(self.by)}." if self.by else ""
+        sure = f"{100 * self.level:.4g} % for {words.explained(self.generalizes_to)}"
+        return f"Best on average: {best}, {many} ({sure}).{grouped}"
 
 
 def best_doses(preds: Predictions | Design, *, level: float = 0.95, generalize_to: Wanted = "auto") -> BestDoses:
@@ -91,6 +95,7 @@ def best_doses(preds: Predictions | Design, *, level: float = 0.95, generalize_t
         class_contenders=by_class,
         level=level,
         generalizes_to=over,
+        by=d.by,
     )
 
 
@@ -109,6 +114,7 @@ class Tolls(words.Shown):
     chosen_on, measured_on : which images
     level : float
     generalizes_to : what may differ next time
+    by : what images are grouped by, as of `BestDoses`
     """
 
     classes: tuple[str, ...]
@@ -123,11 +129,17 @@ class Tolls(words.Shown):
     measured_on: str
     level: float
     generalizes_to: Over
+    by: str = ""
+
+    @property
+    def unit(self) -> str:
+        """What pays a toll, as a word: "class" or "group"."""
+        return words.unit(self.by)
 
     def __str__(self) -> str:
         order = np.argsort(-np.nan_to_num(self.toll, nan=-1.0), kind="stable")[:10]
         rows = [self._row(int(c)) for c in order]
-        head = ["class", "own best", "toll", f"{100 * self.level:.4g} % interval", "naive"]
+        head = [self.unit, "own best", "toll", f"{100 * self.level:.4g} % interval", "naive"]
         where = f"chosen on {self.chosen_on}, measured on {self.measured_on}"
         title = (
             f"Toll of {visible(self.average)} (best on average), in points; {where};"
@@ -199,6 +211,7 @@ def tolls(
         measured_on=d.preds.on or "these images",
         level=level,
         generalizes_to=over,
+        by=d.by,
     )
 
 
@@ -221,6 +234,7 @@ class DoseCurves(words.Shown):
     dose : Float[K], increasing; accuracy, noise : Float[K, C]
     fit : curves, peaks, and the doses where a class has lost `fit.delta`, each with its interval
     level : float
+    by : what images are grouped by, as of `BestDoses`
     """
 
     classes: tuple[str, ...]
@@ -229,6 +243,7 @@ class DoseCurves(words.Shown):
     noise: Floats
     fit: gp.Curves
     level: float
+    by: str = ""
 
     def __str__(self) -> str:
         f = self.fit
@@ -240,7 +255,7 @@ class DoseCurves(words.Shown):
         more = len(self.classes) - len(rows)
         title = f"Smooth curves over the doses ({100 * self.level:.4g} % intervals); who loses first stands first"
         lost = f"loses {words.points(f.delta, sign=False)} points from dose"
-        table = words.text_table(["class", "peak at dose", lost], rows)
+        table = words.text_table([words.unit(self.by), "peak at dose", lost], rows)
         return f"{title}\n{table}" + (f"\n... and {more:,} more" if more else "")
 
 
@@ -275,7 +290,7 @@ def dose_curves(
     doses = np.array([d.preds.dose_of(a) for a in d.arms], dtype=np.float64)
     accuracy, noise = d.accuracy(), _noise(d, d.over(generalize_to), level)
     fit = gp.fit(doses, accuracy, noise, delta=delta, level=level)
-    return DoseCurves(d.preds.units, doses, accuracy, noise, fit, level)
+    return DoseCurves(d.preds.units, doses, accuracy, noise, fit, level, d.by)
 
 
 def why_no_curves(preds: Predictions | Design) -> str | None:

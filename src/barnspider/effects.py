@@ -173,14 +173,15 @@ def _by_arm(compared: list[Comparison]) -> dict[str, Floats]:
 
 
 def _method(d: Design, over: Over, level: float) -> Method:
+    units = words.plural(words.unit(d.by))
     return Method(
         level=level,
         generalizes_to=over,
         paired=all(len(d.pairs(0, k)[0]) > 1 for k in range(1, len(d.arms))),
         degrees_of_freedom="Satterthwaite over the mean squares used (Hillis 2007)",
-        multiplicity=f"Benjamini-Hochberg over {words.counted(len(d.arms) - 1, 'arm')} x classes with images",
+        multiplicity=f"Benjamini-Hochberg over {words.counted(len(d.arms) - 1, 'arm')} x {units} with images",
         versions=_versions(),
         labels="single" if d.preds.accepted is None else "sets",
         unlabelled=d.preds.unlabelled,
-        by=d.preds.by if d.preds.group is not None else "",
+        by=d.by,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from barnspider import words
 from barnspider.errors import InputError, pick
 from barnspider.predictions import LeftOut
 from barnspider.stats.multiplicity import benjamini_hochberg, equivalence, holm, quantile, simultaneous_level
@@ -63,7 +64,12 @@ class Method:
     @property
     def unit(self) -> str:
         """What effects are told of, as a word: "class" or "group"."""
-        return "group" if self.by else "class"
+        return words.unit(self.by)
+
+    @property
+    def units(self) -> str:
+        """What effects are told of, of several: "classes" or "groups"."""
+        return words.plural(self.unit)
 
     @property
     def alpha(self) -> float:
@@ -233,12 +239,12 @@ class Evidence:
         """
         chosen: Correction = "bh" if pick("correction", correction, _ADJUST) == "bh" else "holm"
         old = self.method
-        words = old.multiplicity.replace(_NAMES[old.correction], _NAMES[chosen])
+        told = old.multiplicity.replace(_NAMES[old.correction], _NAMES[chosen])
         return replace(
             self,
             q=self._adjusted(self.p, chosen),
             relative_q=self._adjusted(self.relative_p, chosen),
-            method=replace(old, correction=chosen, multiplicity=words),
+            method=replace(old, correction=chosen, multiplicity=told),
         )
 
     def holm(self) -> Floats:

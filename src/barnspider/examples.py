@@ -1,4 +1,4 @@
-"""Example images of a class: what the network sees of them at each dose, and which of them were lost and gained.
+"""Example images of a class or a group: what the network sees of them at each dose, and which were lost and gained.
 
 Which images turned, answers tell. Their pixels only the laboratory has: `lab.examples` draws them, encoded, into one
 sprite for each class, and a page shows those.
@@ -46,9 +46,9 @@ class Turned:
 
 
 def turned(
-    predictions: Predictions, baseline: str, arm: str, class_: str
+    predictions: Predictions, baseline: str, arm: str, unit: str
 ) -> tuple[tuple[Turned, ...], tuple[Turned, ...]]:
-    """Return the images of a class that an arm lost, and those that it gained, the largest change first.
+    """Return the images of a class or a group that an arm lost, and those that it gained, the largest change first.
 
     Lost: more than half of the baseline's runs are right, and less than half of the arm's. Gained: the other way round.
     Images that changed alike stand in the order of their ids, whatever their order in the predictions.
@@ -56,7 +56,7 @@ def turned(
     Raises
     ------
     InputError
-        When there is no such arm or class.
+        When there is no such arm, class or group.
 
     Examples
     --------
@@ -67,8 +67,8 @@ def turned(
     >>> gained
     (Turned(sample='2', before=0, after=3, called='dog', times=3),)
     """
-    number = predictions.classes.index(pick("class", class_, predictions.classes))
-    own = predictions.where(arms=(baseline, arm), samples=np.flatnonzero(predictions.label == number))
+    number = predictions.units.index(pick("class", unit, predictions.units))
+    own = predictions.where(arms=(baseline, arm), samples=np.flatnonzero(predictions.unit == number))
     right, rows = own.correct(), (own.rows(baseline), own.rows(arm))
     runs, counts = [len(r) for r in rows], [right[r].sum(axis=0) for r in rows]
     most, few = ([sign * (2 * c - n) > 0 for c, n in zip(counts, runs, strict=True)] for sign in (1, -1))
@@ -103,7 +103,7 @@ class ClassExamples:
 
     Attributes
     ----------
-    name : the class
+    name : the class, or the group
     sprite : all its pictures as one encoded image, `COLUMNS` cells to a row
     seen : Int[images, arms]
         The cell of each training image as the network sees it in each of `Examples.arms`; no rows where the knob does

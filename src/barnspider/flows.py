@@ -1,4 +1,7 @@
-"""Flows: which classes received the answers that a class lost. Shares of a class's images, with intervals."""
+"""Flows: which classes received the answers that a class lost. Shares of a class's images, with intervals.
+
+Where images are grouped by their classes, which groups received the answers that a group lost.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ class Flows(words.Shown):
     n : Int[C]
         Images of each class.
     source, target : Int[P]
-        The class that the images show, and the one that is answered.
+        The class that the images show, and the one that is answered. Of groups both may be the same: then another class
+        of the group is answered.
     before : Float[P]
         Share of the source's images that are taken for the target in the baseline arm.
     change, low, high, p, q : Float[A, P]
@@ -87,7 +91,9 @@ class Flows(words.Shown):
 
     def _line(self, a: int, i: int) -> str:
         mark = "*" if self.certain()[a, i] else " "
-        pair = f"{visible(self.classes[self.source[i]], 30)} -> {visible(self.classes[self.target[i]], 30)}"
+        own, other = int(self.source[i]), int(self.target[i])
+        pair = f"{visible(self.classes[own], 30)} -> {visible(self.classes[other], 30)}"
+        pair += " (another class of it)" if own == other else ""
         moved = f"{words.points(self.change[a, i])} ({words.between(self.low[a, i], self.high[a, i])})"
         return f"{mark} {pair}: {moved} points, from {words.percent(float(self.before[i]))}; n {self.n[self.source[i]]}"
 
@@ -117,12 +123,13 @@ def flows(preds: Predictions | Design, effects: Effects) -> Flows:
 
     A pair is a class and another that it is taken for; every pair that is confused in any arm is compared, up to the
     100,000 most frequent. An acceptable answer is no confusion, nor is the class of the sample where label sets do not
-    hold it: such answers are part of `rest`.
+    hold it: such answers are part of `rest`. Of groups of classes, a pair is a group and the one that the answer is of;
+    another class of the same group is a pair with itself.
 
     Raises
     ------
     InputError
-        When `preds` lack an arm of the effects, or are grouped: an answer is a class, of no group.
+        When `preds` lack an arm of the effects, or are grouped image by image: an answer is a class, of no group.
 
     Examples
     --------
@@ -135,8 +142,6 @@ def flows(preds: Predictions | Design, effects: Effects) -> Flows:
     * cat -> dog: +75.0 (60.6 to 89.4) points, from 0.0 %; n 40
     """
     d = Design.of(preds, (effects.baseline, *effects.arms))
-    if d.preds.group is not None:
-        raise InputError(f"the answers are grouped by {d.preds.by!r}; expected classes: an answer is of no group")
     wrong = each(lambda k: _Wrong.of(d, k), range(len(d.arms)))
     pair = _most_frequent([x.pair for x in wrong])
     source, target = np.divmod(pair, len(effects.classes))
@@ -179,16 +184,25 @@ class _Wrong:
     @classmethod
     def of(cls, d: Design, k: int) -> _Wrong:
         run, image = np.nonzero(d.counts[k].answers == 0)
-        label, guess = d.preds.label[d.layout.order], d.guesses(k)
-        source, target = label[image].astype(np.int64), guess[run, image]
-        other = source != target  # where the single label is none of the right ones, it went to no other class
-        return cls((source * len(d.preds.classes) + target)[other], image[other], run[other])
+        guess = d.guesses(k)[run, image]
+        # Where the single label is none of the right ones, an answer of it went to no other class.
+        other = guess != d.preds.label[d.layout.order][image]
+        source, target = d.preds.unit[d.layout.order][image].astype(np.int64), _answered(d)[guess]
+        return cls((source * len(d.preds.units) + target)[other], image[other], run[other])
 
     def hits(self, pairs: Ints, runs: int, images: int) -> Hits:
         """Return those whose pair is among these, which are sorted."""
         place = np.searchsorted(pairs, self.pair)
         kept = np.append(pairs, -1)[place] == self.pair
         return Hits.of(runs, images, place[kept], self.image[kept], self.run[kept])
+
+
+def _answered(d: Design) -> Ints:
+    """Return which class or group an answer of each class is of."""
+    of = d.preds.answered
+    if of is None:
+        raise InputError(f"no flows: {words.no_answers(d.preds.by)}; group the classes instead")
+    return of.astype(np.int64)
 
 
 def _most_frequent(parts: list[Ints]) -> Ints:

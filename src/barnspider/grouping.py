@@ -8,28 +8,26 @@ from pathlib import Path
 
 import numpy as np
 
-from barnspider.convert import smallest_int
+from barnspider.convert import Ints, smallest_int
 from barnspider.errors import InputError, listing
-from barnspider.predictions import Predictions
+from barnspider.predictions import NONE, Predictions
 from barnspider.tables.asked import Asked, Origin
 from barnspider.tables.class_list import natural, shown
 from barnspider.tables.groups import column_groups, is_groups_file, read_groups
-
-NONE = "(none)"
-"""The group of samples of which a column says nothing; it is a group like any other, and so is seen."""
 
 
 def grouped(preds: Predictions, groups: Mapping[str, str] | Sequence[str], *, by: str = "group") -> Predictions:
     """Return the same answers, of which effects are told by group instead of by class.
 
     An answer is right if it is the sample's class, as before: a husky taken for a malamute is wrong, though both are
-    dogs. A group pools the samples of its classes, each counting alike.
+    dogs. A group pools the samples of its classes, each counting alike. Where groups are of classes, every answer is of
+    a group, too: so flows, precision and confused pairs can be told of them, and of groups of samples they cannot.
 
     Parameters
     ----------
     groups
         The group of each class (a mapping from every class that has samples), or of each sample, in order. An empty
-        text is the group "(none)".
+        text is the group "(none)", which classes without samples are of that the mapping does not know.
     by
         What to call the grouping, where effects are shown.
 
@@ -54,16 +52,19 @@ def grouped(preds: Predictions, groups: Mapping[str, str] | Sequence[str], *, by
                 f"by={by!r} has no group for {len(absent)} of {len(present)} classes: {listing(map(shown, absent))};"
                 " every class with samples needs one"
             )
-        of_class = [groups.get(name, "") or NONE for name in preds.classes]
-        own = [of_class[c] for c in preds.label.tolist()]
-    else:
-        own = [name or NONE for name in groups]
-    if len(own) != len(preds.label):
-        raise InputError(f"by={by!r} has {len(own)} groups; expected {len(preds.label)}, one for each sample")
-    names = tuple(sorted(set(own), key=natural))
+        names, of_class = _placed([groups.get(name, "") for name in preds.classes])
+        return replace(preds, group=of_class[preds.label], groups=names, by=by, group_of=of_class)
+    if len(groups) != len(preds.label):
+        raise InputError(f"by={by!r} has {len(groups)} groups; expected {len(preds.label)}, one for each sample")
+    names, own = _placed(groups)
+    return replace(preds, group=own, groups=names, by=by, group_of=None)
+
+
+def _placed(own: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+    """Return the names of groups, in order, and the place of each of these among them."""
+    names = tuple(sorted({name or NONE for name in own}, key=natural))
     place = {name: i for i, name in enumerate(names)}
-    group = np.array([place[name] for name in own], dtype=smallest_int(len(names)))
-    return replace(preds, group=group, groups=names, by=by)
+    return names, np.array([place[name or NONE] for name in own], dtype=smallest_int(len(names)))
 
 
 def grouped_by_sample(preds: Predictions, groups: Mapping[str, str], *, by: str) -> Predictions:

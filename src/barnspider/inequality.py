@@ -54,6 +54,8 @@ class Inequality(words.Shown):
     worst_precision, worst_pair : for each arm; a pair's value is the share of its images confused within the pair
     level : float
     generalizes_to : what may differ next time
+    by : what images are grouped by, so that each "class" is a group of them; empty where classes are classes
+    left_out : why no worst precision and no worst pair are told; empty where they are
     """
 
     arms: tuple[str, ...]
@@ -63,24 +65,30 @@ class Inequality(words.Shown):
     worst_pair: tuple[Worst, ...]
     level: float
     generalizes_to: Over
+    by: str = ""
+    left_out: str = ""
 
     def __str__(self) -> str:
         title = (
-            "Inequality of classes, in points (noise and selection taken out);"
+            f"Inequality of {words.plural(words.unit(self.by))}, in points (noise and selection taken out);"
             f" {100 * self.level:.4g} % intervals generalize to {words.explained(self.generalizes_to)}"
         )
         others = range(1, len(self.arms))
         blocks = [[0, *others[i : i + ABREAST]] for i in range(0, max(len(others), 1), ABREAST)]
-        return "\n\n".join([title + "\n" + self._table(blocks[0]), *map(self._table, blocks[1:])])
+        head = "\n".join([title, *([words.grouping(self.by)] if self.by else []), self._table(blocks[0])])
+        tail = [f"Left out: precision and confused pairs, since {self.left_out}."] if self.left_out else []
+        return "\n\n".join([head, *map(self._table, blocks[1:]), *tail])
 
     def _table(self, arms: Sequence[int]) -> str:
         """Return the table of the baseline, the first, and some other arms: as many as stand side by side."""
         head = ["measure", *(self.arms[k] for k in arms)]
-        rows = [[name, *(_shown(self.measures[k][name]) for k in arms)] for name in MEASURES]
+        named = {name: name.replace("class", words.unit(self.by)) for name in MEASURES}
+        rows = [[named[name], *(_shown(self.measures[k][name]) for k in arms)] for name in MEASURES]
         changes = [self.change[k - 1] for k in arms[1:]]
-        rows += [[f"change of {name}", "", *(_shown(m[name], sign=True) for m in changes)] for name in MEASURES]
-        rows.append(["worst precision", *(_chosen(self.worst_precision[k]) for k in arms)])
-        rows.append(["most confused pair", *(_chosen(self.worst_pair[k]) for k in arms)])
+        rows += [[f"change of {named[name]}", "", *(_shown(m[name], sign=True) for m in changes)] for name in MEASURES]
+        if not self.left_out:
+            rows.append(["worst precision", *(_chosen(self.worst_precision[k]) for k in arms)])
+            rows.append(["most confused pair", *(_chosen(self.worst_pair[k]) for k in arms)])
         return words.text_table(head, rows)
 
 
@@ -131,6 +139,8 @@ def inequality(
         worst_pair=tuple(x for _, x in worst),
         level=level,
         generalizes_to=d.over(wanted),
+        by=d.by,
+        left_out=words.no_answers(d.preds.by) if d.preds.answered is None else "",
     )
 
 
@@ -159,11 +169,12 @@ UNKNOWN = Worst("cannot tell", np.nan, np.nan)
 
 
 def _worst(d: Design, k: int) -> tuple[Worst, Worst]:
-    """Return an arm's worst precision and its most confused pair; an answer is of no group."""
-    if d.preds.group is not None:
+    """Return an arm's worst precision and its most confused pair; unknown where answers are of no group."""
+    of, guess = d.preds.answered, d.guesses(k)
+    if of is None:
         return (UNKNOWN, UNKNOWN)
-    guess = d.guesses(k)
-    return _worst_precision(d, k, guess), _worst_pair(d, k, guess)
+    answered = guess if d.preds.group is None else of[guess]
+    return _worst_precision(d, k, answered), _worst_pair(d, k, answered)
 
 
 def _cross_fit(tables: list[Floats], whole: Floats, name: Callable[[int], str]) -> Worst:
@@ -178,11 +189,11 @@ def _cross_fit(tables: list[Floats], whole: Floats, name: Callable[[int], str]) 
     return Worst(name(best), float(np.mean(seen)) if seen else np.nan, float(whole[best]))
 
 
-def _worst_precision(d: Design, k: int, guess: Ints) -> Worst:
-    """Return the class whose name, where an arm gives it, is wrong most often."""
-    classes = d.preds.classes
+def _worst_precision(d: Design, k: int, answered: Ints) -> Worst:
+    """Return the class whose name, where an arm gives it, is wrong most often; or the group of such classes."""
+    classes = d.preds.units
     kind = 2 * odd_images(d.layout) + d.counts[k].answers
-    table = np.bincount((4 * guess.astype(np.int64) + kind).ravel(), minlength=4 * len(classes))
+    table = np.bincount((4 * answered.astype(np.int64) + kind).ravel(), minlength=4 * len(classes))
     given, hits = table.reshape(-1, 2, 2).sum(axis=2).T, table.reshape(-1, 2, 2)[:, :, 1].T
 
     def precision(hits: NDArray[np.intp], given: NDArray[np.intp]) -> Floats:
@@ -193,13 +204,13 @@ def _worst_precision(d: Design, k: int, guess: Ints) -> Worst:
     return _cross_fit(halves, precision(hits.sum(axis=0), given.sum(axis=0)), classes.__getitem__)
 
 
-def _worst_pair(d: Design, k: int, guess: Ints) -> Worst:
+def _worst_pair(d: Design, k: int, answered: Ints) -> Worst:
     """Return the pair of classes with the largest share of its images answered as the other one.
 
     Only pairs that are confused at all are counted, for there may be 10,000 classes: too many for a square table.
     """
-    names, n = d.preds.classes, d.layout.n
-    pairs, times = _confused(d, k, guess)
+    names, n = d.preds.units, d.layout.n
+    pairs, times = _confused(d, k, answered)
     if not len(pairs):
         several = np.count_nonzero(n) > 1
         return Worst("(none is confused)", 0.0, 0.0) if several else Worst("cannot tell", np.nan, np.nan)
@@ -214,13 +225,15 @@ def _worst_pair(d: Design, k: int, guess: Ints) -> Worst:
     return Worst(worst.name, 0.0 - worst.value, 0.0 - worst.naive)
 
 
-def _confused(d: Design, k: int, guess: Ints) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+def _confused(d: Design, k: int, answered: Ints) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     """Return pairs of classes, as smaller * C + larger, and how often each was confused in each half: Int[2, P]."""
     wrong = np.flatnonzero(d.counts[k].answers == 0)
-    image = wrong % guess.shape[1]
-    label, other = (x.astype(np.int64) for x in (d.preds.label[d.layout.order[image]], guess.ravel()[wrong]))
-    classes = len(d.preds.classes)
-    coded = 2 * (np.minimum(label, other) * classes + np.maximum(label, other)) + odd_images(d.layout)[image]
+    image = wrong % answered.shape[1]
+    own, other = (x.astype(np.int64) for x in (d.preds.unit[d.layout.order[image]], answered.ravel()[wrong]))
+    # Of groups, another class of the same one; of label sets, a label that is none of the right ones: no two of a pair.
+    image, own, other = (x[own != other] for x in (image, own, other))
+    classes = len(d.preds.units)
+    coded = 2 * (np.minimum(own, other) * classes + np.maximum(own, other)) + odd_images(d.layout)[image]
     # Half as wide, numbers are sorted twice as fast.
     kind, times = np.unique(coded.astype(np.uint32 if 2 * classes**2 < 2**32 else np.int64), return_counts=True)
     half, pair = kind % 2, kind.astype(np.int64) // 2

@@ -92,7 +92,7 @@ def _comments(body: str, *, long: bool) -> str:
 def _head(effects: Effects) -> str:
     level, symbol = f"{100 * effects.method.level:.4g}", effects.method.symbol
     q = "$q$" if symbol == "q" else "Holm $p$"
-    return f"class & images & before, \\% & change & {level}\\,\\% interval & {q} & finding \\\\\n"
+    return f"{effects.method.unit} & images & before, \\% & change & {level}\\,\\% interval & {q} & finding \\\\\n"
 
 
 def _row(effects: Effects, arm: str, c: int, label: str) -> str:

@@ -47,7 +47,8 @@ def _arm(effects: Effects, a: int, rows: int, both: Readings | None) -> str:
     order = effects.worst_first(arm)
     found = effects.findings()[a][order]
     blocks = [f"#### {code(arm)}\n\n{effects.headline(arm)}\n", *([] if both is None else [_read_twice(both, a, rows)])]
-    head = f"| class | images | before | change | interval | {effects.method.symbol} |\n|:--|--:|--:|--:|--:|--:|"
+    unit, q = effects.method.unit, effects.method.symbol
+    head = f"| {unit} | images | before | change | interval | {q} |\n|:--|--:|--:|--:|--:|--:|"
     for name, classes in (
         ("Harmed", order[found == "harmed"]),
         ("Helped", order[found == "helped"][::-1]),
@@ -66,7 +67,8 @@ def _read_twice(both: Readings, a: int, rows: int) -> str:
     harmed = [c for c in both.order(arm).tolist() if one.harmed[a, c] or two.harmed[a, c]]
     lines = [f"By the single label: {one.headline(arm)}. **{both.count(arm)}.**\n"]
     if harmed:
-        lines.append("| class | images | single label | interval | label sets | interval | explained | by the sets |")
+        columns = "images | single label | interval | label sets | interval | explained | by the sets"
+        lines.append(f"| {one.method.unit} | {columns} |")
         lines.append("|:--|--:|--:|--:|--:|--:|--:|:--|")
     for c in harmed[:rows]:
         cells = [x for e in (one, two) for x in (points(e.effect[a, c]), between(e.low[a, c], e.high[a, c]))]
@@ -92,7 +94,7 @@ def _notes(effects: Effects) -> str:
     left += f" {groups}." if groups else ""
     right = judged_by(m.labels, m.unlabelled)
     left += f" {right}." if right else ""
-    at_once = ", of all classes and arms at once," if m.simultaneous else ""
+    at_once = f", of all {m.units} and arms at once," if m.simultaneous else ""
     return (
         f"Points of a hundred; {100 * m.level:g} % intervals{at_once} generalize to {m.generalizes_to}; harmed and"
         f" helped: {m.symbol} < {m.alpha:.2g} ({m.multiplicity}); unchanged: certainly by less than"

@@ -40,6 +40,7 @@ class Needs(words.Shown):
     generalizes_to : what may differ next time
     sizes : Float[C]
         The change asked for, class by class.
+    by : what images are grouped by, so that each "class" is a group of them; empty where classes are classes
     """
 
     baseline: str
@@ -54,6 +55,7 @@ class Needs(words.Shown):
     level: float
     generalizes_to: str
     sizes: Floats
+    by: str = ""
 
     def worst_first(self) -> NDArray[np.intp]:
         """Return class numbers, those that need most first: without images, then by the smallest change found."""
@@ -61,17 +63,17 @@ class Needs(words.Shown):
 
     def text(self, rows: int = 10) -> str:
         """Return the table of the `rows` classes that need most."""
-        over = f"a change of {words.points(self.effect, sign=False)} points"
+        over, unit = f"a change of {words.points(self.effect, sign=False)} points", words.unit(self.by)
         title = (
             f"{visible(self.arm)} against {visible(self.baseline)}, {words.counted(self.runs, 'run')} in each arm:"
-            f" what finds {over} in one class, 4 times in 5 ({100 * self.level:.4g} %, new {self.generalizes_to})"
+            f" what finds {over} in one {unit}, 4 times in 5 ({100 * self.level:.4g} %, new {self.generalizes_to})"
         )
         enough = int((self.detectable <= self.effect).sum())
-        head = ["class", "images", "finds now", "needs runs", "or images"]
+        head = [unit, "images", "finds now", "needs runs", "or images"]
         table = words.text_table(head, [self._row(int(c)) for c in self.worst_first()[:rows]])
         more = len(self.classes) - rows
         tail = f"\n... and {more:,} more" if more > 0 else ""
-        note = f"{enough:,} of {words.counted(len(self.classes), 'class')} are measured finely enough already."
+        note = f"{enough:,} of {words.counted(len(self.classes), unit)} are measured finely enough already."
         return f"{title}\n{note}\n\n{table}{tail}"
 
     def __str__(self) -> str:
@@ -93,7 +95,7 @@ class Needs(words.Shown):
             "images_needed": list(map(whole, self.images_needed)),
         }
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        about = ("baseline", "arm", "runs", "effect", "level", "generalizes_to")
+        about = ("baseline", "arm", "runs", "effect", "level", "generalizes_to", "by")
         return {**{name: getattr(self, name) for name in about}, "classes": rows}
 
 
@@ -142,6 +144,7 @@ def needs(effects: Effects, predictions: Predictions, arm: str, *, effect: float
         level=effects.method.level,
         generalizes_to=over,
         sizes=sizes,
+        by=effects.method.by,
     )
 
 
@@ -167,8 +170,9 @@ def _wanted(effects: Effects, predictions: Predictions, arm: str, effect: Floats
 def advice(found: Sequence[tuple[Needs, Bools]]) -> str:
     """Return in one sentence what finds the change asked for in every chosen class of some arms; "" without any."""
     single = any((part.n[chosen] == 1).any() for part, chosen in found)
+    unit = words.unit(found[0][0].by if found else "")
     if not any((part.n[chosen] > 1).any() for part, chosen in found):
-        return "A class of one image needs more of them before anything can be said." if single else ""
+        return f"A {unit} of one image needs more of them before anything can be said." if single else ""
 
     def of_all(name: str) -> Floats:
         return np.concatenate([getattr(part, name)[c & (part.n > 1)] for part, c in found])
@@ -181,10 +185,10 @@ def advice(found: Sequence[tuple[Needs, Bools]]) -> str:
         return f"This design finds {seen} in them; what they lost is too close to call."
     runs, images = (float(of_all(name).max(initial=0)) for name in ("runs_needed", "images_needed"))
     ways = [f"{runs:,.0f} runs in each arm"] if math.isfinite(runs) else []
-    ways += [f"{images:,.0f} images of each class"] if math.isfinite(images) else []
+    ways += [f"{images:,.0f} images of each {unit}"] if math.isfinite(images) else []
     if not ways:
         return f"To find {size} in each of them takes more images and more runs."
-    but = " (not counting classes of one image)" if single else ""
+    but = f" (not counting {words.plural(unit)} of one image)" if single else ""
     return f"To find {size} in each of them, 4 times in 5, takes {', or '.join(ways)}{but}."
 
 

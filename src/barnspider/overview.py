@@ -39,7 +39,7 @@ def heading(evidence: Evidence) -> str:
     m = evidence.method
     where = f" on {visible(evidence.on)}" if evidence.on else ""
     seeds = "runs of equal seed are paired" if m.paired else "runs are not paired"
-    at_once = ", each class's for all classes and arms at once," if m.simultaneous else ""
+    at_once = f", each {m.unit}'s for all {m.units} and arms at once," if m.simultaneous else ""
     base = f"{visible(evidence.baseline)!r} ({words.counted(evidence.baseline_runs, 'run')})"
     out = [
         f"Change of accuracy from {base}{where}:"

@@ -153,6 +153,7 @@ class ClassPower(words.Shown):
     runs_needed, images_needed : Float[C]
         The fewest runs or images that find `effect` in this class by itself, the other held; infinite where none do.
     effect, level, power : what was asked
+    by : what images are grouped by, so that each "class" is a group of them; empty where classes are classes
     """
 
     classes: tuple[str, ...]
@@ -164,15 +165,17 @@ class ClassPower(words.Shown):
     effect: float
     level: float
     power: float
+    by: str = ""
 
     def __str__(self) -> str:
         runs, images = (np.nan_to_num(-x, nan=1.0, neginf=-np.inf) for x in (self.runs_needed, self.images_needed))
         order = [int(c) for c in np.lexsort((runs, images))[:10]]
         needs = [(_fewest(float(self.runs_needed[c])), _fewest(float(self.images_needed[c]))) for c in order]
         rows = [[self.classes[c], *own] for c, own in zip(order, needs, strict=True)]
-        title = f"To find a change of {_size(self.effect)} points in one class, {100 * self.power:.0f} times in 100"
+        unit = words.unit(self.by)
+        title = f"To find a change of {_size(self.effect)} points in one {unit}, {100 * self.power:.0f} times in 100"
         more = len(self.classes) - len(rows)
-        table = words.text_table(["class", "runs in each arm", "or images of the class"], rows)
+        table = words.text_table([unit, "runs in each arm", f"or images of the {unit}"], rows)
         return f"{title}\n{table}" + (f"\n... and {more:,} more" if more else "")
 
 
@@ -208,8 +211,8 @@ def class_power(
     _check(effect=effect, level=level, power=power)
     parts, more_runs, more_images = fewest(preds, baseline, arm, effect=effect, level=level, power=power)
     found = parts.image, parts.residual, parts.run, more_runs, more_images
-    classes = preds.preds.units if isinstance(preds, Design) else preds.units
-    return ClassPower(classes, *found, effect, level, power)
+    of = preds.preds if isinstance(preds, Design) else preds
+    return ClassPower(of.units, *found, effect, level, power, of.by if of.group is not None else "")
 
 
 def fewest(

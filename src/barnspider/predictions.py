@@ -22,6 +22,8 @@ from barnspider.errors import InputError, listing, pick
 from barnspider.files import read_arrays, write_whole
 
 SCHEMA = "barnspider/predictions/1"
+NONE = "(none)"
+"""The group of what nothing is said of; it is a group like any other, and so is seen."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Predictions:
     group : Int[N] or None
         Where effects are told of groups of images instead of classes (see `grouped`): each image's, of `groups`.
     groups, by : the groups' names, and what to call the grouping
+    group_of : Int[C] or None
+        Where groups are of classes: each class's, of `groups`. None where they are of images one by one.
     unlabelled : int
         How many images are left out here since no label of theirs is right (see `with_label_sets`).
 
@@ -84,11 +88,12 @@ class Predictions:
     group: Ints | None = None
     groups: tuple[str, ...] = ()
     by: str = ""
+    group_of: Ints | None = None
 
     def __post_init__(self) -> None:
         _check_shapes(self)
         _check_values(self)
-        for name in ("guess", "label", "sample", "p_label", "accepted", "group"):
+        for name in ("guess", "label", "sample", "p_label", "accepted", "group", "group_of"):
             array = getattr(self, name)
             if array is not None:
                 array = array.view()
@@ -174,6 +179,11 @@ class Predictions:
         """Int[N]: the group of each image where there are groups, else its class."""
         return self.label if self.group is None else self.group
 
+    @property
+    def answered(self) -> Ints | None:
+        """Int[C]: which of `units` an answer is of, by its class; None where groups are of images one by one."""
+        return np.arange(len(self.classes)) if self.group is None else self.group_of
+
     def rows(self, arm: str) -> NDArray[np.intp]:
         """Return the row numbers of an arm's runs; `InputError` when there is no such arm."""
         pick("arm", arm, self.arms)
@@ -241,7 +251,7 @@ class Predictions:
             "groups": self.groups, "by": self.by,
         }  # fmt: skip
         arrays: dict[str, NDArray[Any]] = {"guess": self.guess, "label": self.label, "sample": self.sample}
-        for name in ("p_label", "accepted", "group"):
+        for name in ("p_label", "accepted", "group", "group_of"):
             if (array := getattr(self, name)) is not None:
                 arrays[name] = array
         arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
@@ -311,7 +321,18 @@ def with_classes(preds: Predictions, classes: Sequence[str]) -> Predictions:
         guess=moved[preds.guess],
         label=moved[preds.label],
         accepted=None if preds.accepted is None else moved[preds.accepted],
+        **_regrouped(preds, classes),
     )
+
+
+def _regrouped(preds: Predictions, classes: Sequence[str]) -> dict[str, Any]:
+    """Return the groups of another list of classes; those that are new have none."""
+    if preds.group_of is None:
+        return {}
+    known = dict(zip(preds.classes, preds.group_of.tolist(), strict=True))
+    groups = preds.groups if NONE in preds.groups or len(known) == len(classes) else (*preds.groups, NONE)
+    places = [known[name] if name in known else groups.index(NONE) for name in classes]
+    return {"groups": groups, "group_of": np.array(places, dtype=smallest_int(len(groups)))}
 
 
 def concat(parts: Sequence[Predictions]) -> Predictions:
@@ -354,11 +375,13 @@ def concat(parts: Sequence[Predictions]) -> Predictions:
 
 def _grouping(same: Sequence[Predictions]) -> dict[str, Any]:
     """Return the groups of parts; none, or the same in all."""
-    names = [p.groups for p in same if p.group is not None]
-    if names and (len(names) < len(same) or len(set(names)) > 1):
+    if len({(p.group is None, p.groups, p.group_of is None) for p in same}) > 1:
         raise InputError("the parts are grouped in different ways; group them after they are put together")
-    group = _only("group", [p.group for p in same if p.group is not None], None)
-    return {"group": group, "groups": same[0].groups, "by": same[0].by}
+    found = {
+        name: _only(name, [own for p in same if (own := getattr(p, name)) is not None], None)
+        for name in ("group", "group_of")
+    }
+    return {**found, "groups": same[0].groups, "by": same[0].by}
 
 
 def _only(name: str, found: Sequence[Any], default: Any) -> Any:
@@ -465,6 +488,8 @@ def _check_shapes(p: Predictions) -> None:
             raise InputError(
                 f"{name} has shape {np.shape(value)}; expected {shape}: {n_runs} runs, {n_samples} samples"
             )
+    if p.group_of is not None and (p.group is None or np.shape(p.group_of) != (len(p.classes),)):
+        raise InputError(f"group_of has shape {np.shape(p.group_of)}; expected ({len(p.classes)},), beside group")
     if p.accepted is not None and (p.accepted.ndim != 2 or len(p.accepted) != n_samples):
         raise InputError(f"accepted has shape {p.accepted.shape}; expected ({n_samples}, k)")
 
@@ -483,11 +508,20 @@ def _check_values(p: Predictions) -> None:
         whole = p.group.dtype.kind in "iu" and p.group.min() >= 0 and p.group.max() < len(p.groups)
         if not whole or len(set(p.groups)) < len(p.groups):
             raise InputError(f"group must hold places in groups, {len(p.groups)} distinct names, as integers")
+    if p.group_of is not None:
+        _check_groups_of_classes(p.group_of, p)
     if p.sample.dtype.kind != "U":
         raise InputError(f"sample has type {p.sample.dtype}; expected texts, one id for each image")
     _check_doses(p)
     if p.p_label is not None and not bool(np.all((p.p_label >= 0) & (p.p_label <= 1))):
         raise InputError("p_label must hold probabilities from 0 to 1, without missing values")
+
+
+def _check_groups_of_classes(of: Ints, p: Predictions) -> None:
+    if of.dtype.kind not in "iu" or (of.size and not 0 <= of.min() <= of.max() < len(p.groups)):
+        raise InputError(f"group_of must hold places in groups, {len(p.groups)} distinct names, as integers")
+    if not np.array_equal(of[p.label], np.asarray(p.group)):
+        raise InputError("group_of puts images into other groups than group does; expected the group of each class")
 
 
 def _check_doses(p: Predictions) -> None:

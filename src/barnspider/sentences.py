@@ -15,9 +15,9 @@ def headline(evidence: Evidence, arm: str) -> str:
     a, method = evidence.place(arm), evidence.method
     overall = words.between(evidence.overall_low[a], evidence.overall_high[a])
     tau = words.between(evidence.tau_low[a], evidence.tau_high[a])
-    spread = f"class dependence tau = {words.points(evidence.tau[a], sign=False)} ({tau})"
+    spread = f"{method.unit} dependence tau = {words.points(evidence.tau[a], sign=False)} ({tau})"
     if not math.isfinite(evidence.tau_high[a]):
-        spread = "class dependence: cannot tell (fewer than two classes with two images)"
+        spread = f"{method.unit} dependence: cannot tell (fewer than two {method.units} with two images)"
     found = evidence.findings()[a].tolist()
     classes = words.counted(int(evidence.known[a].sum()), method.unit)
     parts = [
@@ -64,7 +64,8 @@ def _cannot_tell(evidence: Evidence, a: int, c: int) -> str:
     told = f"{_level(evidence)}, {_q(evidence, a, c)}"
     why = f"but anything from {interval} points fits these answers ({told})"
     if evidence.low[a, c] > 0 or evidence.high[a, c] < 0:
-        why = f"which of one class by itself would be a finding, but is none among so many ({interval}; {told})"
+        alone = f"which of one {evidence.method.unit} by itself would be a finding"
+        why = f"{alone}, but is none among so many ({interval}; {told})"
     return f": cannot tell. It {_from_to(evidence, a, c)}, {why}. This design {found}, 4 times in 5."
 
 
@@ -85,7 +86,7 @@ def _from_to(evidence: Evidence, a: int, c: int) -> str:
 
 def _level(evidence: Evidence) -> str:
     level = f"{100 * evidence.method.level:.4g} % interval"
-    return f"{level} for all classes at once" if evidence.method.simultaneous else level
+    return f"{level} for all {evidence.method.units} at once" if evidence.method.simultaneous else level
 
 
 def _q(evidence: Evidence, a: int, c: int) -> str:

@@ -20,6 +20,7 @@ from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.dialects import format_of
 from barnspider.tables.formats import ARRAYS, is_known, kind_of, stem_of
+from barnspider.tables.groups import is_groups_file
 from barnspider.tables.label_sets import read_label_sets
 from barnspider.tables.origins import by_mapping, by_name, by_pattern
 from barnspider.tables.read import join, read_files
@@ -294,8 +295,12 @@ def read_beside(paths: Sequence[str | Path], **options: Any) -> tuple[Prediction
     InputError
         As `read_predictions`, or when a file holds several arms or stands twice.
     """
-    parts = [read_predictions(path, **options) for path in paths]
-    return beside(parts, [str(path) for path in paths], samples=options.get("samples", "all"))
+    by = options.pop("by", None)
+    by_file = by is not None and is_groups_file(str(by))
+    parts = [read_predictions(path, **options, by=None if by_file else by) for path in paths]
+    preds, first = beside(parts, [str(path) for path in paths], samples=options.get("samples", "all"))
+    # A file of groups is about the classes that any of the sources names.
+    return (grouped_by(preds, str(by), [], Asked()) if by_file else preds), first
 
 
 def beside(parts: Sequence[Predictions], files: Sequence[str], *, samples: Samples = "all") -> tuple[Predictions, str]:

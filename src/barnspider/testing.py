@@ -12,13 +12,20 @@ from numpy.typing import ArrayLike
 from barnspider.effects import estimate
 from barnspider.errors import InputError, listing, pick
 from barnspider.gate import Allowance, Gate, Verdict, read_allowances, read_budgets
+from barnspider.grouping import grouped, grouped_by
 from barnspider.predictions import Predictions
 from barnspider.sources import beside, default_baseline, read_predictions
+from barnspider.tables.accepted import Sets, with_label_sets
+from barnspider.tables.asked import Asked
+from barnspider.tables.groups import is_groups_file
+from barnspider.tables.label_sets import read_label_sets
 
 __all__ = ["assert_no_class_harmed"]
 
 Answers = str | Path | Predictions | ArrayLike
 """A file or a store, Predictions, or an array of guesses: Int[samples] of one run, or Int[runs, samples]."""
+Groups = Mapping[str, str] | Sequence[str]
+"""The group of each class; or of each sample, in order."""
 _FILE = (str, Path)
 
 
@@ -31,6 +38,8 @@ def assert_no_class_harmed(
     label: ArrayLike | None = None,
     classes: Sequence[str] | None = None,
     paired: bool = False,
+    label_sets: Sets | str | Path | None = None,
+    by: Groups | str | Path | None = None,
     relative: bool = False,
     budgets: Mapping[str, float] | str | Path | None = None,
     allow: Sequence[Allowance] | str | Path = (),
@@ -51,6 +60,12 @@ def assert_no_class_harmed(
     label, classes, paired
         Of arrays: true classes, their names, and whether runs of equal number share their random numbers. `classes` and
         `paired` may be told of files, too.
+    label_sets
+        All right labels of each sample: a file (`read_label_sets`), a mapping from sample ids, or a list of sets in the
+        order of the samples of `base`.
+    by
+        Judge groups in the place of classes: a file of groups, a column of the files, a mapping from classes to groups,
+        or a list of groups in the order of the samples of `base`.
     relative, budgets, allow
         As in `barnspider.Gate`; `budgets` and `allow` may be paths of files (`read_budgets`, `read_allowances`).
     inconclusive
@@ -80,7 +95,9 @@ def assert_no_class_harmed(
     """
     __tracebackhide__ = True
     pick("inconclusive", inconclusive, ("fail", "pass", "skip"))
-    predictions, first = _arms(base, candidate, baseline, label, classes, paired)
+    column = str(by) if isinstance(by, _FILE) and not is_groups_file(str(by)) else None
+    predictions, first = _arms(base, candidate, baseline, label, classes, paired, column)
+    predictions = _as_asked(predictions, label_sets, None if column else by)
     effects = estimate(predictions, first, level=level, generalize_to=generalize_to)
     verdict = Gate(
         max_drop=max_drop,
@@ -104,20 +121,44 @@ def _arms(
     label: ArrayLike | None,
     classes: Sequence[str] | None,
     paired: bool,
+    column: str | None,
 ) -> tuple[Predictions, str | float]:
     """Return all arms together, and which of them is the baseline."""
     if candidate is None:
-        answers = _read("base", base, label, classes, paired)
+        answers = _read("base", base, label, classes, paired, column)
         source = base if isinstance(base, _FILE) else None
         return answers, default_baseline(answers, source) if baseline is None else baseline
     if baseline is not None:
         raise InputError(f"baseline={baseline!r} was given with a candidate; base is the baseline")
     named = {"base": base, "candidate": candidate}
     files = [str(x) if isinstance(x, _FILE) else name for name, x in named.items()]
-    return beside([_read(name, x, label, classes, paired) for name, x in named.items()], files)
+    return beside([_read(name, x, label, classes, paired, column) for name, x in named.items()], files)
 
 
-def _read(name: str, answers: Any, label: ArrayLike | None, classes: Sequence[str] | None, paired: bool) -> Predictions:
+def _as_asked(answers: Predictions, sets: Sets | str | Path | None, by: Groups | str | Path | None) -> Predictions:
+    """Return the same answers, of groups and by label sets where these are given."""
+    if isinstance(by, _FILE):
+        answers = grouped_by(answers, str(by), [], Asked())
+    elif by is not None:
+        answers = grouped(answers, by if isinstance(by, Mapping) else [str(group) for group in by])
+    if sets is None:
+        return answers
+    return with_label_sets(answers, read_label_sets(sets) if isinstance(sets, _FILE) else sets)
+
+
+def _read(
+    name: str,
+    answers: Any,
+    label: ArrayLike | None,
+    classes: Sequence[str] | None,
+    paired: bool,
+    column: str | None,
+) -> Predictions:
+    if column is not None and not isinstance(answers, _FILE):
+        raise InputError(
+            f"by={column!r} is no file of groups (.csv, .toml, .json), and {name} is no file that has columns; expected"
+            " such a file, a mapping from classes to groups, or a list of groups"
+        )
     if isinstance(answers, Predictions):
         _refuse(
             f"{name} is Predictions, which know", label=label is not None, classes=classes is not None, paired=paired
@@ -125,7 +166,7 @@ def _read(name: str, answers: Any, label: ArrayLike | None, classes: Sequence[st
         return answers
     if isinstance(answers, _FILE):
         _refuse(f"{name}={str(answers)!r} is a file or store, which knows", label=label is not None)
-        return read_predictions(answers, paired=paired, classes=classes)
+        return read_predictions(answers, paired=paired, classes=classes, by=column)
     if label is None:
         kind = type(answers).__name__
         raise InputError(

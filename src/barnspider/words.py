@@ -101,8 +101,23 @@ def counted(number: int, thing: str) -> str:
     >>> counted(1, "run"), counted(1000, "class")
     ('1 run', '1,000 classes')
     """
-    plural = thing + ("es" if thing.endswith("s") else "s")
-    return f"{number:,} {thing if number == 1 else plural}"
+    return f"{number:,} {thing if number == 1 else plural(thing)}"
+
+
+def plural(thing: str) -> str:
+    """Return "runs", "classes".
+
+    Examples
+    --------
+    >>> plural("class"), plural("group")
+    ('classes', 'groups')
+    """
+    return thing + ("es" if thing.endswith("s") else "s")
+
+
+def unit(by: str) -> str:
+    """Return what effects are told of, as a word: "group" where images are grouped, else "class"."""
+    return "group" if by else "class"
 
 
 def judged_by(labels: str, unlabelled: int) -> str:
@@ -122,6 +137,18 @@ def judged_by(labels: str, unlabelled: int) -> str:
 def grouping(by: str) -> str:
     """Return what groups are, where images are grouped; "" where they are not."""
     return f"Images are grouped by {visible(by)!r}; an answer is right by its class, as without groups" if by else ""
+
+
+def no_answers(by: str) -> str:
+    """Return why nothing is told of which group an answer is of, where groups are of images.
+
+    Examples
+    --------
+    >>> no_answers("camera")
+    "an answer is a class, and which group that is of is not known: images are grouped one by one, by 'camera'"
+    """
+    known = "an answer is a class, and which group that is of is not known"
+    return f"{known}: images are grouped one by one, by {visible(by)!r}"
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -31,8 +31,8 @@ def sealed(store) -> int:
     return len(list(store.glob("runs/*/seal")))
 
 
-def test_a_full_disk_is_said_and_with_room_the_same_command_goes_on(commands, disk, expected):
-    commands.run()
+def test_a_full_disk_is_said_and_with_room_the_same_command_goes_on(commands, disk, undisturbed, expected):
+    shutil.copytree(undisturbed.store, disk, dirs_exist_ok=True)
     first = next(iter(Store(disk).study().cells))
     assert sealed(disk) == 4
     for folder in list(disk.glob("runs/*")):
@@ -74,8 +74,8 @@ def test_files_that_may_not_grow_are_said(commands, expected, blocks):
     assert commands.table() == expected
 
 
-def test_a_store_that_can_only_be_read_is_said_and_can_be_audited(commands, disk, expected):
-    commands.run()
+def test_a_store_that_can_only_be_read_is_said_and_can_be_audited(commands, disk, undisturbed, expected):
+    shutil.copytree(undisturbed.store, disk, dirs_exist_ok=True)
     mount(disk, "-o", "remount,ro")
     assert commands.table() == expected
     assert "0 of 4 runs trained now" in commands.run()

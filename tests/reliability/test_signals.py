@@ -10,8 +10,7 @@ import time
 import pytest
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-@pytest.mark.parametrize("runs", [0, 1])
+@pytest.mark.parametrize(("sign", "runs"), [(signal.SIGTERM, 0), (signal.SIGINT, 1), (signal.SIGHUP, 1)])
 def test_a_study_that_is_stopped_goes_on_to_the_same_bytes(commands, expected, sign, runs):
     """Before the first run is sealed, while Python is still loading; and in the middle of the study."""
     process = subprocess.Popen(

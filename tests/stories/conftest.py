@@ -52,6 +52,6 @@ def small_store(tmp_path_factory) -> Path:
     """A store that holds the small study, trained once for all stories that only read it."""
     folder = tmp_path_factory.mktemp("small")
     (folder / "small.toml").write_text(STUDY)
-    command = [sys.executable, "-m", "barnspider", "run", "small.toml", "--store", "runs"]
+    command = [sys.executable, "-m", "barnspider", "run", "small.toml", "--store", "runs", "--workers", "1"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return folder / "runs"

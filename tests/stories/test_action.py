@@ -124,6 +124,21 @@ def test_rules_and_flags_are_passed_on(act):
     assert done.returncode == 1
 
 
+def test_label_sets_and_groups_are_passed_on(act):
+    write(act.work, "base")
+    write(act.work, "new", lost=20)
+    (act.work / "right too.json").write_text(json.dumps([["cat"], ["cat", "dog"]] * 2000))
+    done, outputs = act(JUDGE, base="base.csv", candidate="new.csv", label_sets="right too.json")
+    assert done.returncode == 0, done.stdout
+    assert json.loads(Path(outputs["json"]).read_text())["labels"] == "sets"
+    (act.work / "kinds of pets.toml").write_text('pet = ["cat", "dog"]\n')
+    done, outputs = act(JUDGE, base="base.csv", candidate="new.csv", by="kinds of pets.toml")
+    assert done.returncode == 1
+    assert "candidate, pet: lost more" in done.stdout or "new, pet: lost more" in done.stdout
+    assert json.loads(Path(outputs["json"]).read_text())["by"] == "kinds of pets.toml"
+    assert "| arm | group |" in act.summary.read_text()
+
+
 def test_one_file_with_all_arms(act):
     label = np.tile([0, 1], 2000)
     made = barn.Predictions.from_arrays(label, {"a": [label] * 2, "b": [label] * 2}, classes=["cat", "dog"])
@@ -151,7 +166,8 @@ def test_mistakes_are_no_verdict(act, inputs, said):
 
 EVIL = "$(touch hit)`touch hit`; touch hit '$(touch hit)' \\"
 OPTIONS = {
-    "max-drop", "level", "generalize-to", "samples", "baseline", "budgets", "allow", "inconclusive", "junit"
+    "max-drop", "level", "generalize-to", "samples", "baseline", "budgets", "allow", "inconclusive", "junit",
+    "label-sets", "by",
 }  # fmt: skip
 
 

@@ -37,6 +37,12 @@ HEAD = "arm,seed,sample,label,prediction\n"
         (("doses", "good.csv", "--delta", "2"), "delta=2.0; expected a proportion"),
         (("power", "--images", "9"), "expected --images, --runs and --classes"),
         (("power", "--like", "good.csv", "--images", "9"), "--like was given with --images"),
+        (
+            ("power", "--images", "9", "--runs", "2", "--classes", "2", "--label-sets", "s.json"),
+            "--label-sets says how",
+        ),
+        (("power", "--images", "9", "--runs", "2", "--classes", "two"), "classes='two'; expected how many, from 1"),
+        (("power", "--like", "good.csv", "--baseline", "a", "--by", "none.csv"), "by='none.csv' does not exist"),
         (("power", "--like", "good.csv", "--baseline", "a", "--effect", "3"), "effect=3.0; expected a proportion"),
         (("power", "--like", "good.csv", "--baseline", "a", "--arm", "c"), "arm='c' is unknown"),
         (("audit", "one.csv", "--baseline", "a"), "the only arm is the baseline 'a'"),
@@ -76,7 +82,7 @@ def test_mistakes(barnspider, tmp_path, args, message):
 )
 def test_mistakes_in_a_study(barnspider, study, tmp_path, old, new, message):
     study.write_text(study.read_text().replace(old, new))
-    done = barnspider("run", study, "--store", "runs", check=2)
+    done = barnspider("run", study, "--store", "runs", "--workers", "1", check=2)
     assert message in done.stderr
     assert not list((tmp_path / "runs").glob("runs/*"))
 
@@ -102,7 +108,7 @@ def test_data_that_changed_since(barnspider, study, tmp_path):
     for change in range(2):
         images, labels = rng.integers(0, 256, (90, 8, 8), dtype=np.uint8), np.arange(90) % 3
         np.savez(tmp_path / "pictures.npz", x_train=images, y_train=labels, x_test=images[:30], y_test=labels[:30])
-        done = barnspider("run", study, "--store", "runs", check=2 if change else 0)
+        done = barnspider("run", study, "--store", "runs", "--workers", "1", check=2 if change else 0)
     assert "is not what it was" in done.stderr
 
 
@@ -115,7 +121,7 @@ def test_a_full_disk(study, tmp_path, barnspider):
     ).returncode:
         pytest.skip("this machine does not let us mount a tmpfs")
     try:
-        done = barnspider("run", study, "--store", disk / "runs", check=2)
+        done = barnspider("run", study, "--store", disk / "runs", "--workers", "1", check=2)
         assert "No space left on device" in done.stderr
         assert not list((disk / "runs" / "building").glob("*"))
         for run in (disk / "runs" / "runs").glob("*"):

@@ -95,7 +95,7 @@ def test_a_store_of_trained_runs_is_sound(barnspider, tmp_path):
         '[recipe]\ndataset = "digits"\nnetwork = "mlp"\nwidth = 32\nepochs = 12\n'
         '[sweep]\nvary = "rotation"\ndoses = [0, 30]\nseeds = 2\n'
     )
-    barnspider("run", "study.toml", "--store", "runs")
+    barnspider("run", "study.toml", "--store", "runs", "--workers", "1")
     done = barnspider("doctor", "runs")
     assert "4 runs in 2 arms, 600 samples of digits/test" in done.stdout
     assert "Nothing looks wrong." in done.stdout

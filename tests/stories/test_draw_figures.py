@@ -152,7 +152,7 @@ def test_a_folder_that_is_a_file_and_an_axis_that_is_none(barnspider, dosed, tmp
 def test_a_store_knows_its_axis(barnspider, study, tmp_path):
     text = study.read_text().replace('"rotation"', '"crop"').replace("[0, 60, 180]", "[0, 0.5, 0.92]")
     study.write_text(text)
-    barnspider("run", study, "--store", "runs")
+    barnspider("run", study, "--store", "runs", "--workers", "1")
     done = barnspider("figures", "runs", "-o", "out", "--class", "3")
     assert "class-3-3.svg" in names_in(tmp_path / "out"), done.stderr
     said = " ".join(texts(tmp_path / "out/dose-curves.svg"))

@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 
+from barnspider import read_predictions
 from barnspider.lab.data import keep
 
 PICTURES = """
@@ -54,6 +55,38 @@ def test_averaged_and_validation_answers_have_images_too(barnspider, small_store
         ids[split] = {t[0] for c in classes for side in ("lost", "gained") for arm in c[side] for t in arm[1]}
         assert ids[split]
     assert not ids["test-averaged"] & ids["validation"]
+
+
+def test_groups_have_images_too(barnspider, small_store, tmp_path):
+    (tmp_path / "g.json").write_text(json.dumps({"even": list("02468"), "odd": list("13579")}))
+    assert notes(barnspider("report", small_store, "-o", "r.html", "--by", "g.json").stderr) == []
+    found = images_of(tmp_path / "r.html")
+    assert found["whyNone"] == ""
+    assert sorted(each["id"] for each in found["classes"]) == [0, 1]
+    assert all(np.shape(each["seen"]) == (4, 3) for each in found["classes"])
+    preds = read_predictions(small_store, by=tmp_path / "g.json")
+    digit = dict(zip(preds.sample.tolist(), preds.label.tolist(), strict=True))
+    for each in found["classes"]:
+        turned = [t for side in ("lost", "gained") for arm in each[side] for t in arm[1]]
+        assert turned
+        for sample, _, _, _, called, _ in turned:
+            assert digit[sample] % 2 == each["id"]
+            assert called in set("0123456789") - {str(digit[sample])}
+
+
+def test_groups_of_images_show_what_turned_and_say_what_is_not_known(barnspider, small_store, tmp_path):
+    preds = read_predictions(small_store)
+    rows = [f"{sample},{'AB'[i % 2]}" for i, sample in enumerate(preds.sample)]
+    (tmp_path / "g.csv").write_text("\n".join(["sample,group", *rows]) + "\n")
+    barnspider("report", small_store, "-o", "r.html", "--by", "g.csv")
+    found = images_of(tmp_path / "r.html")
+    assert "of which groups the training images are is not known" in found["whyNone"]
+    group = dict(line.split(",") for line in rows)
+    for each in found["classes"]:
+        assert each["seen"] == []
+        turned = [t for side in ("lost", "gained") for arm in each[side] for t in arm[1]]
+        assert turned
+        assert {group[t[0]] for t in turned} == {"AB"[each["id"]]}
 
 
 def test_images_can_be_left_out(barnspider, small_store, tmp_path):

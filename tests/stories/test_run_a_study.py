@@ -55,9 +55,9 @@ def test_answers_do_not_depend_on_the_number_of_workers(barnspider, study, tmp_p
 
 def test_more_seeds_train_only_the_new_ones(barnspider, study, tmp_path):
     study.write_text(study.read_text().replace("seeds = 3", "seeds = 1"))
-    barnspider("run", study, "--store", "runs")
+    barnspider("run", study, "--store", "runs", "--workers", "1")
     study.write_text(study.read_text().replace("seeds = 1", "seeds = 2"))
-    assert "3 of 6 runs trained now" in barnspider("run", study, "--store", "runs").stderr
+    assert "3 of 6 runs trained now" in barnspider("run", study, "--store", "runs", "--workers", "1").stderr
 
 
 def test_ctrl_c_keeps_what_is_finished(study, tmp_path, barnspider, small_store):
@@ -68,7 +68,7 @@ def test_ctrl_c_keeps_what_is_finished(study, tmp_path, barnspider, small_store)
     assert process.returncode == 130
     assert "stopped; what was finished is kept" in said
     assert "Traceback" not in said
-    barnspider("run", study, "--store", "runs")
+    barnspider("run", study, "--store", "runs", "--workers", "1")
     assert answers(tmp_path / "runs") == answers(small_store)
 
 
@@ -92,7 +92,7 @@ def test_kill_9_loses_only_the_runs_in_flight(study, tmp_path, barnspider, small
     process.communicate()
     sealed = len(list((tmp_path / "runs").glob("runs/*")))
     assert sealed >= kill_after
-    again = barnspider("run", study, "--store", "runs")
+    again = barnspider("run", study, "--store", "runs", "--workers", "1")
     assert f"{9 - sealed} of 9 runs trained now" in again.stderr
     assert answers(tmp_path / "runs") == answers(small_store)
     assert not list((tmp_path / "runs" / "building").iterdir())
@@ -116,19 +116,19 @@ def test_a_run_says_what_it_was(small_store):
 
 
 def test_a_flipped_bit_is_noticed_and_trained_again(barnspider, study, tmp_path, small_store):
-    barnspider("run", study, "--store", "runs")
+    barnspider("run", study, "--store", "runs", "--workers", "1")
     path = next((tmp_path / "runs").glob("runs/*/test.npz"))
     content = bytearray(path.read_bytes())
     content[100] ^= 4
     path.write_bytes(content)
     assert "(damaged)" in barnspider("audit", "runs").stdout
-    assert "1 of 9 runs trained now" in barnspider("run", study, "--store", "runs").stderr
+    assert "1 of 9 runs trained now" in barnspider("run", study, "--store", "runs", "--workers", "1").stderr
     assert answers(tmp_path / "runs") == answers(small_store)
 
 
 def test_a_diverged_run_is_sealed_and_counted(barnspider, study, tmp_path):
     study.write_text(study.read_text().replace("epochs = 2", "epochs = 2\nlr = 1e30").replace("seeds = 3", "seeds = 1"))
-    barnspider("run", study, "--store", "runs")
+    barnspider("run", study, "--store", "runs", "--workers", "1")
     sweep = read_study(study)
     assert {Store(tmp_path / "runs").document(run.key)["status"] for run in sweep.runs()} == {"diverged"}
     said = barnspider("audit", "runs", check=2).stderr

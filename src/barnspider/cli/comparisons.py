@@ -112,7 +112,7 @@ def gate(
 
     one_of(**{"--json": as_json, "--markdown": as_markdown})
     _refuse_to_overwrite(
-        [*asked.sources, budgets, allow, asked.label_sets],
+        [*asked.sources, budgets, allow, asked.label_sets, asked.by],
         {"--junit": to_junit, "--summary": to_summary, "--json-file": to_json},
     )
     effects, predictions = asked.effects() if len(asked.sources) == 1 else _files(asked)
@@ -202,7 +202,7 @@ def report(
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
     examples = example_images(asked, predictions, effects, verdict) if images else None
     axis = axis_of(asked, usual, predictions)
-    study = gather(predictions, effects, choose_on=asked.validation(), examples=examples, axis=axis)
+    study = gather(predictions, effects, choose_on=asked.validation(predictions), examples=examples, axis=axis)
     known = provenance(asked.source, study=asked.study)
     note = adaptive_note(asked.source, asked.study)
     story = [note] if note else []

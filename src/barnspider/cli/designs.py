@@ -6,16 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from barnspider.cli.options import All, AsJson, Baseline, Comparison, Level, Paired, Reading, Split, StudyName, To, Top
+from barnspider.cli.options import All, AsJson, Level, Like, Reading, To, Top
 from barnspider.cli.output import show
 from barnspider.errors import InputError
 
 RunSd = Annotated[float, typer.Option("--run-sd", help="Standard deviation of a class's accuracy over runs.")]
 Unpaired = Annotated[bool, typer.Option("--unpaired", help="Runs of equal seed do not share random numbers.")]
-Like = Annotated[
-    str | None,
-    typer.Option("--like", metavar="SOURCE", help="Judge a design that was run: a store, or a file of answers."),
-]
 
 
 def doses(
@@ -38,8 +34,8 @@ def doses(
 
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.02 is two points)")
-    test = Design.of(asked.read())
-    chosen_on = asked.validation()
+    answers = asked.read()
+    test, chosen_on = Design.of(answers), asked.validation(answers)
     validation = None if chosen_on is None else Design.of(chosen_on)
     why = why_no_curves(test)
     found: dict[str, Any] = {
@@ -54,21 +50,16 @@ def doses(
 def power(
     images: Annotated[int | None, typer.Option("--images", min=1, help="Test images of each class.")] = None,
     runs: Annotated[int | None, typer.Option("--runs", min=2, help="Runs (seeds) of each arm.")] = None,
-    classes: Annotated[int | None, typer.Option("--classes", min=1, help="Classes.")] = None,
     effect: Annotated[float | None, typer.Option("--effect", help="A change to be found; 0.02 is two points.")] = None,
     accuracy: Annotated[float, typer.Option("--accuracy", help="Accuracy of a typical class.")] = 0.8,
     likeness: Annotated[float, typer.Option("--likeness", help="Correlation of two runs' answers.")] = 0.7,
     run_sd: RunSd = 0.01,
     unpaired: Unpaired = False,
-    like: Like = None,
+    *,
+    asked: Like,
     arm: Annotated[str | None, typer.Option("--arm", help="With --like: only this arm.")] = None,
-    baseline: Baseline = None,
-    study: StudyName = None,
-    split: Split = "test",
-    paired: Paired = False,
     top: Top = None,
     everything: All = False,
-    level: Level = 0.95,
     as_json: AsJson = False,
 ) -> None:
     """Say what a study can find, before or after it is run. And what would do.
@@ -77,22 +68,24 @@ def power(
     """
     from barnspider.power import plan_power
 
-    if like is not None:
-        if images or runs or classes:
-            raise InputError("--like was given with --images, --runs or --classes; expected the one or the others")
-        asked = Comparison([like], study=study, paired=paired, baseline=baseline, split=split, level=level)
+    if asked.sources:
+        if images or runs:
+            raise InputError("--like was given with --images or --runs; expected the one or the others")
         rows = None if everything else top or 10
         return _like(asked, arm, 0.02 if effect is None else effect, rows, as_json)
+    classes = asked.count()
     if images is None or runs is None or classes is None:
         raise InputError("expected --images, --runs and --classes of the design, or --like SOURCE of one that was run")
+    if alone := [name for name in asked.given() if name not in ("level", "classes")]:
+        raise InputError(f"--{alone[0]} says how answers are read; expected --like SOURCE with it")
     made = plan_power(
         images=images, runs=runs, classes=classes, effect=effect, accuracy=accuracy, likeness=likeness, run_sd=run_sd,
-        paired=not unpaired, level=level,
+        paired=not unpaired, level=asked.level,
     )  # fmt: skip
     return show(made.to_json() if as_json else None, made)
 
 
-def _like(asked: Comparison, arm: str | None, effect: float, rows: int | None, as_json: bool) -> None:
+def _like(asked: Like, arm: str | None, effect: float, rows: int | None, as_json: bool) -> None:
     """Print what each class of a study that was run needs, for one arm or all."""
     from barnspider.needs import needs
 

@@ -36,10 +36,10 @@ def check_images(source: Source, data: Path | None) -> None:
 def example_images(
     asked: Judged, predictions: Predictions, effects: Effects, verdict: Verdict | None
 ) -> Examples | None:
-    """Draw images of the most harmed and the most helped classes of a store's study, or say why not."""
+    """Draw images of the most harmed and the most helped classes (or groups) of a store's study, or say why not."""
     from barnspider.sources import is_store
 
-    if not is_store(asked.source) or asked.by is not None:  # a group is of no class whose images could be drawn
+    if not is_store(asked.source):
         return None
     try:
         return _drawn(asked, predictions, effects, verdict)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -36,6 +36,15 @@ Examined = Annotated[
         " file (TOML).",
     ),
 ]
+LikeSources = Annotated[
+    list[str],
+    typer.Option(
+        "--like",
+        metavar="SOURCE",
+        show_default=False,
+        help="Judge a design that was run: a store or files, as for audit, with the same options; may be repeated.",
+    ),
+]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="What to train.")]
 StoreFolder = Annotated[Path, typer.Option("--store", help="Folder that keeps the runs.")]
 Baseline = Annotated[str | None, typer.Option(help="The arm to compare with: its name or its dose. Default: dose 0.")]
@@ -49,9 +58,13 @@ On = Annotated[str | None, typer.Option("--on", help="Which images of a file, if
 Classes = Annotated[
     Path | None, typer.Option("--classes", metavar="FILE", help="The classes of a file, one name on each line.")
 ]
+CountOrClasses = Annotated[
+    Path | None,
+    typer.Option("--classes", metavar="N|FILE", help="How many classes. With --like: a file of their names."),
+]
 LabelsFile = Annotated[
     Path | None,
-    typer.Option("--labels", metavar="FILE", help="The label of each sample, for files that say only predictions."),
+    typer.Option("--labels", metavar="PATH", help="The label of each sample, for files of predictions only: a file, or the images' folder."),
 ]
 LabelSetsFile = Annotated[
     Path | None,
@@ -139,11 +152,10 @@ class Reading:
             self.source, study=self.study, split=split, label_sets=self.label_sets, by=self.by, **self.of_files()
         )
 
-    def given(self) -> bool:
-        """Return whether anything was said of how to read, besides the source."""
-        return any(
-            getattr(self, option.name) != option.default for option in fields(Reading) if option.name != "sources"
-        )
+    def given(self) -> list[str]:
+        """Return what was said of how to read, besides the source: names of options."""
+        told = [x for x in fields(self) if x.name != "sources" and getattr(self, x.name) != x.default]
+        return [x.name.replace("_", "-") for x in told]
 
     def of_files(self) -> dict[str, Any]:
         """Return how files are to be read, as `read_predictions` takes it."""
@@ -160,19 +172,20 @@ class Reading:
         if said := recognised(source, **self.of_files()):
             talk(f"note: {called(source)}: {said}")
 
-    def validation(self) -> Predictions | None:
-        """Read the answers to validation images, if the source is a store whose runs have some.
+    def validation(self, like: Predictions) -> Predictions | None:
+        """Read the answers to validation images as those to test images (`like`) were read; say why if they cannot be.
 
-        Label sets and groups are of the images that are judged: with these, others would be read in another way.
+        None, and nothing said, if the source is no store or its runs have none.
         """
-        from barnspider.sources import is_store
-        from barnspider.store import Store
+        from barnspider.validation import read_validation
 
-        if not is_store(self.source) or self.label_sets is not None or self.by is not None:
-            return None
-        store = Store.existing(self.source)
-        there = store.has_answers(store.study(self.study).cells, "validation")
-        return self.read("validation") if there else None
+        found = read_validation(self.source, like, study=self.study, label_sets=self.label_sets, by=self.by)
+        if found.why_not:
+            talk(
+                f"note: doses are not chosen on validation images but on one half of the test images, and measured on"
+                f" the other: {found.why_not}"
+            )
+        return found.preds
 
     def names(self) -> list[str] | None:
         """Return the names of the classes, if a file was given."""
@@ -229,9 +242,9 @@ class Comparison(Against):
         predictions, base = self.arms()
         return estimate(predictions, baseline=base, level=self.level, generalize_to=self.to), predictions
 
-    def validation(self) -> Predictions | None:
+    def validation(self, like: Predictions) -> Predictions | None:
         """Read the answers to validation images, on which doses are chosen when test images measure."""
-        return super().validation() if self.split == "test" else None
+        return super().validation(like) if self.split == "test" else None
 
 
 @dataclass(frozen=True)
@@ -252,6 +265,25 @@ class Judged(Comparison):
 def called(source: str | list[str]) -> str:
     """Return what to call a source where something is said of it."""
     return source if isinstance(source, str) else listing(source, most=3)
+
+
+@dataclass(frozen=True)
+class Like(Comparison):
+    """A design that was run, if there is one to look at."""
+
+    sources: LikeSources = cast("list[str]", ())
+    classes: CountOrClasses = None
+
+    def count(self) -> int | None:
+        """Return how many classes were asked for, of a design that is not run yet."""
+        if self.classes is None:
+            return None
+        text = str(self.classes)
+        if not text.isdecimal() or int(text) < 1:
+            raise InputError(
+                f"classes={text!r}; expected how many, from 1; or --like SOURCE with a file of their names"
+            )
+        return int(text)
 
 
 def _pairs(given: list[str] | None) -> dict[str, str] | None:

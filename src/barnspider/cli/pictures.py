@@ -59,7 +59,7 @@ def figures(
     level, over = effects.method.level, effects.method.generalizes_to
     written = write_figures(
         out, effects, arm=shown, classes=names or (), formats=formats or ("svg",), width=width, dpi=dpi, axis=axis,
-        tolls=tolls(predictions, choose_on=asked.validation(), level=level, generalize_to=over),
+        tolls=tolls(predictions, choose_on=asked.validation(predictions), level=level, generalize_to=over),
         curves=_curves(predictions, effects) if names else None, most=None if everything else top or 5,
     )  # fmt: skip
     for name, why in written.left_out.items():

@@ -154,7 +154,8 @@ def ranked(
     chosen = _arm(effects, arm)
     return charts.ranked(
         charts.inline(rows.ranked_rows(effects, chosen)), palette, _frame(width),
-        change=captions.change(effects, chosen), key=captions.ranked_key(effects, chosen, palette),
+        change=captions.change(effects, chosen), units=effects.method.units,
+        key=captions.ranked_key(effects, chosen, palette),
     )  # fmt: skip
 
 
@@ -194,7 +195,10 @@ def mean_against_worst(
     worst classes are chosen and measured on the same images, so their level is too low; the direction counts.
     """
     drawn = rows.worst_rows(effects, share=share)
-    return charts.worst(charts.inline({"rows": drawn}), palette, _frame(width), key=captions.worst_key(drawn, palette))
+    return charts.worst(
+        charts.inline({"rows": drawn}), palette, _frame(width), units=effects.method.units,
+        key=captions.worst_key(drawn, palette),
+    )  # fmt: skip
 
 
 def toll_plot(tolls: Tolls, *, most: int = 40, width: Width = None, palette: Palette = LIGHT) -> alt.LayerChart:
@@ -210,7 +214,10 @@ def toll_plot(tolls: Tolls, *, most: int = 40, width: Width = None, palette: Pal
     """
     sources, frame = rows.toll_rows(tolls, most), _frame(width)
     left = _beside(frame, sources)
-    return charts.tolls(charts.inline(sources), palette, frame, left=left, key=captions.tolls_key(tolls, most, palette))
+    return charts.tolls(
+        charts.inline(sources), palette, frame, unit=tolls.unit, left=left,
+        key=captions.tolls_key(tolls, most, palette),
+    )  # fmt: skip
 
 
 def save(chart: alt.LayerChart, path: str | Path, *, dpi: float = 300) -> Path:

@@ -59,8 +59,8 @@ def curves_key(effects: Effects, arm: str, drawn: Mapping[str, Rows], palette: P
     if drawn["marks"]:
         lines.append(Entry("highest average", palette.ink, "diamond", palette.ink, area=90))
     if drawn["bests"]:
-        lines.append(Entry("highest of a class", palette.soft, "diamond", area=40, stroke=1.2))
-    which = ends(len(effects.classes), DRAWN) or "Classes"
+        lines.append(Entry(f"highest of a {effects.method.unit}", palette.soft, "diamond", area=40, stroke=1.2))
+    which = ends(effects, DRAWN) or effects.method.units.capitalize()
     return Key(tuple(lines), f"{which} at {title(effects, arm)} (upright line):")
 
 
@@ -91,7 +91,7 @@ def forest_key(effects: Effects, arm: str, most: int, palette: Palette) -> Key:
         _line("average", palette.ink, 1.5, (5, 3)),
         Entry("too small to be found", palette.grid, "square", palette.grid, area=130),
     )
-    return Key(marks, ends(len(effects.classes), most))
+    return Key(marks, ends(effects, most))
 
 
 def ranked_key(effects: Effects, arm: str, palette: Palette) -> Key:
@@ -120,7 +120,7 @@ def heat_key(effects: Effects, most: int, palette: Palette) -> Key:
     ]
     marks = ", ".join(f"{MARKS[status]}\u00a0{status}" for status in (HARMED, HELPED, UNCHANGED))
     said = f"Change from {title(effects, effects.baseline)}, points; {marks}, unmarked and pale: cannot tell"
-    which = ends(len(effects.classes), most)
+    which = ends(effects, most)
     return Key(tuple(colours), f"{which}. {said}" if which else said)
 
 
@@ -143,22 +143,23 @@ def tolls_key(tolls: Tolls, most: int, palette: Palette) -> Key:
     naive = Entry("naive, with the luck of choosing", palette.soft, "diamond", stroke=1)
     said = f"Loss at {arm_title(tolls.average, None, NAME)}, the best on average, against its own best"
     known = len(toll_order(tolls))
-    which = f"; the {most} largest of {known:,} classes:" if known > most else ":"
+    which = f"; the {most} largest of {words.counted(known, tolls.unit)}:" if known > most else ":"
     return Key((pay, Entry(CANNOT_TELL, palette.unclear), naive), said + which)
 
 
 def caption(figure: str, effects: Effects, arm: str) -> str:
     """Return what stands below a figure in a paper, plain text: what it shows and, of one arm, what is found there."""
     base, here = title(effects, effects.baseline), title(effects, arm)
+    unit, units = effects.method.unit, effects.method.units
     found = f"At {here}: {effects.headline(arm)}."
     return {
-        "dose-curves": f"Change of accuracy from {base} over the doses, of the average and of every class. {found}",
-        "forest": f"Change of each class's accuracy from {base} to {here}, in points. {found}",
-        "ranked": f"Shrunken change of every class's accuracy from {base} to {here}, in order. {found}",
-        "heat-map": f"Change of each class's accuracy from {base}, in points. {found}",
-        "mean-against-worst": "Accuracy over all images against that of the worst tenth of the classes, which are"
+        "dose-curves": f"Change of accuracy from {base} over the doses, of the average and of every {unit}. {found}",
+        "forest": f"Change of each {unit}'s accuracy from {base} to {here}, in points. {found}",
+        "ranked": f"Shrunken change of every {unit}'s accuracy from {base} to {here}, in order. {found}",
+        "heat-map": f"Change of each {unit}'s accuracy from {base}, in points. {found}",
+        "mean-against-worst": f"Accuracy over all images against that of the worst tenth of the {units}, which are"
         " chosen and measured on the same images: the direction counts, not the level.",
-        "tolls": "What the arm that is best on average costs each class, against its own best, in points;"
+        "tolls": f"What the arm that is best on average costs each {unit}, against its own best, in points;"
         " cross-fitted, so that luck is not taken for a cost.",
         "effects": f"Change of accuracy from {base} to {here}, in points, ordered by the shrunken effect. {found}",
     }[figure]
@@ -177,26 +178,29 @@ def method(effects: Effects) -> str:
     """Return of what, and how sure: the images, the runs, the intervals, the correction."""
     m = effects.method
     where = f" of {visible(effects.on)}" if effects.on else ""
-    many = f"{words.counted(len(effects.classes), 'class')}, {words.counted(int(effects.n.sum()), 'image')}{where}"
-    at_once = ", for all classes and arms at once," if m.simultaneous else ""
+    many = f"{words.counted(len(effects.classes), m.unit)}, {words.counted(int(effects.n.sum()), 'image')}{where}"
+    at_once = f", for all {m.units} and arms at once," if m.simultaneous else ""
+    groups = f" {words.grouping(m.by)}." if m.by else ""
     return (
         f"Of {many}; {100 * m.level:.4g} % intervals{at_once} that generalize to {words.explained(m.generalizes_to)};"
         f" harmed and helped: {m.symbol} < {m.alpha:.3g} ({m.multiplicity}); unchanged: certainly by less than"
-        f" {words.points(m.margin, sign=False)} points."
+        f" {words.points(m.margin, sign=False)} points.{groups}"
     )
 
 
-def ends(classes: int, most: int) -> str:
+def ends(effects: Effects, most: int) -> str:
     """Return which classes are drawn, where that is not all of them.
 
     Examples
     --------
-    >>> ends(1000, 40)
-    'The 20 lowest and the 20 highest of 1,000 classes'
+    >>> from barnspider import estimate, simulate
+    >>> ends(estimate(simulate(classes=9, images=20, runs=2).predictions, baseline="baseline"), 4)
+    'The 2 lowest and the 2 highest of 9 classes'
     """
-    if classes <= most:
+    if (count := len(effects.classes)) <= most:
         return ""
-    return f"The {most // 2:,} lowest and the {most - most // 2:,} highest of {classes:,} classes"
+    all_ = words.counted(count, effects.method.unit)
+    return f"The {most // 2:,} lowest and the {most - most // 2:,} highest of {all_}"
 
 
 def counts(effects: Effects, arm: str) -> dict[str, int]:

@@ -158,12 +158,13 @@ def ranked(
     frame: Frame = ON_SCREEN,
     *,
     change: str = CHANGE,
+    units: str = "classes",
     key: Key | None = None,
 ) -> alt.LayerChart:
     """Return all classes from the worst to the best: sources rows (rank, end, shrunk, status) and average."""
     tall = frame.tall(220, 0.55)
     axis = alt.Axis(grid=False, tickMinStep=1, format=",d", tickCount=_ticks(frame))
-    x = alt.X("rank:Q", title="classes, from the lowest to the highest", axis=axis, scale=alt.Scale(nice=False))
+    x = alt.X("rank:Q", title=f"{units}, from the lowest to the highest", axis=axis, scale=alt.Scale(nice=False))
     y = alt.Y("shrunk:Q", title=_lines(frame, change, tall))
     bars = alt.Chart(data["rows"]).mark_rect().encode(x=x, x2="end:Q", y=y, y2=alt.datum(0), color=_status(palette))
     mean = alt.Chart(data["average"]).mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3])
@@ -208,14 +209,20 @@ def heat(
 
 
 def tolls(
-    data: Sources, palette: Palette = LIGHT, frame: Frame = ON_SCREEN, *, left: float = 0, key: Key | None = None
+    data: Sources,
+    palette: Palette = LIGHT,
+    frame: Frame = ON_SCREEN,
+    *,
+    unit: str = "class",
+    left: float = 0,
+    key: Key | None = None,
 ) -> alt.LayerChart:
     """Return the tolls with intervals, and the naive ones: source rows (name, toll, low, high, naive, status)."""
     scale = alt.Scale(domain=[CANNOT_TELL, PAYS], range=[palette.unclear, palette.harm])
     inside = alt.Scale(domain=[CANNOT_TELL, PAYS], range=[palette.paper, palette.harm])
     color = alt.Color("status:N", scale=scale, legend=None)
     y = alt.Y("name:N", sort=None, title=None, axis=_name_axis(frame))
-    title = _lines(frame, "accuracy that the class loses, points", frame.wide - left)
+    title = _lines(frame, f"accuracy that the {unit} loses, points", frame.wide - left)
     x = alt.X("toll:Q", title=title, axis=_value_axis(frame))
     rows = alt.Chart(data["rows"])
     naive = rows.mark_point(size=frame.area(50), opacity=1, shape="diamond", stroke=palette.soft, fill=palette.paper)
@@ -227,7 +234,12 @@ def tolls(
 
 
 def worst(
-    data: Sources, palette: Palette = LIGHT, frame: Frame = ON_SCREEN, *, key: Key | None = None
+    data: Sources,
+    palette: Palette = LIGHT,
+    frame: Frame = ON_SCREEN,
+    *,
+    units: str = "classes",
+    key: Key | None = None,
 ) -> alt.LayerChart:
     """Return mean against worst classes: source rows (arm, text, dose, mean, worst, kind, front, below).
 
@@ -237,7 +249,7 @@ def worst(
     rows = alt.Chart(data["rows"])
     scale, axis = alt.Scale(zero=False, nice=True, padding=18), alt.Axis(format=".3~g", tickCount=_ticks(frame))
     x = alt.X("mean:Q", title="accuracy over all images, %", scale=scale, axis=axis)
-    y = alt.Y("worst:Q", title=_lines(frame, "accuracy of the worst classes, %", tall), scale=scale, axis=axis)
+    y = alt.Y("worst:Q", title=_lines(frame, f"accuracy of the worst {units}, %", tall), scale=scale, axis=axis)
     path = rows.transform_filter("datum.dose !== null").mark_line(color=palette.unclear, strokeWidth=1.5)
     path = path.encode(x=x, y=y, order="dose:Q")
     kinds = alt.Scale(domain=["baseline", "arm"], range=["square", "circle"])

@@ -120,7 +120,7 @@ def write_figures(
 
 def _of_all(effects: Effects, arm: str, tolls: Tolls | None, axis: DoseAxis, width: float | str) -> list[_Figure]:
     one_arm = "" if len(effects.arms) > 1 else "there is only one arm beside the baseline"
-    few = "" if len(effects.classes) > MANY else f"the forest holds all classes, up to {MANY} of them"
+    few = "" if len(effects.classes) > MANY else f"the forest holds all {effects.method.units}, up to {MANY} of them"
     found = {
         "dose-curves": (partial(figures.dose_curves, effects, arm=arm, axis=axis, width=width), _why(effects)),
         "forest": (partial(figures.forest, effects, arm=arm, width=width), ""),
@@ -139,9 +139,10 @@ def _of_class(
     c = effects.classes.index(name)
     ending = re.sub(r"[^A-Za-z0-9]+", "-", name)[:40].strip("-")
     draw = partial(figures.class_curve, effects, name, curves=curves, axis=axis, width=width)
-    why_not = _why(effects) if effects.n[c] else "there is no image of this class"
+    unit = effects.method.unit
+    why_not = _why(effects) if effects.n[c] else f"there is no image of this {unit}"
     caption = captions.class_caption(effects, arm, name)
-    return _Figure(f"class-{c}-{ending}".strip("-"), caption, draw, why_not)
+    return _Figure(f"{unit}-{c}-{ending}".strip("-"), caption, draw, why_not)
 
 
 def _why(effects: Effects) -> str:

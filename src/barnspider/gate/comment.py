@@ -36,13 +36,15 @@ def comment(verdict: Verdict, rows: int = 20) -> str:
         f"### {MARKS[verdict.status]}{verdict.but}: who pays against {code(verdict.baseline)}?\n\n{_summary(verdict)}\n"
     )
     page = _Page([head], LIMIT - len(head))
-    page.table("Lost more than the margin", FOUND, of_kind["fail"], _found, rows)
-    page.table("Excused", EXCUSED, verdict.excused, _excused, len(verdict.excused))
-    page.table("Allowances that expired: they excuse nothing", ENDED, verdict.expired, _ended, len(verdict.expired))
-    page.table("Allowances with nothing to excuse", ENDED, verdict.unused, _ended, len(verdict.unused))
+    who = ("arm", verdict.unit)
+    page.table("Lost more than the margin", (*who, *FOUND), of_kind["fail"], _found, rows)
+    page.table("Excused", (*who, *FOUND, *ENDED), verdict.excused, _excused, len(verdict.excused))
+    ended = (*who, *ENDED)
+    page.table("Allowances that expired: they excuse nothing", ended, verdict.expired, _ended, len(verdict.expired))
+    page.table("Allowances with nothing to excuse", ended, verdict.unused, _ended, len(verdict.unused))
     if len(verdict.arms) > 1:
         page.table("Arms", ARMS, verdict.arms, _arm, len(verdict.arms))
-    page.table("Cannot tell", FOUND, of_kind["inconclusive"], _found, rows)
+    page.table("Cannot tell", (*who, *FOUND), of_kind["inconclusive"], _found, rows)
     return "\n".join(page.parts).removesuffix("\n")
 
 
@@ -58,12 +60,10 @@ def _summary(verdict: Verdict) -> str:
     return " ".join(part for part in (verdict.judged, average, verdict.needs, unseen, verdict.treated) if part)
 
 
-_NUMBERS = ("images", "change", "interval", "margin", "p")
-FOUND = ("arm", "class", *_NUMBERS)
-EXCUSED = ("arm", "class", *_NUMBERS, "why", "until")
-ENDED = ("arm", "class", "why", "until")
+FOUND = ("images", "change", "interval", "margin", "p")
+ENDED = ("why", "until")
 ARMS = ("arm", "verdict", "passed", "failed", "cannot tell", "average change", "interval", "runs")
-LEFT = {"arm", "class", "why", "verdict"}
+LEFT = {"arm", "class", "group", "why", "verdict"}
 
 
 @dataclass(frozen=True)

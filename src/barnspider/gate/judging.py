@@ -140,7 +140,8 @@ class Gate:
             return effects
         if effects.known.any() and (found := int(effects.known[0].sum())) < 2:
             raise InputError(
-                f"relative=True with {found} class that has images: its change is the average change; expected two"
+                f"relative=True with {found} {effects.method.unit} that has images: its change is the average change;"
+                " expected two"
             )
         return effects.against_average()
 
@@ -266,7 +267,7 @@ class _Judged:
             lost = "fell behind by" if relative else "lost"
             sentence = f"{shown}: {lost} more than {points(own, sign=False)} points; {change}{remark}"
             return Finding(arm, name, status, effect, low, high, p, least, sentence, n=n, max_drop=own)
-        alone = f" among {self.tested:,} classes" if p <= e.method.alpha else ""
+        alone = f" among {self.tested:,} {e.method.units}" if p <= e.method.alpha else ""
         sentence = f"{shown}: cannot tell{alone}; {change}; {finds(least)}{remark}"
         more = wanted.get(a) if own > 0 else None
         runs, images = (None, None) if more is None else (whole(more.runs_needed[c]), whole(more.images_needed[c]))
@@ -289,6 +290,6 @@ def _advice(effects: Effects, wanted: dict[int, Needs], undecided: Bools, margin
         return advice([(part, undecided[a] & (margins > 0)) for a, part in wanted.items()])
     least = found.max()
     worst = f"of {points(least, sign=False)}" if least < 1 else "no change, however large"
-    return f"In the undecided classes this design {finds(found.min())}" + (
+    return f"In the undecided {effects.method.units} this design {finds(found.min())}" + (
         f", in the least certain {worst}." if least > found.min() else "."
     )

@@ -60,7 +60,7 @@ def junit(verdict: Verdict, effects: Effects) -> str:
     """
     every = _cases(verdict, effects)
     cases = list(islice(every, CASES))
-    cases += _together(every)
+    cases += _together(every, verdict.unit)
     root = ET.Element("testsuites", {"name": "barnspider gate", **_totals(cases)})
     for arm in effects.arms:
         own = [case for case in cases if case.arm == arm] if len(effects.arms) > 1 else cases
@@ -77,7 +77,7 @@ def junit(verdict: Verdict, effects: Effects) -> str:
 
 def _cases(verdict: Verdict, effects: Effects) -> Iterator[_Case]:
     """Yield every class of every arm that was judged: harm first, then excused, undecided, passed."""
-    names = _distinct(effects.classes)
+    names = _distinct(effects.classes, verdict.unit)
     order = sorted(verdict.findings, key=lambda x: x.status != "fail")
     rest = np.ones(effects.effect.shape, dtype=np.bool_) & effects.known
     place = tuple({name: i for i, name in enumerate(x)} for x in (effects.arms, effects.classes))
@@ -96,11 +96,11 @@ def _cases(verdict: Verdict, effects: Effects) -> Iterator[_Case]:
     yield from (_Case(effects.arms[a], names[c], "passed") for a, c in zip(*np.nonzero(rest), strict=True))
 
 
-def _together(cases: Iterator[_Case]) -> list[_Case]:
+def _together(cases: Iterator[_Case], unit: str) -> list[_Case]:
     """Return one case for all of an arm that have the same outcome."""
     found = Counter((case.arm, case.kind, case.outcome) for case in cases)
     return [
-        _Case(arm, f"... and {counted(n, 'more class')}: {KINDS[kind]}", kind, outcome, f"{n:,} more: {KINDS[kind]}")
+        _Case(arm, f"... and {counted(n, f'more {unit}')}: {KINDS[kind]}", kind, outcome, f"{n:,} more: {KINDS[kind]}")
         for (arm, kind, outcome), n in found.items()
     ]
 
@@ -122,7 +122,7 @@ def _about(verdict: Verdict) -> list[tuple[str, str]]:
         ("generalizes_to", verdict.generalizes_to),
         *([("inconclusive", f"asked to {verdict.inconclusive}")] if verdict.inconclusive else []),
         *(
-            [("not_judged", f"{counted(len(verdict.not_judged), 'class')} without images")]
+            [("not_judged", f"{counted(len(verdict.not_judged), verdict.unit)} without images")]
             if verdict.not_judged
             else []
         ),
@@ -137,11 +137,11 @@ def _write(suite: ET.Element, case: _Case) -> None:
         told.text = message if case.outcome == "failure" else None
 
 
-def _distinct(classes: tuple[str, ...]) -> list[str]:
+def _distinct(classes: tuple[str, ...], unit: str) -> list[str]:
     """Return names to show, still distinct where two were cut to the same."""
     shown = [_legal(name) for name in classes]
     found = Counter(shown)
-    return [name if found[name] == 1 else f"{name} (class {c})" for c, name in enumerate(shown)]
+    return [name if found[name] == 1 else f"{name} ({unit} {c})" for c, name in enumerate(shown)]
 
 
 def _legal(name: str, longest: int = LONGEST) -> str:

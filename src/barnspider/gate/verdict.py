@@ -10,7 +10,7 @@ from typing import Any, Literal
 from barnspider.errors import listing
 from barnspider.gate.rules import Allowance
 from barnspider.names import visible
-from barnspider.words import Shown, between, counted, grouping, judged_by, points
+from barnspider.words import Shown, between, counted, grouping, judged_by, plural, points, unit
 
 Status = Literal["pass", "fail", "inconclusive"]
 Counts = tuple[tuple[Status, int], ...]
@@ -139,6 +139,16 @@ class Verdict(Shown):
     by: str = ""
 
     @property
+    def unit(self) -> str:
+        """What is judged, as a word: "class" or "group"."""
+        return unit(self.by)
+
+    @property
+    def units(self) -> str:
+        """What is judged, of several: "classes" or "groups"."""
+        return plural(self.unit)
+
+    @property
     def exit_code(self) -> int:
         """0 pass, 1 fail, 3 inconclusive; 0 or 1 where an inconclusive verdict counts for a pass or a fail."""
         counts_for = self.inconclusive if self.status == "inconclusive" and self.inconclusive else self.status
@@ -168,19 +178,19 @@ class Verdict(Shown):
         n = sum(counts.values())
         shown = f"{counts['pass']:,} {'is' if counts['pass'] == 1 else 'are'} shown not to have (each on its own)"
         text = (
-            f"Of {counted(n, 'group' if self.by else 'class')} in all arms, {counts['fail']:,} {self._lost}, {shown},"
+            f"Of {counted(n, self.unit)} in all arms, {counts['fail']:,} {self._lost}, {shown},"
             f" and of {counts['inconclusive']:,} the data cannot tell. Judged for new {self.generalizes_to}, the chance"
-            f" of a false alarm in any class, and of a false pass, is at most {1 - self.level:.2g} each."
+            f" of a false alarm in any {self.unit}, and of a false pass, is at most {1 - self.level:.2g} each."
         )
         for more in (grouping(self.by), judged_by(self.labels, self.unlabelled)):
             text += f" {more}." if more else ""
         if self.excused:
-            text += f" {counted(len(self.excused), 'class')} may lose more and did not decide."
+            text += f" {counted(len(self.excused), self.unit)} may lose more and did not decide."
         return text if n or not self.excused else f"{text} So nothing was left to judge."
 
     @property
     def _lost(self) -> str:
-        own = f" (or a budget of their own, which {counted(len(self.budgets), 'class')} may have)"
+        own = f" (or a budget of their own, which {counted(len(self.budgets), self.unit)} may have)"
         margin = f"{points(self.max_drop, sign=False)} points{own if self.budgets else ''}"
         return f"fell behind the average change by more than {margin}" if self.relative else f"lost more than {margin}"
 

@@ -69,7 +69,7 @@ def examples(
     predictions
         The study's answers; every arm of theirs is compared with the baseline.
     classes
-        Which classes to show, by name.
+        Which classes to show, by name; or which groups, where the predictions are grouped.
     most_bytes
         How large all encoded pictures together may be.
 
@@ -116,10 +116,17 @@ def examples(
         pitch=pitch(size, amount.kind),
         shrunk=size != data.shape[1:],
         seed=seed,
-        why_none=""
-        if acts
-        else f"{plan.sweep['vary']} does not act on images: the network sees the same at every dose.",
+        why_none=_why_none(predictions, plan.sweep["vary"]),
     )
+
+
+def _why_none(predictions: Predictions, knob: str) -> str:
+    """Return why no training images are shown; empty where they are."""
+    if not changes_images(knob):
+        return f"{knob} does not act on images: the network sees the same at every dose."
+    if predictions.answered is None:
+        return "Images are grouped one by one, and of which groups the training images are is not known."
+    return ""
 
 
 def _by_dose(predictions: Predictions) -> list[str]:
@@ -201,7 +208,7 @@ def _found(
     )
     tested = tuple(dict.fromkeys(t.sample for each in (*lost, *gained) for t in each[: _RICHEST.turned]))
     pixels = smaller(part.read(_rows(part, tested, data.name)), _RICHEST.side)
-    views, sample = _views(data.classes.index(name), data, drawn, seed)
+    views, sample = _views(_labels(name, predictions, data), data, drawn, seed)
     return _Found(
         name,
         views,
@@ -213,14 +220,25 @@ def _found(
     )
 
 
-def _views(label: int, data: Dataset, drawn: Mapping[str, Recipe], seed: int) -> tuple[Pixels, tuple[str, ...]]:
-    """Return UInt8[images, arms, H, W, C]: training images of a class, from all over it, as each arm sees them."""
+def _labels(name: str, predictions: Predictions, data: Dataset) -> list[int]:
+    """Return which classes of the data a class is, or the classes of a group; none of a group of images."""
+    of = predictions.answered
+    if of is None:
+        return []
+    own = np.flatnonzero(of == predictions.units.index(name)).tolist()
+    return [data.classes.index(predictions.classes[c]) for c in own]
+
+
+def _views(
+    labels: Sequence[int], data: Dataset, drawn: Mapping[str, Recipe], seed: int
+) -> tuple[Pixels, tuple[str, ...]]:
+    """Return UInt8[images, arms, H, W, C]: training images of classes, from all over them, as each arm sees them."""
     height, width = _size(data, _RICHEST.side)
     none = np.zeros((0, len(drawn), height, width, data.shape[0]), np.uint8)
     if not drawn:
         return none, ()
     split = trained_on(next(iter(drawn.values())), data)
-    members = np.flatnonzero(split.labels == label)
+    members = np.flatnonzero(np.isin(split.labels, labels))
     if not len(members):
         return none, ()
     count = min(len(members), _RICHEST.seen)

@@ -48,6 +48,8 @@ def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -
         "level": method.level,
         "margin": words.points(method.margin, sign=False),
         "symbol": method.symbol,
+        "unit": method.unit,
+        "units": method.units,
         "atOnce": method.simultaneous,
         "worst": rows.worst_rows(effects),
         "choice": None if study.best is None else _choice(study.best, effects),
@@ -135,10 +137,10 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
     """Return what the page says about one study without any script."""
     effects = study.effects
     named = titles(effects)
-    return {name: data[name] for name in ("id", "name", "arms", "first", "margin")} | {
+    return {name: data[name] for name in ("id", "name", "arms", "first", "margin", "unit", "units")} | {
         "on": effects.on,
         "classes": len(effects.classes),
-        "of_classes": counted(len(effects.classes), "class"),
+        "of_classes": counted(len(effects.classes), effects.method.unit),
         "images": int(effects.n.sum()),
         "baseline": visible(effects.baseline),
         "baseline_runs": effects.baseline_runs,
@@ -157,6 +159,7 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         "toll": None if study.tolls is None else _toll_words(study.tolls, named),
         "delta": data["curves"]["delta"] if data["curves"] else None,
         "flows": data["flows"] and data["flows"]["of"],
+        "why_no_flows": study.why_no_flows,
         "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
         "readings": None if study.readings is None else readings_table.table(study.readings, named),
         "examples": bool(data["examples"]),
@@ -235,7 +238,7 @@ def _specs(study: Study) -> dict[str, Any]:
     drawn = {
         "forest": charts.forest(data("rows", "average"), page, frame),
         "heat": charts.heat(data("rows"), page, frame),
-        "worst": charts.worst(data("rows"), page, frame),
+        "worst": charts.worst(data("rows"), page, frame, units=effects.method.units),
     }
     if _dosed(effects):
         few = len(effects.classes) <= MANY
@@ -243,7 +246,7 @@ def _specs(study: Study) -> dict[str, Any]:
         doses, span = rows.known_doses(effects), rows.span(effects)
         drawn["curves"] = charts.curves(sources, doses, span, page, frame, axis=study.axis, few=few)
     if len(effects.classes) > MANY:
-        drawn["ranked"] = charts.ranked(data("rows", "average"), page, frame)
+        drawn["ranked"] = charts.ranked(data("rows", "average"), page, frame, units=effects.method.units)
     if study.tolls is not None:
-        drawn["tolls"] = charts.tolls(data("rows"), page, frame)
+        drawn["tolls"] = charts.tolls(data("rows"), page, frame, unit=effects.method.unit)
     return {name: chart.to_dict() for name, chart in drawn.items()}

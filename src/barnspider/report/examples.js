@@ -11,8 +11,8 @@ class ExampleCard {
     const turned = element("div", { className: "turned-parts" }, this.parts.lost, this.parts.gained);
     node.append(
       element("h3", { textContent: "Example images" }),
-      element("p", { textContent: "Of the classes that change most, each marked with its finding at the chosen arm. Images are a look, not evidence: those that turned are shown because they turned." }),
-      element("div", { className: "tools tabs", role: "group", ariaLabel: "Class whose images are shown" }, ...this.tabs),
+      element("p", { textContent: `Of the ${study.units} that change most, each marked with its finding at the chosen arm. Images are a look, not evidence: those that turned are shown because they turned.` }),
+      element("div", { className: "tools tabs", role: "group", ariaLabel: `Images of one ${study.unit} are shown` }, ...this.tabs),
       this.parts.seen,
       turned,
     );
@@ -80,7 +80,7 @@ class ExampleCard {
     const { examples } = this.study, { id, seen, samples } = this.shown;
     const head = element("h4", {}, "What the network sees of ", named(this.study.label(id)));
     if (examples.whyNone) return [head, element("p", { textContent: examples.whyNone })];
-    if (!seen.length) return [head, element("p", { textContent: "There is no training image of this class." })];
+    if (!seen.length) return [head, element("p", { textContent: `There is no training image of this ${this.study.unit}.` })];
     const what = seen.length === 1 ? "The same training image" : `The same ${seen.length} training images`;
     const there = examples.arms.includes(this.arm) ? "" : " The chosen arm is not among those drawn.";
     const small = examples.shrunk ? " Made smaller for this page." : "";
@@ -103,14 +103,14 @@ class ExampleCard {
     const [most, least] = side === "lost" ? ["right", "wrong"] : ["wrong", "right"];
     const some = first.length < total && first.length ? `; ${first.length} are shown, the largest change first` : "";
     const turn = `: most runs of the baseline get ${total === 1 ? "it" : "them"} ${most}, most runs here ${least}`;
-    const text = `${total ? count(total) : "None"} of ${count(study.n[id])} images of this class${total ? turn + some : ""}.`;
+    const text = `${total ? count(total) : "None"} of ${count(study.n[id])} images of this ${study.unit}${total ? turn + some : ""}.`;
     return [head, element("p", { textContent: text }), element("ul", { className: "turned" }, ...first.map((told) => this.one(sheet, told, side)))];
   }
 
   one(sheet, [sample, cell, before, after, called, times], side) {
     const { study, arm } = this, of = study.examples.of, { runs } = study.arms[arm];
     const wrong = side === "lost" ? runs - after : of - before;
-    const say = [`, ${times} of ${wrong} wrong answers say `, named(study.label(called))];
+    const say = [`, ${times} of ${wrong} wrong answers say `, named(typeof called === "string" ? called : study.label(called))];
     const words = element("p", {}, `Baseline: right in ${before} of ${of} runs`, ...(side === "lost" ? [] : say),
       `. Here: ${after} of ${runs}`, ...(side === "lost" ? say : []), ".");
     const label = `Image ${sample} of ${study.classes[this.shown.id]}`;

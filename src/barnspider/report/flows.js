@@ -34,11 +34,11 @@ function flowLists(study, arm, cls, choose) {
   if (!flows) return [];
   const own = flows.at(arm).filter((pair) => flows.change[pair] !== 0);
   if (!own.some((pair) => flows.source[pair] === cls || flows.target[pair] === cls)) {
-    return [element("p", { textContent: `Of its confusions with other classes none is among the ${count(own.length)} that changed most surely here.` })];
+    return [element("p", { textContent: `Of its confusions with other ${study.units} none is among the ${count(own.length)} that changed most surely here.` })];
   }
   const lists = [
     ["Its images taken for others, change in points", own.filter((pair) => flows.source[pair] === cls), flows.target],
-    ["Others’ images taken for it, change in points of theirs", own.filter((pair) => flows.target[pair] === cls), flows.source],
+    ["Others’ images taken for it, change in points of theirs", own.filter((pair) => flows.target[pair] === cls && flows.source[pair] !== cls), flows.source],
   ];
   return lists.filter(([, pairs]) => pairs.length).flatMap(([textContent, pairs, other]) => [
     element("h4", { textContent }),
@@ -51,10 +51,17 @@ function flowList(study, pairs, other, choose) {
   const items = pairs.slice(0, NAMED_PAIRS).map((pair) => {
     const mark = element("span", { textContent: flows.certain(pair) ? "●" : "○", title: certainty(flows, pair) });
     const change = element("b", { textContent: points(flows.change[pair]) });
-    return element("li", {}, mark, classButton(study, other[pair], choose), element("span", {}, change, ` (${flows.interval(pair)})`));
+    return element("li", {}, mark, receiver(study, pair, other, choose), element("span", {}, change, ` (${flows.interval(pair)})`));
   });
   if (pairs.length > NAMED_PAIRS) items.push(element("li", {}, element("span"), element("span", { textContent: `and ${count(pairs.length - NAMED_PAIRS)} more` })));
   return element("ol", {}, ...items);
+}
+
+// Who is named beside a class: another one or, of groups, another class of the same group.
+function receiver(study, pair, other, choose) {
+  const { source, target } = study.flows;
+  if (source[pair] === target[pair]) return element("span", { textContent: "another class of the same group" });
+  return classButton(study, other[pair], choose);
 }
 
 function classButton(study, cls, choose) {
@@ -67,12 +74,11 @@ function classButton(study, cls, choose) {
 function flowRows(study, arm, choose) {
   const { flows } = study;
   return flows.at(arm).slice(0, SUREST).map((pair) => {
-    const [source, target] = [flows.source[pair], flows.target[pair]];
     const before = percent(flows.before[pair]), after = percent(flows.before[pair] + flows.change[pair]);
     const mark = flows.certain(pair) ? "● " : "○ ";
     return element("tr", {},
-      element("th", { scope: "row" }, classButton(study, source, choose)),
-      element("td", { className: "name" }, classButton(study, target, choose)),
+      element("th", { scope: "row" }, classButton(study, flows.source[pair], choose)),
+      element("td", { className: "name" }, receiver(study, pair, flows.target, choose)),
       cell(`${before} to ${after}`, "number"),
       estimated(points(flows.change[pair]), flows.interval(pair)),
       cell(mark + certainty(flows, pair), "status"),

@@ -11,6 +11,7 @@ from barnspider.inequality import Inequality, Worst
 from barnspider.names import visible
 from barnspider.report import words
 from barnspider.stats.dispersion import Measured
+from barnspider.words import unit
 
 # What a measure is called, and whether more of it is more unequal.
 NAMES = {
@@ -43,7 +44,8 @@ def table(found: Inequality, titles: Mapping[str, str]) -> dict[str, Any]:
         }
         for k, arm in enumerate(found.arms)
     ]
-    return {"head": [title for title, _ in NAMES.values()], "rows": rows}
+    head = [title.replace("class", unit(found.by)) for title, _ in NAMES.values()]
+    return {"head": head, "rows": rows, "left_out": found.left_out}
 
 
 def _cell(found: Inequality, k: int, name: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ class StudyPage {
   }
 
   offerRows() {
-    const select = element("select", { ariaLabel: "Classes to draw" });
+    const select = element("select", { ariaLabel: `Which ${this.study.units} to draw` });
     const half = ROWS / 2;
     const offers = { both: `the ${half} lowest and the ${half} highest`, lowest: `the ${ROWS} lowest`, highest: `the ${ROWS} highest` };
     for (const [value, textContent] of Object.entries(offers)) select.append(element("option", { value, textContent }));
@@ -32,7 +32,7 @@ class StudyPage {
       this.which = select.value;
       this.refresh();
     });
-    this.find(".choice").append(select, ` of ${count(this.study.size)} classes`);
+    this.find(".choice").append(select, ` of ${count(this.study.size)} ${this.study.units}`);
   }
 
   suggest(words) {
@@ -114,7 +114,7 @@ class StudyPage {
   note() {
     const { size } = this.study, drawn = this.find(".drawn"), thinned = this.find(".thinned");
     const half = count(MANY / 2);
-    if (drawn && size > MANY) drawn.textContent = ` Of ${count(size)} classes the ${half} lowest and the ${half} highest at that dose are drawn.`;
+    if (drawn && size > MANY) drawn.textContent = ` Of ${count(size)} ${this.study.units} the ${half} lowest and the ${half} highest at that dose are drawn.`;
     if (thinned && size > BARS) thinned.textContent = ` (of ${count(size)}, every ${Math.ceil(size / BARS)}th)`;
   }
 
@@ -197,7 +197,7 @@ class StudyPage {
   }
 }
 
-const TOO_OLD = "This browser is too old for the charts and the table of classes (those since 2023 can): the findings below are complete.";
+const TOO_OLD = "This browser is too old for the charts and the whole tables (those since 2023 can): the findings below are complete.";
 
 // The charts' library, deflated to a third. The policy names its sum: no other text would run.
 async function loadCharts() {

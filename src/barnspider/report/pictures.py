@@ -54,7 +54,7 @@ def packed(examples: Examples, effects: Effects) -> dict[str, Any]:
         raise InputError(f"examples have the baseline {examples.baseline!r}; expected {effects.baseline!r}")
     classes = {name: c for c, name in enumerate(effects.classes)}
     if unknown := [found.name for found in examples.classes if found.name not in classes]:
-        raise InputError(f"examples show class {unknown[0]!r}, which the effects do not have")
+        raise InputError(f"examples show {effects.method.unit} {unknown[0]!r}, which the effects do not have")
     places = {arm: a for a, arm in enumerate((effects.baseline, *effects.arms), start=-1)}
     kept = [k for k, arm in enumerate(examples.arms) if arm in places]
     return {
@@ -78,7 +78,9 @@ def _class(found: ClassExamples, kept: list[int], classes: Mapping[str, int], ef
             found.tested[one.sample],
             one.before,
             one.after,
-            classes[one.called],
+            visible(one.called, LONGEST)
+            if effects.method.by
+            else classes[one.called],  # answers are classes, not groups
             one.times,
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from barnspider import words
 from barnspider.design import Design
 from barnspider.dose_axis import UNKNOWN, DoseAxis
 from barnspider.doses import BestDoses, DoseCurves, Tolls, best_doses, dose_curves, tolls, why_no_curves
@@ -29,6 +30,7 @@ class Study:
     flows : which classes received the answers that a class lost
     readings : where more than one answer may be right, the effects by the single label as well
     examples : images of some classes, where the laboratory has drawn them
+    why_no_flows : why groups have neither flows, precision nor confused pairs; empty where they have
     axis : what the doses are of, and the field's usual parameter
     """
 
@@ -41,6 +43,7 @@ class Study:
     readings: Readings | None = None
     examples: Examples | None = None
     axis: DoseAxis = UNKNOWN
+    why_no_flows: str = ""
 
 
 def gather(
@@ -92,7 +95,8 @@ def gather(
         inequality=inequality(
             measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
         ),
-        flows=flows(measured, effects) if predictions.group is None else None,
+        flows=None if predictions.answered is None else flows(measured, effects),
+        why_no_flows=words.no_answers(predictions.by) if predictions.answered is None else "",
         examples=examples,
         readings=None if predictions.accepted is None else readings(predictions, effects),
     )

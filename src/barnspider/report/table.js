@@ -3,7 +3,7 @@ const PAGE_SIZE = 50;
 
 // The columns; `small` ones are left out on a narrow screen, `needs` is a part that a study may not have.
 const COLUMNS = [
-  { key: "name", title: "class", text: true },
+  { key: "name", title: "", text: true }, // what effects are told of: "class" or "group"
   { key: "status", title: "finding", text: true },
   { key: "effect", title: "change, points" },
   { key: "relative", title: "against the average", small: true },
@@ -17,7 +17,8 @@ const COLUMNS = [
 class ClassTable {
   constructor(node, study, choose) {
     Object.assign(this, { node, study, choose, arm: study.first, chosen: null });
-    this.columns = COLUMNS.filter(({ needs }) => !needs || study[needs]);
+    const there = COLUMNS.filter(({ needs }) => !needs || study[needs]);
+    this.columns = there.map((column) => (column.key === "name" ? { ...column, title: study.unit } : column));
     Object.assign(this, { sort: "effect", down: false, only: "all", words: "", page: 0 });
     this.build();
   }
@@ -46,7 +47,7 @@ class ClassTable {
     });
     const table = element("table", {}, this.head(), this.body);
     this.node.append(
-      element("h3", { textContent: "All classes" }),
+      element("h3", { textContent: `All ${this.study.units}` }),
       element("div", { className: "tools" }, this.search, this.filters),
       element("div", { className: "scroll" }, table),
       element("div", { className: "tools" }, this.back, this.next, this.info),
@@ -126,8 +127,8 @@ class ClassTable {
     this.back.disabled = this.page === 0;
     this.next.disabled = this.page === pages - 1;
     this.info.textContent = rows.length
-      ? `${count(first + 1)} to ${count(first + shown.length)} of ${count(rows.length)} classes`
-      : "no class matches";
+      ? `${count(first + 1)} to ${count(first + shown.length)} of ${count(rows.length)} ${this.study.units}`
+      : `no ${this.study.unit} matches`;
   }
 
   // The rows stay, and with them the reader's focus.

@@ -42,7 +42,7 @@ function lostOrGained(effect) {
 
 // What happened to a class at an arm, for a reader who is no statistician: the words of the command line.
 function sentence(study, arm, cls) {
-  if (Number.isNaN(study.get("effect", arm, cls))) return "Cannot tell: there is no image of this class.";
+  if (Number.isNaN(study.get("effect", arm, cls))) return `Cannot tell: there is no image of this ${study.unit}.`;
   const told = { harmed: changed, helped: changed, unchanged, [CANNOT_TELL]: cannotTell }[study.status(arm, cls)];
   return told(study, arm, cls) + notAsAverage(study, arm, cls);
 }
@@ -71,7 +71,7 @@ function cannotTell(study, arm, cls) {
   const told = `${levelOf(study)}, ${symbolOf(study, arm, cls)}`, interval = range(study, arm, cls);
   const alone = study.get("low", arm, cls) > 0 || study.get("high", arm, cls) < 0;
   const why = alone
-    ? `which of one class by itself would be a finding, but is none among so many (${interval}; ${told})`
+    ? `which of one ${study.unit} by itself would be a finding, but is none among so many (${interval}; ${told})`
     : `but anything from ${interval} points fits these answers (${told})`;
   return `Cannot tell. It ${fromTo(study, arm, cls)}, ${why}. This design ${found}, 4 times in 5.`;
 }
@@ -82,7 +82,7 @@ function fromTo(study, arm, cls) {
 }
 
 function levelOf(study) {
-  return `${+(100 * study.level).toFixed(2)} % interval${study.atOnce ? " for all classes at once" : ""}`;
+  return `${+(100 * study.level).toFixed(2)} % interval${study.atOnce ? ` for all ${study.units} at once` : ""}`;
 }
 
 function symbolOf(study, arm, cls) {

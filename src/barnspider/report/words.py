@@ -70,11 +70,12 @@ def lead(effects: Effects, a: int) -> str:
         average = f"Whether it changes the average, the data cannot tell ({between(low, high)} points)"
     found = effects.findings()[a]
     helped, same = (int((found == status).sum()) for status in ("helped", "unchanged"))
-    unclear, total = int((found == CANNOT).sum()), words.counted(len(found), "class")
+    unit = effects.method.unit
+    unclear, total = int((found == CANNOT).sum()), words.counted(len(found), unit)
     pay, gain = _pay(effects, a), f"{helped:,} of {total} {'gains' if helped == 1 else 'gain'}"
     who = f"{pay}; {gain if helped else 'none can be shown to gain'}"
     if not helped and not effects.harmed[a].any():
-        who = "No class can be shown to pay or to gain"
+        who = f"No {unit} can be shown to pay or to gain"
     alike = (
         f" {same:,} certainly {'changes' if same == 1 else 'change'} by less than {margin(effects)}." if same else ""
     )
@@ -92,10 +93,10 @@ def _pay(effects: Effects, a: int) -> str:
     order = effects.worst_first(effects.arms[a])
     harmed = order[effects.harmed[a][order]]
     if not len(harmed):
-        return "No class can be shown to pay"
+        return f"No {effects.method.unit} can be shown to pay"
     named = ", ".join(f"{isolated(effects.classes[c])} ({points(effects.effect[a, c])})" for c in harmed[:NAMED])
     more = f" and {len(harmed) - NAMED:,} more" if len(harmed) > NAMED else ""
-    return f"{words.counted(len(harmed), 'class')} {'pays' if len(harmed) == 1 else 'pay'}: {named}{more}"
+    return f"{words.counted(len(harmed), effects.method.unit)} {'pays' if len(harmed) == 1 else 'pay'}: {named}{more}"
 
 
 def failed_worst(effects: Effects, verdict: Verdict | None) -> int | None:
@@ -138,10 +139,11 @@ def elsewhere(effects: Effects, shown: int, titles: Sequence[str]) -> str:
         first += f"{titles[lowest]} lowers the average most: by {loss} points ({within}). "
     most = int(np.argmax(harmed))
     if not harmed.any():
-        return f"{first}In no other arm can any class be shown to pay."
+        return f"{first}In no other arm can any {effects.method.unit} be shown to pay."
     if most == shown:
         return first.strip()
-    where = f"At {titles[most]}," if harmed[most] == 1 else f"Most classes pay at {titles[most]}:"
+    many = f"Most {effects.method.units} pay at {titles[most]}:"
+    where = f"At {titles[most]}," if harmed[most] == 1 else many
     return f"{first}{where} {_pay(effects, most)}."
 
 
@@ -183,7 +185,7 @@ def best(found: BestDoses, titles: Mapping[str, str], on: str) -> str:
 def toll(tolls: Tolls) -> str:
     """Return how many classes certainly pay for the best average, and how much at most."""
     order = toll_order(tolls)
-    pay, total = [c for c in order if tolls.low[c] > 0], words.counted(len(order), "class")
+    pay, total = [c for c in order if tolls.low[c] > 0], words.counted(len(order), tolls.unit)
     if not pay:
         return f"Of {total}, none can be shown to pay for the best average."
     named = "; ".join(
@@ -199,9 +201,10 @@ def flows(found: Flows, a: int) -> str:
     """Return how many pairs of classes are certainly confused more, or less, in an arm."""
     sure, total = found.certain()[a], words.counted(len(found.source), "pair")
     more, less = (int((sure & side).sum()) for side in (found.change[a] > 0, found.change[a] < 0))
+    confused = f"Of {total} of {found.method.units} that are confused at all"
     if not sure.any():
-        return f"Of {total} of classes that are confused at all, none certainly changed."
-    return f"Of {total} of classes that are confused at all, {more:,} certainly more often, {less:,} less often."
+        return f"{confused}, none certainly changed."
+    return f"{confused}, {more:,} certainly more often, {less:,} less often."
 
 
 def chosen_and_measured(tolls: Tolls) -> str:
@@ -220,14 +223,15 @@ def curve(curves: DoseCurves) -> str:
 def unequal(found: Inequality, a: int) -> str:
     """Return whether an arm (by its place, baseline first) makes classes more unequal, by their standard deviation."""
     change, before, after = found.change[a - 1]["sd"], found.measures[0]["sd"], found.measures[a]["sd"]
+    units = words.plural(words.unit(found.by))
     if not np.isfinite([change.value, change.low, change.high]).all():
-        return "Whether classes become more or less unequal, the data cannot tell."
+        return f"Whether {units} become more or less unequal, the data cannot tell."
     spread = f"the standard deviation of their accuracies changes by {points(change.value)} points"
     size = f"({between(change.low, change.high)}), from {points(before.value, sign=False)} to"
     size += f" {points(after.value, sign=False)}"
     if change.low <= 0 <= change.high:
-        return f"Whether classes become more or less unequal, the data cannot tell: {spread} {size}."
-    return f"Classes become {'more' if change.low > 0 else 'less'} unequal: {spread} {size}."
+        return f"Whether {units} become more or less unequal, the data cannot tell: {spread} {size}."
+    return f"{units.capitalize()} become {'more' if change.low > 0 else 'less'} unequal: {spread} {size}."
 
 
 def generalizes(effects: Effects, arm: str) -> str:
@@ -253,7 +257,7 @@ def assumptions(effects: Effects) -> list[tuple[str, str]]:
         if method.paired
         else "no: the runs of different arms are independent"
     )
-    alpha = f"{1 - method.level:.3g}"
+    alpha, unit = f"{1 - method.level:.3g}", method.unit
     right = words.judged_by(method.labels, method.unlabelled)
     return [
         *([("Right answers", right)] if right else []),
@@ -261,8 +265,8 @@ def assumptions(effects: Effects) -> list[tuple[str, str]]:
         ("Intervals", f"{100 * method.level:.4g} %, over runs x images, in closed form"),
         ("Runs are paired", paired),
         ("Degrees of freedom", method.degrees_of_freedom),
-        ("Many classes at once", method.multiplicity),
-        ("Harmed, helped", f"a class whose q-value is below {alpha}"),
+        (f"Many {method.units} at once", method.multiplicity),
+        ("Harmed, helped", f"a {unit} whose q-value is below {alpha}"),
         (
             "Unchanged",
             f"neither, and certainly changed by less than {margin(effects)} (two one-sided tests, q < {alpha})",
@@ -270,10 +274,13 @@ def assumptions(effects: Effects) -> list[tuple[str, str]]:
         ("Cannot tell", "all others: a change may be there that is too small for this study to find"),
         (
             "Against the average",
-            "the class's change minus the change over all images (Hooker et al. 2019), with its own q",
+            f"the {unit}'s change minus the change over all images (Hooker et al. 2019), with its own q",
         ),
-        ("Shrunken effect", "the class's effect drawn towards the average as far as its own noise demands"),
+        ("Shrunken effect", f"the {unit}'s effect drawn towards the average as far as its own noise demands"),
         ("Chance of harm", "the probability that the true effect is below zero, by the same reasoning"),
-        ("Class dependence tau", "the standard deviation of the true effects over the classes; 0 when all are alike"),
+        (
+            f"{unit.capitalize()} dependence tau",
+            f"the standard deviation of the true effects over the {method.units}; 0 when all are alike",
+        ),
         ("Versions", ", ".join(f"{name} {version}" for name, version in method.versions)),
     ]
