@@ -93,14 +93,22 @@ class Design:
     def over(self, wanted: str, *arms: int) -> Over:
         """Return what a comparison of these arms (by default of all) generalizes to.
 
-        "auto" is images and runs where each of them has two runs or more, and images otherwise.
+        "auto" is images and runs where each of them has two runs or more, and images otherwise, also where all runs
+        are about the same models.
 
         Raises
         ------
         InputError
-            When `wanted` is unknown, or one run is to be generalized from.
+            When `wanted` is unknown, or one run, or one set of models, is to be generalized from.
         """
         pick("generalize_to", wanted, WANTED)
+        if self.preds.same_models and wanted not in ("auto", "images"):
+            raise InputError(
+                f"generalize_to={wanted!r}, but all runs are draws about the same models; expected"
+                " generalize_to='images' (--generalize-to images)"
+            )
+        if self.preds.same_models:
+            return "images"
         runs = {self.arms[k]: self.counts[k].runs for k in arms or range(len(self.arms))}
         few = min(runs, key=lambda name: runs[name])
         if wanted == "auto":

@@ -57,6 +57,8 @@ class Predictions:
         Where more than one answer is right: all acceptable classes of each image, padded with -1.
     paired : bool
         Whether runs of equal seed in different arms share their random numbers (the design says so, never the data).
+    same_models : bool
+        Whether the runs are draws about the same models: they tell nothing of how other models would answer.
     left_out : runs that are missing, and why
     group : Int[N] or None
         Where effects are told of groups of images instead of classes (see `grouped`): each image's, of `groups`.
@@ -83,6 +85,7 @@ class Predictions:
     p_label: NDArray[np.float32] | None = None
     accepted: Ints | None = None
     paired: bool = False
+    same_models: bool = False
     left_out: tuple[LeftOut, ...] = ()
     unlabelled: int = 0
     group: Ints | None = None
@@ -246,7 +249,7 @@ class Predictions:
         """Write everything to one .npz file without pickles, whole or not at all; `load` gives it back."""
         about = {
             "schema": SCHEMA, "arm": self.arm, "seed": self.seed, "dose": self.dose, "classes": self.classes,
-            "on": self.on, "paired": self.paired,
+            "on": self.on, "paired": self.paired, "same_models": self.same_models,
             "left_out": [[x.arm, x.seed, x.why] for x in self.left_out], "unlabelled": self.unlabelled,
             "groups": self.groups, "by": self.by,
         }  # fmt: skip
@@ -367,6 +370,7 @@ def concat(parts: Sequence[Predictions]) -> Predictions:
         on=_only("on", [p.on for p in same if p.on], first.on),
         accepted=_only("accepted", [p.accepted for p in same if p.accepted is not None], None),
         paired=all(p.paired for p in same),
+        same_models=any(p.same_models for p in same),
         left_out=tuple(x for p in same for x in p.left_out),
         **_grouping(same),
         unlabelled=max(p.unlabelled for p in same),

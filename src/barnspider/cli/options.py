@@ -64,7 +64,11 @@ CountOrClasses = Annotated[
 ]
 LabelsFile = Annotated[
     Path | None,
-    typer.Option("--labels", metavar="PATH", help="The label of each sample, for files of predictions only: a file, or the images' folder."),
+    typer.Option(
+        "--labels",
+        metavar="PATH",
+        help="The label of each sample, for files of predictions only: a file, or the images' folder.",
+    ),
 ]
 LabelSetsFile = Annotated[
     Path | None,

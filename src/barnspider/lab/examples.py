@@ -97,7 +97,10 @@ def examples(
     pick("baseline", baseline, predictions.arms)
     plan = store.study(study)
     if "recipe" not in plan.sweep:
-        raise DataError("the study's runs were trained by a command, and only that knows their images")
+        whose = (
+            "of images that were changed for it" if plan.of else "trained by a command, which alone knows its images"
+        )
+        raise DataError(f"the study's runs are {whose}")
     documents = {arm: _document(store, plan, arm) for arm in _by_dose(predictions)}
     recipes = {arm: Recipe(**document["recipe"]) for arm, document in documents.items()}
     data = _data(recipes[baseline], documents[baseline]["fingerprint"])

@@ -389,6 +389,7 @@ class Store:
             dose=tuple(run.dose for run, _ in there),
             on=f"{about['name']}/{split}",
             paired=all(run.paired for run, _ in there),
+            same_models=any(document.get("same_models", False) for _, document in there),
             left_out=left_out,
         )
 

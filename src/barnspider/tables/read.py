@@ -136,6 +136,7 @@ def _read_rows(origins: list[Origin], asked: Asked, labels: Labels | None) -> Pr
     return replace(
         preds,
         paired=preds.paired or all(about.get("paired", False) for about in abouts),
+        same_models=any(about.get("same_models", False) for about in abouts),
         left_out=tuple(LeftOut(*x) for about in abouts for x in about.get("left_out", ())),
     )
 

@@ -85,7 +85,8 @@ def _is_utf8(text: str) -> bool:
 
 def _about(preds: Predictions) -> str:
     left_out = [[x.arm, x.seed, x.why] for x in preds.left_out]
-    return json.dumps({"schema": TABLE_SCHEMA, "classes": preds.classes, "paired": preds.paired, "left_out": left_out})
+    about = {"schema": TABLE_SCHEMA, "classes": preds.classes, "paired": preds.paired, "left_out": left_out}
+    return json.dumps(about | ({"same_models": True} if preds.same_models else {}))
 
 
 def _run_frame(preds: Predictions, run: int) -> pl.DataFrame:

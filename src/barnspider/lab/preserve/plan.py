@@ -46,7 +46,7 @@ class Preserving:
     >>> sweep = Sweep(Recipe("digits"), vary="rotation", doses=(0, 30), seeds=range(5))
     >>> asked = Preserving(sweep, doses=(90, 180), draws=2)
     >>> asked.doses, asked.name, len(asked.runs())
-    ((0.0, 90.0, 180.0), 'digits-rotation-preserved-resnet', 6)
+    ((0.0, 90.0, 180.0), 'digits-rotation-preserved-mlp', 6)
     """
 
     sweep: Sweep
@@ -132,7 +132,7 @@ class Preserving:
         return {
             "of": self.sweep.identity, "made": "preserve", "vary": self.sweep.vary, "doses": list(self.doses),
             "baseline": next(dose for dose in self.doses if recipe.is_off(dose)), "references": self.shown,
-            "models": self.models, "draws": self.draws, "generalizes_to": "images", **usual,
+            "models": self.models, "draws": self.draws, **usual,
         }  # fmt: skip
 
 
