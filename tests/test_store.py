@@ -281,3 +281,13 @@ def test_a_damaged_class_name_is_said(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"cat", b"bat"))
     with pytest.raises(StoreError, match="does not match its sum"):
         store.load(CELLS)
+
+
+def test_of_two_plans_with_the_same_run_under_two_keys_the_later_wins(tmp_path):
+    store = filled(tmp_path)
+    later = [Cell("crop=0", 0.0, seed, f"other-{seed}") for seed in (0, 1)]
+    store.plan("pets-crop-1", later, {"vary": "crop"})
+    study = store.study()
+    assert study.cells == (*later, CELLS[1], CELLS[3])
+    assert study.earlier == (CELLS[1], CELLS[3])
+    assert store.load(study.cells).arm == ("crop=0.5", "crop=0.5")

@@ -89,11 +89,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Study:
-    """What was planned: cells of one sweep. `sweep` is the laboratory's own description of it."""
+    """What was planned: cells of one sweep. `sweep` is the laboratory's own description of it.
+
+    `earlier` are those of the cells that only earlier plans hold.
+    """
 
     identity: str
     cells: tuple[Cell, ...]
     sweep: Mapping[str, Any]
+    earlier: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,20 +197,23 @@ class Store:
         return tuple(sorted(_read_summed(plan)["identity"] for latest in plans for plan in latest))
 
     def study(self, name: str | None = None) -> Study:
-        """Return the latest plan of a study, and all that was sealed of its earlier plans.
+        """Return the latest plan of a study, and what was sealed of its earlier plans, for other arms or seeds.
 
-        `name` is its identity or the part before the hash; it may be left out where there is only one study.
+        `name` is its identity or the part before the hash; it may be left out where there is only one study. Where two
+        plans have a run of the same arm and seed under two keys, since a listed file was changed, the later wins.
         """
         identity = self._identity(name)
         plans = [_read_summed(plan) for plan in _plans(self.root / "studies" / slug(identity))]
         latest = plans[-1]
         cells = [Cell(**c) for c in latest["cells"]]
-        known = {cell.key for cell in cells}
-        for plan in plans[-2::-1]:
-            older = [Cell(**c) for c in plan["cells"] if c["key"] not in known and self._has(c["key"])]
-            known |= {cell.key for cell in older}
-            cells += older
-        return Study(identity, tuple(cells), latest["sweep"])
+        keys, places = {cell.key for cell in cells}, {(cell.arm, cell.seed) for cell in cells}
+        earlier: list[Cell] = []
+        for cell in (Cell(**c) for plan in plans[-2::-1] for c in plan["cells"]):
+            if cell.key not in keys and (cell.arm, cell.seed) not in places and self._has(cell.key):
+                keys.add(cell.key)
+                places.add((cell.arm, cell.seed))
+                earlier.append(cell)
+        return Study(identity, (*cells, *earlier), latest["sweep"], tuple(earlier))
 
     def _identity(self, name: str | None) -> str:
         known = self.studies()
