@@ -81,6 +81,14 @@ def test_runs_without_answers_are_listed(tmp_path):
     assert store.missing(CELLS) == [CELLS[3]], "a diverged run is sealed: it is not trained again"
 
 
+def test_runs_that_failed_are_listed_with_their_reason(tmp_path):
+    store = filled(tmp_path, CELLS[:3])
+    store.note_failure(CELLS[3].key, "ended with exit code 7; log: logs/x.txt")
+    assert [x.why for x in store.load(CELLS).left_out] == ["failed: ended with exit code 7; log: logs/x.txt"]
+    with pytest.raises(StoreError, match=r"no finished run of this study \(1 failed\)"):
+        store.load(CELLS[3:])
+
+
 def test_first_seal_wins(tmp_path):
     store = filled(tmp_path, CELLS[:1])
     before = (tmp_path / "runs" / CELLS[0].key / "test.npz").read_bytes()

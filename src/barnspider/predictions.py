@@ -26,7 +26,7 @@ SCHEMA = "barnspider/predictions/1"
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A run that was planned but has no answers here, and why: "missing", "diverged", "damaged"."""
+    """A run that was planned but has no answers here, and why: "missing", "diverged", "damaged", "failed: no luck"."""
 
     arm: str
     seed: int

@@ -379,7 +379,8 @@ class Store:
             else:
                 there.append((run, document))
         if not there:
-            why = ", ".join(f"{count} {reason}" for reason, count in Counter(x.why for x in left_out).items())
+            kinds = Counter(x.why.partition(":")[0] for x in left_out)
+            why = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
             raise StoreError(f"{str(self.root)!r} has no finished run of this study ({why}); see `barnspider run`")
         return self._stack(there, tuple(left_out), split)
 
@@ -402,7 +403,8 @@ class Store:
         except StoreError:
             return None, "damaged"
         if document is None:
-            return None, "missing"
+            failure = _failure(self.root / "failed" / slug(run.key))
+            return None, "missing" if failure is None else f"failed: {failure.reason}"
         if document["status"] != "done":
             return None, document["status"]
         return (document, "") if f"{split}.npz" in document["files"] else (None, f"without {split} answers")

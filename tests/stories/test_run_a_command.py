@@ -117,10 +117,13 @@ def test_what_goes_wrong_is_said_of_its_cell_and_the_others_go_on(barnspider, pe
     assert sealed(tmp_path) == 18 - 7
     assert "again: noise=0.5, seed 8: ended with exit code 1; attempt 2 of 2 begins" in done.stderr
     looked = barnspider("status", "runs").stdout
+    left_out = barnspider("audit", "runs").stdout.partition("Left out: ")[2]
+    assert "noise=0.5 seed 1 (failed: ended with exit code 3 (attempt 2 of 2); last line: oops; log: " in left_out
     assert "11 done, 7 failed" in looked
     for seed, (_, why) in FAULTS.items():
         assert not why or f"failed: noise=0.5, seed {seed}: {why}" in done.stderr
         assert not why or why in looked
+    assert "running: 11 done, 7 failed of 18, 0 s left" in done.stderr
     assert "error: 7 of 18 runs failed; the first: noise=0.5, seed " in done.stderr
     assert "  | oops\n" in done.stderr
     assert r"last line: \x1b[31m[/red] \u202e <img>" in looked

@@ -63,7 +63,7 @@ def run_missing(
 def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: int) -> None:
     """Stay until all are sealed or have failed; raise when runs are still missing then."""
     reasons: list[str] = []
-    done = 0
+    done = failed = 0
     with Progress("running", total=len(missing)) as progress, _slots(store, missing, images, workers) as events:
         progress.begin()
         progress.show(done)
@@ -71,11 +71,12 @@ def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: i
             if event.error is not None:
                 raise event.error
             first = event.text.partition("\n")[0]
-            reasons += [first] if event.kind == "failed" else []
+            if event.kind == "failed":
+                reasons.append(first)
             if event.text:
                 sys.stderr.write(f"{event.kind}: {event.text if len(reasons) <= SHOWN else first}\n")
-            if event.kind != "again":
-                progress.show(done := done + 1)
+            done, failed = done + (event.kind == "sealed"), len(reasons)
+            progress.show(done, failed)
     if still := len(store.missing(missing)):
         why = reasons[0] if reasons else "what was sealed of it is damaged"
         raise TrainingError(
