@@ -51,7 +51,7 @@ def test_commands_are_started_checked_and_sealed_once(tmp_path, store):
     cows = predictions.label == predictions.classes.index("cow")
     assert right[1::2][:, cows].mean() < right[::2][:, cows].mean() - 0.2
     (tmp_path / "train.py").write_text("raise SystemExit('not again')")
-    assert train_missing(sweep, store) == 0
+    assert train_missing(sweep, store).here == 0
 
 
 def test_a_run_says_what_it_was_and_its_log_is_kept(tmp_path, store):
@@ -73,7 +73,7 @@ def test_it_is_paired_where_the_study_says_so_and_nothing_is_run_again(tmp_path,
     sweep = study(tmp_path)
     assert not run(sweep, store).paired
     paired = replace(sweep, paired=True)
-    assert train_missing(paired, store) == 0
+    assert train_missing(paired, store).here == 0
     assert run(paired, store).paired
     assert store.load(store.study().cells).paired
 
@@ -125,7 +125,7 @@ def test_a_command_that_fails_is_said_noted_and_tried_again_later(tmp_path, stor
         assert all("last line: why" in note.reason for note in notes.values())
     assert not list((store.root / "building").iterdir())
     assert not list((store.root / "claims").iterdir())
-    assert train_missing(replace(study(tmp_path), name=sweep.name), store) == 6
+    assert train_missing(replace(study(tmp_path), name=sweep.name), store).here == 6
     assert outlook(sweep, store).failed[0].startswith("noise=0, seed 0: ")
 
 
@@ -139,7 +139,7 @@ def test_one_run_that_fails_does_not_stop_the_others(tmp_path, store, capsys):
     assert [(r.arm, r.seed) for r in store.missing(sweep.runs())] == [("noise=0.5", 1)]
     assert "  | no luck" in capsys.readouterr().err
     (tmp_path / "train.py").write_text(SCRIPT)
-    assert train_missing(sweep, store) == 1
+    assert train_missing(sweep, store).here == 1
     assert store.failures() == {}
 
 
@@ -148,7 +148,7 @@ def test_it_is_tried_again_as_often_as_the_study_says(tmp_path, store, capsys):
         "mark = pathlib.Path(f'tried-{args.noise}-{args.seed}')\nif not mark.exists():\n    mark.touch(); sys.exit(9)\n"
     )
     sweep = study(tmp_path, SCRIPT.replace('print("tr', code + 'print("tr'), retries=1)
-    assert train_missing(sweep, store) == 6
+    assert train_missing(sweep, store).here == 6
     said = capsys.readouterr().err
     assert said.count("again: ") == 6
     assert "noise=0, seed 0: ended with exit code 9; attempt 2 of 2 begins" in said
@@ -275,7 +275,7 @@ def test_images_that_are_damaged_are_said_and_mended_by_the_next_run(tmp_path, s
     with pytest.raises(StoreError, match="is damaged; remove the folder of one run"):
         train_missing(sweep, store)
     shutil.rmtree(next(store.root.glob("runs/*")))
-    assert train_missing(sweep, store) == 1
+    assert train_missing(sweep, store).here == 1
     assert path.read_bytes() == whole
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -209,6 +210,10 @@ def test_two_commands_on_one_store_share_the_work(pets, tmp_path):
     begun = (tmp_path / "begun").read_text().splitlines()
     assert len(begun) == len(set(begun)) == 6
     assert not list((tmp_path / "runs" / "set-aside").glob("*"))
+    own = [int(re.search(r"(\d) of 6 runs trained now", text)[1]) for text in said]
+    others = [int((re.search(r"now, (\d) by others meanwhile, all 6", text) or "00")[1]) for text in said]
+    assert sum(own) == 6
+    assert max(map(sum, zip(own, others, strict=True))) == 6, "whoever came first saw that all were missing"
 
 
 def test_an_adaptive_study_of_commands(barnspider, pets):

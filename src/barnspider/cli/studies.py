@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,7 +76,9 @@ def run(
         raise InputError(f"{alone[0]} says what an adaptive study decides; expected --refine with it")
     trained = train_missing(sweep, Store(store), workers=workers, device=device)
     total = len(sweep.runs())
-    talk(f"{trained} of {total} runs trained now, all {total} are in {store}/. Next: barnspider audit {store}")
+    now = f"{trained.here} of {total} runs trained now"
+    others = f", {trained.elsewhere} by others meanwhile" if trained.elsewhere else ""
+    talk(f"{now}{others}, all {total} are in {store}/. Next: barnspider audit {shlex.quote(str(store))}")
 
 
 def _refine(
@@ -103,7 +106,8 @@ def _refine(
         talk("\n  ".join([f"{title}:", *step.reasons]))
 
     refine(sweep, store, question, workers=workers, device=device, tell=tell)
-    talk(f"Next: barnspider gate {store.root} --max-drop {limit:g}; barnspider audit {store.root}")
+    place = shlex.quote(str(store.root))
+    talk(f"Next: barnspider gate {place} --max-drop {limit:g}; barnspider audit {place}")
 
 
 def look_for_data_in(folder: Path | None) -> None:

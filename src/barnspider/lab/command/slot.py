@@ -43,9 +43,13 @@ class Failed:
 
 @dataclass(frozen=True)
 class Event:
-    """What a slot has to say: a run is sealed, was tried again, has failed; nothing can go on; or the slot is done."""
+    """What a slot has to say.
 
-    kind: Literal["sealed", "again", "failed", "broken", "ended"]
+    A run was sealed here, was found to be sealed by others, was tried again, has failed; nothing can go on; or the slot
+    is done.
+    """
+
+    kind: Literal["sealed", "found", "again", "failed", "broken", "ended"]
     text: str = ""
     error: BaseException | None = None
 
@@ -87,19 +91,20 @@ class Slot:
 
     def _settle(self, run: CommandRun) -> None:
         """See to it that a run is sealed, or that it is said why not."""
-        if self.store.missing([run]):
-            self.store.forget_failure(run.key)
-            log_of(self.store, run).unlink(missing_ok=True)
-            for attempt in range(1, run.command.retries + 2):
-                failed = self._try(run, attempt)
-                if failed is None:
-                    break
-                if attempt > run.command.retries:
-                    self._give_up(run, attempt, failed)
-                    return
-                again = f"attempt {attempt + 1} of {run.command.retries + 1} begins"
-                self.tell.put(Event("again", f"{_cell(run)}: {failed.why}; {again}"))
-        self.tell.put(Event("sealed"))
+        if not self.store.missing([run]):
+            self.tell.put(Event("found"))
+            return
+        self.store.forget_failure(run.key)
+        log_of(self.store, run).unlink(missing_ok=True)
+        for attempt in range(1, run.command.retries + 2):
+            failed = self._try(run, attempt)
+            if failed is None:
+                return
+            if attempt > run.command.retries:
+                self._give_up(run, attempt, failed)
+                return
+            again = f"attempt {attempt + 1} of {run.command.retries + 1} begins"
+            self.tell.put(Event("again", f"{_cell(run)}: {failed.why}; {again}"))
 
     def _give_up(self, run: CommandRun, attempts: int, failed: Failed) -> None:
         """Note why a run failed, and tell it."""
@@ -148,9 +153,10 @@ class Slot:
         if changed := _changed(run):
             return changed
         try:
-            self.images.seal(run, harvest(asked, run), about)
+            first = self.images.seal(run, harvest(asked, run), about)
         except InputError as error:
             return str(error)
+        self.tell.put(Event("sealed" if first else "found"))
         return ""
 
 
