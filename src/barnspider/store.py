@@ -8,6 +8,7 @@
     claims/<key>                    who is training a run right now; a hint that saves work, never the truth
     failed/<key>                    why a run could not be trained, until it is tried again
     logs/<key>.txt                  what a user's own command said while it made a run, the end of it
+    logs/<key>/                     what it left in its last attempt, where that was refused
     checkpoints/<key>               where a long run goes on after a kill, until it is sealed
     set-aside/                      runs that were found damaged
 

@@ -169,6 +169,29 @@ def test_a_command_that_takes_too_long_is_stopped_with_all_that_it_started(tmp_p
     assert not mark.exists()
 
 
+def test_what_a_command_left_and_was_refused_is_kept_until_it_does_better(tmp_path, store, capsys):
+    bad = "mark = pathlib.Path('left'); mark.write_text(mark.read_text() + '.') if mark.exists() else mark.touch()\n"
+    bad += "pathlib.Path(args.out + '.csv').open('a').write(f'odd{mark.read_text()}\\n')\n"
+    sweep = study(tmp_path, SCRIPT + bad, doses=(0,), seeds=(0,), retries=1)
+    with pytest.raises(TrainingError, match=r"'predictions.csv', line 62: the row has 1 field"):
+        train_missing(sweep, store)
+    kept = store.root / "logs" / sweep.runs()[0].key
+    assert (kept / "predictions.csv").read_text().endswith("\nodd.\n"), "of the last attempt"
+    assert [path.name for path in kept.iterdir()] == ["predictions.csv"]
+    assert f"  what it left: {kept}\n" in capsys.readouterr().err
+    assert store.failures()[kept.name].reason.endswith(f"; what it left: logs/{kept.name}")
+    (tmp_path / "train.py").write_text("raise SystemExit(1)")
+    with pytest.raises(TrainingError, match="exit code 1"):
+        train_missing(sweep, store)
+    assert not kept.exists(), "the last attempt left nothing"
+    (tmp_path / "train.py").write_text(SCRIPT + bad)
+    with pytest.raises(TrainingError, match="line 62"):
+        train_missing(sweep, store)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    assert train_missing(sweep, store).here == 1
+    assert not kept.exists()
+
+
 def test_a_run_about_other_images_fails_and_says_the_difference(tmp_path, store):
     script = SCRIPT.replace("range(60)", "range(60 if args.seed == 0 else 59)")
     with pytest.raises(
@@ -223,10 +246,13 @@ def test_each_place_has_its_number_and_commands_their_environment(tmp_path, stor
     assert ends <= {f"0 seen {tmp_path}", f"1 seen {tmp_path}"}
 
 
-def test_a_listed_file_that_changes_meanwhile_is_said(tmp_path, store):
+def test_a_listed_file_that_changes_meanwhile_ends_the_study_at_once(tmp_path, store, capsys):
     sweep = study(tmp_path, SCRIPT + "pathlib.Path('train.py').write_text('2')", files=("train.py",), seeds=(0,))
-    with pytest.raises(TrainingError, match=r"2 of 2 runs failed; .*train.py was changed since the study was begun"):
+    with pytest.raises(TrainingError, match=r"^'train.py', which the study lists, was changed while it ran"):
         train_missing(sweep, store)
+    assert capsys.readouterr().err.count("train.py") == 0, "said once, by the error"
+    assert len(list((store.root / "logs").iterdir())) == 1, "the second run was not begun"
+    assert store.failures() == {}
 
 
 def test_what_others_hold_is_left_to_them_and_waited_for(tmp_path, store):
