@@ -14,6 +14,7 @@ from barnspider.errors import StoreError, TrainingError
 from barnspider.files import cannot_write
 from barnspider.lab.claims import clear_abandoned
 from barnspider.lab.command.agreement import Agreement
+from barnspider.lab.command.copies import copies_note
 from barnspider.lab.command.slot import Event, Slot
 from barnspider.lab.command.sweep import CommandRun, CommandSweep
 from barnspider.lab.tally import Tally
@@ -56,6 +57,7 @@ def run_missing(
     images = Agreement(sweep, store)
     if not missing:
         images.check()
+        _say_copies(images)
         return Tally(0)
     return _work(store, missing, images, min(workers or sweep.base.workers, len(missing)))
 
@@ -77,6 +79,7 @@ def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: i
                 sys.stderr.write(f"{event.kind}: {event.text if len(reasons) <= SHOWN else first}\n")
             seen[event.kind] += 1
             progress.show(seen["sealed"] + seen["found"], seen["failed"])
+    _say_copies(images)
     if still := len(store.missing(missing)):
         why = reasons[0] if reasons else "what was sealed of it is damaged"
         raise TrainingError(
@@ -84,6 +87,11 @@ def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: i
             f" {store.root / 'logs'}; run the same again to try again"
         )
     return Tally(seen["sealed"], len(missing) - seen["sealed"])
+
+
+def _say_copies(images: Agreement) -> None:
+    if note := copies_note(images.store, images.store.study(images.sweep.identity).cells):
+        sys.stderr.write(f"note: {note}\n")
 
 
 @contextlib.contextmanager
