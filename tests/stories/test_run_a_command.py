@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -71,6 +72,26 @@ def test_more_doses_start_only_the_new_ones(barnspider, pets):
     barnspider("run", "pets.toml")
     pets.write_text(STUDY.replace("[0, 0.5]", "[0, 0.25, 0.5]"))
     assert "3 of 9 runs trained now" in barnspider("run", "pets.toml").stderr
+
+
+def test_fewer_doses_or_seeds_than_before_are_said(barnspider, pets, tmp_path):
+    pets.write_text(STUDY.replace("[0, 0.5]", "[0, 0.25, 0.5]"))
+    assert "note:" not in barnspider("run", "pets.toml").stderr
+    pets.write_text(STUDY.replace("seeds = 3", "seeds = 2"))
+    note = (
+        "note: 5 runs of earlier plans of this study are in the store and read, too:"
+        " noise=0.25 (seeds 0, 1, 2), noise=0 (seed 2), noise=0.5 (seed 2)"
+    )
+    assert f"{note}; a new store holds only" in barnspider("run", "pets.toml").stderr
+    barnspider("run", "pets.toml", "--store", "other")
+    for command in (["audit"], ["gate"], ["report", "--no-images"], ["inequality"]):
+        assert f"{note}\n" in barnspider(*command, "runs", check=None).stderr
+        assert "note:" not in barnspider(*command, "other", check=None).stderr
+
+
+def test_where_to_go_next_is_quoted_for_a_shell(barnspider, pets):
+    said = barnspider("run", "pets.toml", "--store", "my 'runs'").stderr.rpartition("Next: barnspider audit ")[2]
+    assert shlex.split(said) == ["my 'runs'"]
 
 
 def test_a_store_may_hold_studies_of_both_kinds(barnspider, pets, tmp_path, small_store):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers
+from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers, earlier_note
 from barnspider.cli.output import talk
 from barnspider.errors import InputError
 
@@ -76,6 +76,8 @@ def run(
         raise InputError(f"{alone[0]} says what an adaptive study decides; expected --refine with it")
     trained = train_missing(sweep, Store(store), workers=workers, device=device)
     total = len(sweep.runs())
+    if note := earlier_note(store, sweep.identity):
+        talk(f"note: {note}; a new store holds only what the study file says now")
     now = f"{trained.here} of {total} runs trained now"
     others = f", {trained.elsewhere} by others meanwhile" if trained.elsewhere else ""
     talk(f"{now}{others}, all {total} are in {store}/. Next: barnspider audit {shlex.quote(str(store))}")
