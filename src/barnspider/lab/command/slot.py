@@ -138,7 +138,7 @@ class Slot:
             above = log.stat().st_size
             why, seconds = self._start(run, values, log)
             if not why and (why := self._seal(run, places, seconds, attempt)) and any(building.iterdir()):
-                kept = building.rename(refused_of(self.store, run))
+                kept = _kept(building, refused_of(self.store, run))
         except OSError as error:
             raise StoreError(cannot_write(building, error)) from error
         finally:
@@ -181,6 +181,12 @@ def log_of(store: Store, run: CommandRun) -> Path:
 def refused_of(store: Store, run: CommandRun) -> Path:
     """Return the folder that keeps what a run's command left in its last attempt, if that was refused."""
     return store.root / "logs" / run.key
+
+
+def _kept(left: Path, place: Path) -> Path:
+    """Move what a command left to where it can be looked at, in the place of what is there."""
+    shutil.rmtree(place, ignore_errors=True)
+    return left.rename(place)
 
 
 def _check_unchanged(run: CommandRun) -> None:
