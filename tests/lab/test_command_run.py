@@ -179,7 +179,9 @@ def test_what_a_command_left_and_was_refused_is_kept_until_it_does_better(tmp_pa
     assert (kept / "predictions.csv").read_text().endswith("\nodd.\n"), "of the last attempt"
     assert [path.name for path in kept.iterdir()] == ["predictions.csv"]
     assert f"  what it left: {kept}\n" in capsys.readouterr().err
-    assert store.failures()[kept.name].reason.endswith(f"; what it left: logs/{kept.name}")
+    assert store.failures()[kept.name].reason.endswith(
+        f"; what it left: logs/{kept.name}; last line: training with noise 0.0"
+    )
     (tmp_path / "train.py").write_text("raise SystemExit(1)")
     with pytest.raises(TrainingError, match="exit code 1"):
         train_missing(sweep, store)

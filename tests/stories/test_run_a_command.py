@@ -74,7 +74,7 @@ def test_more_doses_start_only_the_new_ones(barnspider, pets):
     assert "3 of 9 runs trained now" in barnspider("run", "pets.toml").stderr
 
 
-def test_fewer_doses_or_seeds_than_before_are_said(barnspider, pets):
+def test_fewer_doses_or_seeds_than_before_are_said(barnspider, pets, tmp_path):
     pets.write_text(STUDY.replace("[0, 0.5]", "[0, 0.25, 0.5]"))
     assert "note:" not in barnspider("run", "pets.toml").stderr
     pets.write_text(STUDY.replace("seeds = 3", "seeds = 2"))
@@ -83,6 +83,9 @@ def test_fewer_doses_or_seeds_than_before_are_said(barnspider, pets):
         " noise=0.25 (seeds 0, 1, 2), noise=0 (seed 2), noise=0.5 (seed 2)"
     )
     assert f"{note}; a new store holds only" in barnspider("run", "pets.toml").stderr
+    pets.write_text(STUDY.replace("seeds = 3", "seeds = 2").replace("doses = [0,", "doses = [0, 0.75,"))
+    (tmp_path / "train.py").write_text("raise SystemExit(1)")
+    assert note in barnspider("run", "pets.toml", check=2).stderr, "also where runs have failed"
     for command in (["audit"], ["report", "--no-images"]):
         assert f"{note}\n" in barnspider(*command, "runs").stderr
 
@@ -138,7 +141,7 @@ def test_what_goes_wrong_is_said_of_its_cell_and_the_others_go_on(barnspider, pe
     assert "again: noise=0.5, seed 8: ended with exit code 1; attempt 2 of 2 begins" in done.stderr
     looked = barnspider("status", "runs").stdout
     left_out = barnspider("audit", "runs").stdout.partition("Left out: ")[2]
-    assert "noise=0.5 seed 1 (failed: ended with exit code 3 (attempt 2 of 2); last line: oops; log: " in left_out
+    assert "noise=0.5 seed 1 (failed: ended with exit code 3 (attempt 2 of 2); log: logs/" in left_out
     assert "11 done, 7 failed" in looked
     for seed, (_, why) in FAULTS.items():
         assert not why or f"failed: noise=0.5, seed {seed}: {why}" in done.stderr

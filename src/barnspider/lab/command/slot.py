@@ -116,7 +116,7 @@ class Slot:
         why = f"{failed.why} (attempt {attempts} of {attempts})" if attempts > 1 else failed.why
         last = f"; last line: {failed.said[-1]}" if failed.said else ""
         left = f"; what it left: logs/{failed.kept.name}" if failed.kept else ""
-        self.store.note_failure(run.key, f"{why}{last}; log: logs/{log.name}{left}")
+        self.store.note_failure(run.key, f"{why}; log: logs/{log.name}{left}{last}")
         said = [f"  | {visible(line, longest=200)}" for line in failed.said] or ["  it said nothing"]
         lines = [f"{_cell(run)}: {why}", f"  in {run.command.folder}: {visible(failed.line, longest=1000)}", *said]
         lines += [f"  its log: {log}", *([f"  what it left: {failed.kept}"] if failed.kept else [])]
