@@ -72,6 +72,16 @@ def write_failure(store, key, reason):
     write_whole(store.root / "failed" / key, lambda file: file.write(json.dumps(document).encode()))
 
 
+def test_where_the_rest_has_failed_it_says_so(store):
+    for run in SWEEP.runs():
+        write_failure(store, run.key, "out of memory")
+    assert "the rest   has failed; `barnspider run` tries it again" in str(status(store))
+    store.forget_failure(SWEEP.runs()[0].key)
+    assert "the rest   nobody is working on it; `barnspider run` goes on, and tries again what failed" in str(
+        status(store)
+    )
+
+
 def test_time_left_is_that_of_the_runs_there_shared_by_those_who_work(store):
     seal(store, "crop=0", 0, seconds=100.0)
     keys = [run.key for run in SWEEP.runs()]

@@ -81,6 +81,14 @@ def test_runs_without_answers_are_listed(tmp_path):
     assert store.missing(CELLS) == [CELLS[3]], "a diverged run is sealed: it is not trained again"
 
 
+def test_runs_that_failed_are_listed_with_their_reason(tmp_path):
+    store = filled(tmp_path, CELLS[:3])
+    store.note_failure(CELLS[3].key, "ended with exit code 7; log: logs/x.txt")
+    assert [x.why for x in store.load(CELLS).left_out] == ["failed: ended with exit code 7; log: logs/x.txt"]
+    with pytest.raises(StoreError, match=r"no finished run of this study \(1 failed\)"):
+        store.load(CELLS[3:])
+
+
 def test_first_seal_wins(tmp_path):
     store = filled(tmp_path, CELLS[:1])
     before = (tmp_path / "runs" / CELLS[0].key / "test.npz").read_bytes()
@@ -281,3 +289,13 @@ def test_a_damaged_class_name_is_said(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"cat", b"bat"))
     with pytest.raises(StoreError, match="does not match its sum"):
         store.load(CELLS)
+
+
+def test_of_two_plans_with_the_same_run_under_two_keys_the_later_wins(tmp_path):
+    store = filled(tmp_path)
+    later = [Cell("crop=0", 0.0, seed, f"other-{seed}") for seed in (0, 1)]
+    store.plan("pets-crop-1", later, {"vary": "crop"})
+    study = store.study()
+    assert study.cells == (*later, CELLS[1], CELLS[3])
+    assert study.earlier == (CELLS[1], CELLS[3])
+    assert store.load(study.cells).arm == ("crop=0.5", "crop=0.5")

@@ -28,7 +28,7 @@ NONE = "(none)"
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A run that was planned but has no answers here, and why: "missing", "diverged", "damaged"."""
+    """A run that was planned but has no answers here, and why: "missing", "diverged", "damaged", "failed: no luck"."""
 
     arm: str
     seed: int

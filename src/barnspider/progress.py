@@ -48,25 +48,27 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, done: int) -> None:
-        """Show that `done` of the total are done."""
-        now = time.monotonic()
-        left = self._left(done, now)
+    def show(self, done: int, failed: int = 0) -> None:
+        """Show that so many of the total are done, and so many have failed."""
+        now, over = time.monotonic(), done + failed
+        left = self._left(over, now)
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done, left=left)
-        elif now - self._spoke >= QUIET or done == self.total:
+            lost = f"{failed} failed, " if failed else ""
+            self._bar.update(self._bar.task_ids[0], completed=done, left=f"{lost}{left}")
+        elif now - self._spoke >= QUIET or over == self.total:
             self._spoke = now
-            sys.stderr.write(f"{self.what}: {done} of {self.total}, {left}\n")
+            said = f"{done} done, {failed} failed of" if failed else f"{done} of"
+            sys.stderr.write(f"{self.what}: {said} {self.total}, {left}\n")
 
     def begin(self) -> None:
         """Start the clock by which the time left is judged: what was before was preparation."""
         if self._began is None:
             self._began = time.monotonic()
 
-    def _left(self, done: int, now: float) -> str:
+    def _left(self, over: int, now: float) -> str:
         if self._began is None:
             return "starting"
-        seconds = seconds_left(done, self.total - done, now - self._began)
+        seconds = seconds_left(over, self.total - over, now - self._began)
         return "..." if seconds is None else f"{clock(seconds)} left"
 
 

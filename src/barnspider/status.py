@@ -101,11 +101,19 @@ class Status:
         if self.is_over:
             return []
         if not self.running:
-            return ["the rest   nobody is working on it; `barnspider run` goes on"]
+            return [f"the rest   {self._why_nobody()}"]
         workers = counted(len(self.running), "worker")
         if self.seconds_left is None or self.seconds_each is None:
             return [f"the rest   {workers}; no run is done yet, so nothing tells how long one takes"]
         return [f"the rest   about {clock(self.seconds_left)} with {workers}; a run takes {clock(self.seconds_each)}"]
+
+    def _why_nobody(self) -> str:
+        """Return how the rest stands that nobody works on."""
+        if not self.failed:
+            return "nobody is working on it; `barnspider run` goes on"
+        if not self.missing:
+            return "has failed; `barnspider run` tries it again"
+        return "nobody is working on it; `barnspider run` goes on, and tries again what failed"
 
     def _table(self) -> str:
         """Return a line for each arm; what was found stands below it, for it is long."""

@@ -51,7 +51,7 @@ def test_commands_are_started_checked_and_sealed_once(tmp_path, store):
     cows = predictions.label == predictions.classes.index("cow")
     assert right[1::2][:, cows].mean() < right[::2][:, cows].mean() - 0.2
     (tmp_path / "train.py").write_text("raise SystemExit('not again')")
-    assert train_missing(sweep, store) == 0
+    assert train_missing(sweep, store).here == 0
 
 
 def test_a_run_says_what_it_was_and_its_log_is_kept(tmp_path, store):
@@ -73,7 +73,7 @@ def test_it_is_paired_where_the_study_says_so_and_nothing_is_run_again(tmp_path,
     sweep = study(tmp_path)
     assert not run(sweep, store).paired
     paired = replace(sweep, paired=True)
-    assert train_missing(paired, store) == 0
+    assert train_missing(paired, store).here == 0
     assert run(paired, store).paired
     assert store.load(store.study().cells).paired
 
@@ -125,7 +125,7 @@ def test_a_command_that_fails_is_said_noted_and_tried_again_later(tmp_path, stor
         assert all("last line: why" in note.reason for note in notes.values())
     assert not list((store.root / "building").iterdir())
     assert not list((store.root / "claims").iterdir())
-    assert train_missing(replace(study(tmp_path), name=sweep.name), store) == 6
+    assert train_missing(replace(study(tmp_path), name=sweep.name), store).here == 6
     assert outlook(sweep, store).failed[0].startswith("noise=0, seed 0: ")
 
 
@@ -139,7 +139,7 @@ def test_one_run_that_fails_does_not_stop_the_others(tmp_path, store, capsys):
     assert [(r.arm, r.seed) for r in store.missing(sweep.runs())] == [("noise=0.5", 1)]
     assert "  | no luck" in capsys.readouterr().err
     (tmp_path / "train.py").write_text(SCRIPT)
-    assert train_missing(sweep, store) == 1
+    assert train_missing(sweep, store).here == 1
     assert store.failures() == {}
 
 
@@ -148,7 +148,7 @@ def test_it_is_tried_again_as_often_as_the_study_says(tmp_path, store, capsys):
         "mark = pathlib.Path(f'tried-{args.noise}-{args.seed}')\nif not mark.exists():\n    mark.touch(); sys.exit(9)\n"
     )
     sweep = study(tmp_path, SCRIPT.replace('print("tr', code + 'print("tr'), retries=1)
-    assert train_missing(sweep, store) == 6
+    assert train_missing(sweep, store).here == 6
     said = capsys.readouterr().err
     assert said.count("again: ") == 6
     assert "noise=0, seed 0: ended with exit code 9; attempt 2 of 2 begins" in said
@@ -167,6 +167,31 @@ def test_a_command_that_takes_too_long_is_stopped_with_all_that_it_started(tmp_p
     assert time.monotonic() - began < 30
     time.sleep(1.2)
     assert not mark.exists()
+
+
+def test_what_a_command_left_and_was_refused_is_kept_until_it_does_better(tmp_path, store, capsys):
+    bad = "mark = pathlib.Path('left'); mark.write_text(mark.read_text() + '.') if mark.exists() else mark.touch()\n"
+    bad += "pathlib.Path(args.out + '.csv').open('a').write(f'odd{mark.read_text()}\\n')\n"
+    sweep = study(tmp_path, SCRIPT + bad, doses=(0,), seeds=(0,), retries=1)
+    with pytest.raises(TrainingError, match=r"'predictions.csv', line 62: the row has 1 field"):
+        train_missing(sweep, store)
+    kept = store.root / "logs" / sweep.runs()[0].key
+    assert (kept / "predictions.csv").read_text().endswith("\nodd.\n"), "of the last attempt"
+    assert [path.name for path in kept.iterdir()] == ["predictions.csv"]
+    assert f"  what it left: {kept}\n" in capsys.readouterr().err
+    assert store.failures()[kept.name].reason.endswith(
+        f"; what it left: logs/{kept.name}; last line: training with noise 0.0"
+    )
+    (tmp_path / "train.py").write_text("raise SystemExit(1)")
+    with pytest.raises(TrainingError, match="exit code 1"):
+        train_missing(sweep, store)
+    assert not kept.exists(), "the last attempt left nothing"
+    (tmp_path / "train.py").write_text(SCRIPT + bad)
+    with pytest.raises(TrainingError, match="line 62"):
+        train_missing(sweep, store)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    assert train_missing(sweep, store).here == 1
+    assert not kept.exists()
 
 
 def test_a_run_about_other_images_fails_and_says_the_difference(tmp_path, store):
@@ -190,6 +215,33 @@ def test_of_two_first_runs_one_decides(tmp_path, store):
     with pytest.raises(TrainingError, match="1 of 2 runs failed"):
         train_missing(study(tmp_path, script, doses=(0,), seeds=(0, 1)), store, workers=2)
     assert len(store.load(store.study().cells).left_out) == 1
+
+
+def test_seeds_that_gave_the_same_answers_are_said_once(tmp_path, store, capsys):
+    script = SCRIPT.replace("random.Random(args.seed)", "random.Random(max(args.seed, 1) if args.noise else 7)")
+    sweep = study(tmp_path, script)
+    train_missing(sweep, store)
+    said = capsys.readouterr().err
+    assert said.count("note: ") == 1
+    assert "same answers to every image: noise=0 (seeds 0, 1, 2), noise=0.5 (seeds 0, 1). Does the command use" in said
+    (tmp_path / "train.py").write_text(script + "sys.exit(1)")
+    with pytest.raises(TrainingError):
+        train_missing(replace(sweep, seeds=(0, 1, 2, 3)), store)
+    assert "noise=0 (seeds 0, 1, 2), noise" in capsys.readouterr().err, "also where runs have failed"
+
+
+ALIKE = {
+    "some right": ("", ""),
+    "all right": ('chance.random() < 0.1 + args.noise * (label == "cow")', "False"),
+    "other probabilities": ("random.Random(args.seed)", "random.Random(7)"),
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_seeds_that_may_well_agree_are_not_called_copies(tmp_path, store, capsys, kind):
+    script = SCRIPT.replace(*ALIKE[kind]).replace("else 0.75", "else 0.75 + args.seed / 100")
+    train_missing(study(tmp_path, script, doses=(0,)), store)
+    assert "note: " not in capsys.readouterr().err
 
 
 def test_side_by_side_up_to_the_limit(tmp_path, store):
@@ -223,10 +275,13 @@ def test_each_place_has_its_number_and_commands_their_environment(tmp_path, stor
     assert ends <= {f"0 seen {tmp_path}", f"1 seen {tmp_path}"}
 
 
-def test_a_listed_file_that_changes_meanwhile_is_said(tmp_path, store):
+def test_a_listed_file_that_changes_meanwhile_ends_the_study_at_once(tmp_path, store, capsys):
     sweep = study(tmp_path, SCRIPT + "pathlib.Path('train.py').write_text('2')", files=("train.py",), seeds=(0,))
-    with pytest.raises(TrainingError, match=r"2 of 2 runs failed; .*train.py was changed since the study was begun"):
+    with pytest.raises(TrainingError, match=r"^'train.py', which the study lists, was changed while it ran"):
         train_missing(sweep, store)
+    assert capsys.readouterr().err.count("train.py") == 0, "said once, by the error"
+    assert len(list((store.root / "logs").iterdir())) == 1, "the second run was not begun"
+    assert store.failures() == {}
 
 
 def test_what_others_hold_is_left_to_them_and_waited_for(tmp_path, store):
@@ -275,7 +330,7 @@ def test_images_that_are_damaged_are_said_and_mended_by_the_next_run(tmp_path, s
     with pytest.raises(StoreError, match="is damaged; remove the folder of one run"):
         train_missing(sweep, store)
     shutil.rmtree(next(store.root.glob("runs/*")))
-    assert train_missing(sweep, store) == 1
+    assert train_missing(sweep, store).here == 1
     assert path.read_bytes() == whole
 
 

@@ -67,7 +67,9 @@ def test_what_is_no_placeholder_is_refused(text, message):
 
 
 def test_a_division_by_zero_names_the_dose():
-    with pytest.raises(InputError, match=r"\{1/dose\} in '-C\{1/dose\}' cannot be reckoned at dose=0"):
+    with pytest.raises(
+        InputError, match=r"\{1/dose\} in '-C\{1/dose\}' cannot be reckoned at dose=0: division by zero"
+    ):
         filled("-C{1/dose}", {"dose": 0.0})
     with pytest.raises(InputError, match="cannot be reckoned"):
         filled("{dose*1e299*1e299}", {"dose": 1.0})

@@ -1,6 +1,6 @@
 """Faults before every single touch of the disk: whatever makes, writes, renames or removes a file in a store.
 
-The long form tries all of them, in minutes: `python -m pytest tests/reliability/test_touches.py -m slow -s`.
+The long form tries all of them, in many minutes: `python -m pytest tests/reliability/test_touches.py -m slow -s`.
 """
 
 import itertools
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_killed_before_every_touch(zygote, touches, tmp_path, undisturbed, expec
     print(f"\nkilled before each of {touches} touches, and once more")
 
 
-def fill_and_go_on(zygote: Zygote, store: Path, undisturbed: Path, at: int) -> None:
+def fill_and_go_on(zygote: Zygote, store: Path, undisturbed: Path, at: int, runs: int = 4) -> None:
     """Let the disk be full from a touch on; then go on with room."""
     child = zygote.start(store, "full", at)
     status, said = child.wait(), child.said()
@@ -135,7 +136,7 @@ def fill_and_go_on(zygote: Zygote, store: Path, undisturbed: Path, at: int) -> N
         assert status == 2
         assert "No space left on device; free some space, then run the same again" in said[-1]["error"], at
     else:
-        assert sealed(store) == 4, "nothing more was written"
+        assert sealed(store) == runs, "nothing more was written"
     zygote.finish(store)
     check_whole(store, undisturbed, at)
 
@@ -153,7 +154,7 @@ def test_a_disk_that_is_full_from_any_touch_on(zygote, touches, tmp_path, undist
     print(f"\nfull from each of {touches} touches on")
 
 
-def pause_and_replace(zygote: Zygote, store: Path, undisturbed: Path, at: int) -> None:
+def pause_and_replace(zygote: Zygote, store: Path, undisturbed: Path, at: int, told: int = 4) -> None:
     """Stop a worker before a touch for longer than its lease, let another do all the work, and let the first go on."""
     lease = {"claims.LEASE": 0.3}
     paused = zygote.start(store, "stop", at, **lease)
@@ -167,7 +168,7 @@ def pause_and_replace(zygote: Zygote, store: Path, undisturbed: Path, at: int) -
     assert status == 0, (at, paused.log.read_text())
     assert {path: path.stat().st_ino for path in store.glob("runs/*/seal")} == inodes, at
     said = [said["event"] for child in (paused, other) for said in child.said()]
-    assert said.count("sealed") == 4, at
+    assert said.count("sealed") == told, at
     check_whole(store, undisturbed, at)
 
 
@@ -182,3 +183,68 @@ def test_a_worker_that_is_paused_before_any_touch(zygote, touches, tmp_path, und
     for at in range(1, touches + 1):
         pause_and_replace(zygote, tmp_path / f"at-{at}", undisturbed.store, at)
     print(f"\npaused before each of {touches} touches")
+
+
+STRANGER = """
+retries = 1
+command = ["sh", "-c", '''
+tried=${{1%/building/*}}/tried-$2
+rows='sample,label,prediction\\na,cat,cat\\nb,dog,cat\\nc,dog,dog\\n'
+if [ $2 = 1 ] && ! [ -e $tried ]; then touch $tried; rows='sample,label\\n'; fi
+printf "$rows" > $1.csv
+''', "sh", "{out}", "{dose}"]
+[sweep]
+vary = "noise"
+doses = [0, 1]
+seeds = 1
+"""
+"""Two runs of a command; what it leaves the first time at dose 1 is refused and kept, and the second time is not."""
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """That study: who makes its runs, how often this touches the disk, and a store in which nobody disturbed it."""
+
+    zygote: Zygote
+    touches: int
+    undisturbed: Path
+
+    def some(self, count: int) -> list[int]:
+        return sorted(random.Random(4).sample(range(1, self.touches + 1), count))
+
+
+@pytest.fixture(scope="module")
+def stranger(zygote, tmp_path_factory) -> Stranger:
+    folder = tmp_path_factory.mktemp("stranger")
+    (folder / "stranger.toml").write_text(STRANGER)
+    own = Zygote(zygote.process, folder / "stranger.toml")
+    touches = own.finish(folder / "runs").said()[-1]["touches"]
+    assert list(folder.glob("runs/tried-1"))
+    return Stranger(own, touches, folder / "runs")
+
+
+def disturb_commands(stranger: Stranger, folder: Path, fault: str, at: int) -> None:
+    """Let this happen before a touch of the disk while commands are run; nothing is lost, and nothing is left."""
+    store = folder / f"{fault}-{at}"
+    if fault == "kill":
+        kill_and_go_on(stranger.zygote, store, stranger.undisturbed, at)
+    elif fault == "full":
+        fill_and_go_on(stranger.zygote, store, stranger.undisturbed, at, runs=2)
+    else:
+        pause_and_replace(stranger.zygote, store, stranger.undisturbed, at, told=0)
+    assert not [path for path in store.glob("logs/*") if path.suffix != ".txt"], (fault, at)
+
+
+@pytest.mark.parametrize(("fault", "count"), [("kill", 6), ("full", 6), ("stop", 3)])
+def test_a_fault_before_some_touch_while_commands_are_run(stranger, tmp_path, fault, count):
+    for at in stranger.some(count):
+        disturb_commands(stranger, tmp_path, fault, at)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slowly")
+@pytest.mark.parametrize("fault", ["kill", "full", "stop"])
+def test_a_fault_before_every_touch_while_commands_are_run(stranger, tmp_path, fault):
+    for at in range(1, stranger.touches + 1):
+        disturb_commands(stranger, tmp_path, fault, at)
+    print(f"\n{fault} before each of {stranger.touches} touches")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -72,6 +74,27 @@ def test_more_doses_start_only_the_new_ones(barnspider, pets):
     assert "3 of 9 runs trained now" in barnspider("run", "pets.toml").stderr
 
 
+def test_fewer_doses_or_seeds_than_before_are_said(barnspider, pets, tmp_path):
+    pets.write_text(STUDY.replace("[0, 0.5]", "[0, 0.25, 0.5]"))
+    assert "note:" not in barnspider("run", "pets.toml").stderr
+    pets.write_text(STUDY.replace("seeds = 3", "seeds = 2"))
+    note = (
+        "note: 5 runs of earlier plans of this study are in the store and read, too:"
+        " noise=0.25 (seeds 0, 1, 2), noise=0 (seed 2), noise=0.5 (seed 2)"
+    )
+    assert f"{note}; a new store holds only" in barnspider("run", "pets.toml").stderr
+    pets.write_text(STUDY.replace("seeds = 3", "seeds = 2").replace("doses = [0,", "doses = [0, 0.75,"))
+    (tmp_path / "train.py").write_text("raise SystemExit(1)")
+    assert note in barnspider("run", "pets.toml", check=2).stderr, "also where runs have failed"
+    for command in (["audit"], ["report", "--no-images"]):
+        assert f"{note}\n" in barnspider(*command, "runs").stderr
+
+
+def test_where_to_go_next_is_quoted_for_a_shell(barnspider, pets):
+    said = barnspider("run", "pets.toml", "--store", "my 'runs'").stderr.rpartition("Next: barnspider audit ")[2]
+    assert shlex.split(said) == ["my 'runs'"]
+
+
 def test_a_store_may_hold_studies_of_both_kinds(barnspider, pets, tmp_path, small_store):
     shutil.copytree(small_store, tmp_path / "runs")
     barnspider("run", "pets.toml")
@@ -117,10 +140,13 @@ def test_what_goes_wrong_is_said_of_its_cell_and_the_others_go_on(barnspider, pe
     assert sealed(tmp_path) == 18 - 7
     assert "again: noise=0.5, seed 8: ended with exit code 1; attempt 2 of 2 begins" in done.stderr
     looked = barnspider("status", "runs").stdout
+    left_out = barnspider("audit", "runs").stdout.partition("Left out: ")[2]
+    assert "noise=0.5 seed 1 (failed: ended with exit code 3 (attempt 2 of 2); log: logs/" in left_out
     assert "11 done, 7 failed" in looked
     for seed, (_, why) in FAULTS.items():
         assert not why or f"failed: noise=0.5, seed {seed}: {why}" in done.stderr
         assert not why or why in looked
+    assert "running: 11 done, 7 failed of 18, 0 s left" in done.stderr
     assert "error: 7 of 18 runs failed; the first: noise=0.5, seed " in done.stderr
     assert "  | oops\n" in done.stderr
     assert r"last line: \x1b[31m[/red] \u202e <img>" in looked
@@ -206,6 +232,10 @@ def test_two_commands_on_one_store_share_the_work(pets, tmp_path):
     begun = (tmp_path / "begun").read_text().splitlines()
     assert len(begun) == len(set(begun)) == 6
     assert not list((tmp_path / "runs" / "set-aside").glob("*"))
+    own = [int(re.search(r"(\d) of 6 runs trained now", text)[1]) for text in said]
+    others = [int((re.search(r"now, (\d) by others meanwhile, all 6", text) or "00")[1]) for text in said]
+    assert sum(own) == 6
+    assert max(map(sum, zip(own, others, strict=True))) == 6, "whoever came first saw that all were missing"
 
 
 def test_an_adaptive_study_of_commands(barnspider, pets):

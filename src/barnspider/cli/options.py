@@ -14,6 +14,7 @@ import typer
 from barnspider import Effects, Predictions
 from barnspider.cli.output import talk
 from barnspider.errors import InputError, listing
+from barnspider.words import counted
 
 if TYPE_CHECKING:
     from barnspider.dose_axis import DoseAxis
@@ -224,6 +225,8 @@ class Against(Reading):
         predictions = self.read(self.split)
         if note := adaptive_note(self.source, self.study):
             talk(f"note: {note}")
+        if note := earlier_note(self.source, self.study):
+            talk(f"note: {note}")
         if self.baseline is None:
             base = default_baseline(predictions, self.source, study=self.study)
         else:
@@ -337,6 +340,25 @@ def adaptive_note(source: str | list[str], study: str | None) -> str:
             " were worth their while. Its intervals are not corrected for that; docs/refine.md says what it costs them."
         )
     return ""
+
+
+def earlier_note(source: str | Path | list[str], study: str | None) -> str:
+    """Return what is to be said of a store's study that holds runs which its latest plan does not; else an empty text.
+
+    An adaptive study plans every round by itself: there it goes without saying.
+    """
+    from barnspider.sources import is_store
+    from barnspider.store import Store
+
+    plan = Store.existing(source).study(study) if is_store(source) else None
+    if plan is None or not plan.earlier or "refine" in plan.sweep:
+        return ""
+    seeds: dict[str, list[int]] = {}
+    for cell in plan.earlier:
+        seeds.setdefault(cell.arm, []).append(cell.seed)
+    arms = listing(f"{arm} ({'seed' if len(own) == 1 else 'seeds'} {listing(own)})" for arm, own in seeds.items())
+    runs = f"{counted(len(plan.earlier), 'run')} of earlier plans of this study"
+    return f"{runs} {'is' if len(plan.earlier) == 1 else 'are'} in the store and read, too: {arms}"
 
 
 def say_who_has_no_partner(predictions: Predictions, base: str) -> None:

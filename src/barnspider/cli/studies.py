@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers
+from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers, earlier_note
 from barnspider.cli.output import talk
-from barnspider.errors import InputError
+from barnspider.errors import InputError, TrainingError
 
 if TYPE_CHECKING:
     from barnspider.lab.study import AnySweep
@@ -73,9 +74,21 @@ def run(
     given = {"--budget": budget, "--margin": margin, "--class": names}
     if alone := [name for name, value in given.items() if value is not None and value != []]:
         raise InputError(f"{alone[0]} says what an adaptive study decides; expected --refine with it")
-    trained = train_missing(sweep, Store(store), workers=workers, device=device)
+    try:
+        trained = train_missing(sweep, Store(store), workers=workers, device=device)
+    except TrainingError:
+        _say_what_is_earlier(Store(store), sweep)
+        raise
+    _say_what_is_earlier(Store(store), sweep)
     total = len(sweep.runs())
-    talk(f"{trained} of {total} runs trained now, all {total} are in {store}/. Next: barnspider audit {store}")
+    now = f"{trained.here} of {total} runs trained now"
+    others = f", {trained.elsewhere} by others meanwhile" if trained.elsewhere else ""
+    talk(f"{now}{others}, all {total} are in {store}/. Next: barnspider audit {shlex.quote(str(store))}")
+
+
+def _say_what_is_earlier(store: Store, sweep: AnySweep) -> None:
+    if sweep.identity in store.studies() and (note := earlier_note(store.root, sweep.identity)):
+        talk(f"note: {note}; a new store holds only what the study file says now")
 
 
 def _refine(
@@ -103,7 +116,8 @@ def _refine(
         talk("\n  ".join([f"{title}:", *step.reasons]))
 
     refine(sweep, store, question, workers=workers, device=device, tell=tell)
-    talk(f"Next: barnspider gate {store.root} --max-drop {limit:g}; barnspider audit {store.root}")
+    place = shlex.quote(str(store.root))
+    talk(f"Next: barnspider gate {place} --max-drop {limit:g}; barnspider audit {place}")
 
 
 def look_for_data_in(folder: Path | None) -> None:

@@ -12,6 +12,7 @@ from barnspider.lab.recipe import KNOBS, Dose, Knob, Recipe
 from barnspider.lab.run import run, train_missing
 from barnspider.lab.study import read_study
 from barnspider.lab.sweep import Run, Sweep
+from barnspider.lab.tally import Tally
 from barnspider.store import Store
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Run",
     "Store",
     "Sweep",
+    "Tally",
     "read_study",
     "run",
     "train_missing",

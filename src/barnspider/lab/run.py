@@ -26,6 +26,7 @@ from barnspider.lab.data.sharing import share
 from barnspider.lab.images import describe
 from barnspider.lab.study import AnySweep
 from barnspider.lab.sweep import Sweep
+from barnspider.lab.tally import Tally
 from barnspider.predictions import Predictions
 from barnspider.progress import Progress
 from barnspider.store import Store
@@ -85,8 +86,8 @@ def train_missing(
     workers: int | None = None,
     device: str = "cpu",
     about: Mapping[str, Any] | None = None,
-) -> int:
-    """Train the runs of a sweep that are not in the store; return how many there were. See `run`.
+) -> Tally:
+    """Train the runs of a sweep that are not in the store; return who has trained how many of them. See `run`.
 
     `about` is what the store's plan shall say beside the sweep.
     """
@@ -100,7 +101,7 @@ def train_missing(
     return run_missing(sweep, store, workers=workers, about=about)
 
 
-def _train_missing(sweep: Sweep, store: Store, workers: int | None, device: str, about: Mapping[str, Any]) -> int:
+def _train_missing(sweep: Sweep, store: Store, workers: int | None, device: str, about: Mapping[str, Any]) -> Tally:
     _check_torch()
     data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     sweep.check_classes(data.classes)
@@ -111,13 +112,14 @@ def _train_missing(sweep: Sweep, store: Store, workers: int | None, device: str,
     clear_abandoned(store.root)
     describe(store, data)
     missing = len(store.missing(runs))
+    here = 0
     if missing:
         count = min(workers or (core_count() if device == "cpu" else 1), missing)
         clear_shared()
         with tempfile.TemporaryDirectory(prefix=f"barnspider-{owner()}-") as folder:
             share(data, Path(folder))
-            _work(store, sweep, missing, _commands(store, sweep, Path(folder), device, count))
-    return missing
+            here = _work(store, sweep, missing, _commands(store, sweep, Path(folder), device, count))
+    return Tally(here, missing - here)
 
 
 def _commands(store: Store, sweep: Sweep, data: Path, device: str, count: int) -> list[list[str]]:
@@ -144,8 +146,11 @@ def _refuse_other_data(sweep: Sweep, store: Store, fingerprint: str) -> None:
         )
 
 
-def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]]) -> None:
-    """Start the workers and stay until they are done; raise when runs are still missing then."""
+def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]]) -> int:
+    """Start the workers and stay until they are done; return how many runs they sealed.
+
+    Raises `TrainingError` when runs are still missing then.
+    """
     complaints: list[str] = []
     with _workers(commands) as events, Progress("training", total=missing) as progress:
         progress.show(done := 0)
@@ -163,6 +168,7 @@ def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]]) -
         raise TrainingError(f"{still} of {missing} runs could not be trained; the first reason: {why}")
     for complaint in complaints:  # another worker has done the work
         sys.stderr.write(f"note: {complaint}\n")
+    return done
 
 
 @contextlib.contextmanager

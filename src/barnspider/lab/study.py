@@ -6,21 +6,43 @@ Every mistake is said with the file, the field, and what would have been right.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from barnspider.errors import InputError, pick
+from barnspider.errors import InputError, listing, pick
 from barnspider.lab.command import Command, CommandSweep
 from barnspider.lab.command.sweep import checked_dose
 from barnspider.lab.recipe import Dose, Recipe
 from barnspider.lab.sweep import Sweep
+from barnspider.names import visible
 
 AnySweep = Sweep | CommandSweep
 """What a study file plans: our own trainings, or runs of a command."""
+
+
+EITHER = "either a command or a table [recipe]"
+EXPECTED = {
+    "name": "text",
+    "recipe": EITHER,
+    "sweep": "a table [sweep] with vary, doses and seeds",
+    "vary": "what the knob is called",
+    "doses": "a list of numbers; of our own trainings, one may itself be a list: a number for each class",
+    "seeds": "how many seeds, or a list of seeds",
+    "baseline": "one of the doses",
+    "paired": "true or false",
+    "environment": "variables, each text or a whole number",
+    "files": "a list of names of files",
+    "classes": "a list of names",
+    "on": "text",
+    "timeout": "seconds",
+    "retries": "a whole number",
+    "workers": "a whole number",
+}
+"""What a field should be, in the words of a study file's writer."""
 
 
 class _SweepTable(BaseModel):
@@ -72,7 +94,8 @@ def read_study(path: str | Path) -> AnySweep:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{str(path)!r} is no TOML: {error}") from None
     except ValidationError as error:
-        raise InputError(f"{str(path)!r} is no study: " + "; ".join(map(_complaint, error.errors()))) from None
+        complaints = dict.fromkeys(map(_complaint, _first_of_each(error.errors())))
+        raise InputError(f"{str(path)!r} is no study: " + "; ".join(complaints)) from None
     except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from None
 
@@ -84,7 +107,7 @@ def _planned(study: _StudyFile, path: Path) -> AnySweep:
     seeds = tuple(range(table.seeds) if isinstance(table.seeds, int) else table.seeds)
     name = study.name or path.stem
     if study.command is not None and study.recipe is not None:
-        raise InputError("both [recipe] and command say what is to be trained; expected one of them")
+        raise InputError(f"both [recipe] and command say what is to be trained; expected {EITHER}")
     if study.command is not None and study.keep:
         raise InputError(f"keep={study.keep!r} is for our own trainings; a command keeps what it wants to keep")
     if study.command is not None:
@@ -92,7 +115,7 @@ def _planned(study: _StudyFile, path: Path) -> AnySweep:
     if idle := sorted(study.model_fields_set - {"name", "keep", "recipe", "command", "sweep"}):
         raise InputError(f"field {idle[0]!r} goes with a command, and there is none")
     if study.recipe is None:
-        raise InputError("nothing says what is to be trained; expected a table [recipe], or command = '...'")
+        raise InputError(f"nothing says what is to be trained; expected {EITHER}")
     return _trainings(study.recipe, table, seeds, name, study.keep)
 
 
@@ -104,6 +127,7 @@ def _commands(study: _StudyFile, command: Any, seeds: tuple[int, ...], name: str
         files=tuple(study.files), classes=tuple(study.classes), on=study.on, timeout=study.timeout,
         retries=study.retries, workers=study.workers,
     )  # fmt: skip
+    base.listed()
     table = study.sweep
     doses, baseline = tuple(map(checked_dose, table.doses)), table.baseline
     return CommandSweep(
@@ -131,11 +155,32 @@ def _dose(dose: float | list[float]) -> Dose:
     return tuple(dose) if isinstance(dose, list) else dose
 
 
+def _first_of_each(errors: Iterable[Any]) -> list[Any]:
+    """Return one error for each field: where several kinds of values are right, there is one for each kind."""
+    return list({_field(error): error for error in reversed(list(errors))}.values())[::-1]
+
+
+def _field(error: Any) -> str:
+    """Return the field as it stands in the file, without what stands in its list and what it was tried to be."""
+    inside = error["loc"][0] in ("sweep", "environment")
+    return ".".join(str(part) for part in error["loc"][: 1 + inside])
+
+
 def _complaint(error: Any) -> str:
-    field = ".".join(str(part) for part in error["loc"])
+    field = _field(error)
     if error["type"] == "extra_forbidden":
+        table = _SweepTable if len(error["loc"]) > 1 else _StudyFile
         above = error["loc"][-1] in _StudyFile.model_fields and len(error["loc"]) > 1
-        return f"field {field!r} is unknown{'; write it above the tables in []' if above else ''}"
+        return (
+            f"field {field!r} is unknown; write it above the tables in []"
+            if above
+            else f"field {field!r} is unknown; expected one of: {listing(table.model_fields)}"
+        )
     if error["type"] == "missing":
-        return f"field {field!r} is missing"
-    return f"field {field!r} is {error['input']!r}: {error['msg'].lower()}"
+        return f"field {field!r} is missing; expected {_expected(field)}"
+    return f"field {field!r} has {visible(repr(error['input']), 300)}; expected {_expected(field)}"
+
+
+def _expected(field: str) -> str:
+    first, _, name = field.partition(".")
+    return EXPECTED[name if first == "sweep" and name else first]

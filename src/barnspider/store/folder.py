@@ -8,6 +8,7 @@
     claims/<key>                    who is training a run right now; a hint that saves work, never the truth
     failed/<key>                    why a run could not be trained, until it is tried again
     logs/<key>.txt                  what a user's own command said while it made a run, the end of it
+    logs/<key>/                     what it left in its last attempt, where that was refused
     checkpoints/<key>               where a long run goes on after a kill, until it is sealed
     weights/<key>/                  a run's last weights, weights.safetensors, where its study keeps them; about.json
                                     has the sum, and what it takes to use them
@@ -108,21 +109,24 @@ class Store:
         return tuple(sorted(read_summed(plan)["identity"] for latest in plans for plan in latest))
 
     def study(self, name: str | None = None) -> Study:
-        """Return the latest plan of a study, and all that was sealed of its earlier plans.
+        """Return the latest plan of a study, and what was sealed of its earlier plans, for other arms or seeds.
 
         `name` is its identity or the part before the hash; it may be left out where there is only one study besides
-        those that were made of it.
+        those that were made of it. Where two plans have a run of the same arm and seed under two keys, since a listed
+        file was changed, the later wins.
         """
         identity = self._identity(name)
         plans = [read_summed(plan) for plan in _plans(self.root / "studies" / slug(identity))]
         latest = plans[-1]
         cells = [Cell(**c) for c in latest["cells"]]
-        known = {cell.key for cell in cells}
-        for plan in plans[-2::-1]:
-            older = [Cell(**c) for c in plan["cells"] if c["key"] not in known and self._has(c["key"])]
-            known |= {cell.key for cell in older}
-            cells += older
-        return Study(identity, tuple(cells), latest["sweep"])
+        keys, places = {cell.key for cell in cells}, {(cell.arm, cell.seed) for cell in cells}
+        earlier: list[Cell] = []
+        for cell in (Cell(**c) for plan in plans[-2::-1] for c in plan["cells"]):
+            if cell.key not in keys and (cell.arm, cell.seed) not in places and self._has(cell.key):
+                keys.add(cell.key)
+                places.add((cell.arm, cell.seed))
+                earlier.append(cell)
+        return Study(identity, (*cells, *earlier), latest["sweep"], tuple(earlier))
 
     def _identity(self, name: str | None) -> str:
         known = self.studies()
@@ -341,7 +345,8 @@ class Store:
             else:
                 there.append((run, document))
         if not there:
-            why = ", ".join(f"{count} {reason}" for reason, count in Counter(x.why for x in left_out).items())
+            kinds = Counter(x.why.partition(":")[0] for x in left_out)
+            why = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
             raise StoreError(f"{str(self.root)!r} has no finished run of this study ({why}); see `barnspider run`")
         return self._stack(there, tuple(left_out), split)
 
@@ -364,7 +369,8 @@ class Store:
         except StoreError:
             return None, "damaged"
         if document is None:
-            return None, "missing"
+            failure = _failure(self.root / "failed" / slug(run.key))
+            return None, "missing" if failure is None else f"failed: {failure.reason}"
         if document["status"] != "done":
             return None, document["status"]
         return (document, "") if f"{split}.npz" in document["files"] else (None, f"without {split} answers")

@@ -59,11 +59,15 @@ class Cell:
 
 @dataclass(frozen=True)
 class Study:
-    """What was planned: cells of one sweep. `sweep` is the laboratory's own description of it."""
+    """What was planned: cells of one sweep. `sweep` is the laboratory's own description of it.
+
+    `earlier` are those of the cells that only earlier plans hold.
+    """
 
     identity: str
     cells: tuple[Cell, ...]
     sweep: Mapping[str, Any]
+    earlier: tuple[Cell, ...] = ()
 
     @property
     def of(self) -> str | None:

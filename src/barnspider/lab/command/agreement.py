@@ -25,8 +25,8 @@ class Agreement:
     _fingerprint: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def seal(self, run: CommandRun, found: Harvest, about: Mapping[str, Any]) -> None:
-        """Seal a run that is about the study's images; the first run decides on them.
+    def seal(self, run: CommandRun, found: Harvest, about: Mapping[str, Any]) -> bool:
+        """Seal a run that is about the study's images; the first run decides on them. False when another was faster.
 
         Raises
         ------
@@ -40,12 +40,11 @@ class Agreement:
                 # Two first runs may end at once, and on two machines: one of them decides.
                 with claimed(self.store.root, f"images-{slug(self.sweep.identity)}") as mine:
                     if mine and not self.is_reached():
-                        self._seal(run, found, found.fingerprint(self._name), about)
-                        return
+                        return self._seal(run, found, found.fingerprint(self._name), about)
                 time.sleep(0.05)
             if self._first is None and found.fingerprint(self._name) != self._fingerprint:
                 raise StoreError(f"{self._damaged()}, and this run is about others; begin in a new store")
-        self._seal(run, found if self._first is None else found.like(self._first), self._fingerprint, about)
+        return self._seal(run, found if self._first is None else found.like(self._first), self._fingerprint, about)
 
     def is_reached(self) -> bool:
         """Return whether a run is sealed by now; look which images it is about."""
@@ -79,7 +78,7 @@ class Agreement:
         except StoreError:  # a run that answers the same images will describe them anew
             return None
 
-    def _seal(self, run: CommandRun, found: Harvest, fingerprint: str, about: Mapping[str, Any]) -> None:
+    def _seal(self, run: CommandRun, found: Harvest, fingerprint: str, about: Mapping[str, Any]) -> bool:
         if self._first is None:
             self.store.describe_images(fingerprint, found.classes, self._name, found.images())
-        self.store.write(run.key, Result("done", fingerprint, found.answers(), about))
+        return self.store.write(run.key, Result("done", fingerprint, found.answers(), about))

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import sys
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
@@ -14,8 +14,10 @@ from barnspider.errors import StoreError, TrainingError
 from barnspider.files import cannot_write
 from barnspider.lab.claims import clear_abandoned
 from barnspider.lab.command.agreement import Agreement
+from barnspider.lab.command.copies import copies_note
 from barnspider.lab.command.slot import Event, Slot
 from barnspider.lab.command.sweep import CommandRun, CommandSweep
+from barnspider.lab.tally import Tally
 from barnspider.progress import Progress
 from barnspider.store import Store
 from barnspider.words import counted
@@ -26,8 +28,8 @@ SHOWN = 3
 
 def run_missing(
     sweep: CommandSweep, store: Store, *, workers: int | None = None, about: Mapping[str, Any] | None = None
-) -> int:
-    """Start the commands of all runs that are not in the store; return how many there were.
+) -> Tally:
+    """Start the commands of all runs that are not in the store; return who has run how many of them.
 
     In the plan's order, seed by seed, `workers` side by side. A run that fails does not stop the others. What other
     processes have claimed is left to them, and waited for.
@@ -53,35 +55,43 @@ def run_missing(
     clear_abandoned(store.root)
     missing = store.missing(runs)
     images = Agreement(sweep, store)
-    if missing:
-        _work(store, missing, images, min(workers or sweep.base.workers, len(missing)))
-    else:
+    if not missing:
         images.check()
-    return len(missing)
+        _say_copies(images)
+        return Tally(0)
+    return _work(store, missing, images, min(workers or sweep.base.workers, len(missing)))
 
 
-def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: int) -> None:
+def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: int) -> Tally:
     """Stay until all are sealed or have failed; raise when runs are still missing then."""
     reasons: list[str] = []
-    done = 0
+    seen = Counter[str]()
     with Progress("running", total=len(missing)) as progress, _slots(store, missing, images, workers) as events:
         progress.begin()
-        progress.show(done)
+        progress.show(0)
         for event in events:
             if event.error is not None:
                 raise event.error
             first = event.text.partition("\n")[0]
-            reasons += [first] if event.kind == "failed" else []
+            if event.kind == "failed":
+                reasons.append(first)
             if event.text:
                 sys.stderr.write(f"{event.kind}: {event.text if len(reasons) <= SHOWN else first}\n")
-            if event.kind != "again":
-                progress.show(done := done + 1)
+            seen[event.kind] += 1
+            progress.show(seen["sealed"] + seen["found"], seen["failed"])
+    _say_copies(images)
     if still := len(store.missing(missing)):
         why = reasons[0] if reasons else "what was sealed of it is damaged"
         raise TrainingError(
             f"{still} of {counted(len(missing), 'run')} failed; the first: {why}. What commands said is in"
             f" {store.root / 'logs'}; run the same again to try again"
         )
+    return Tally(seen["sealed"], len(missing) - seen["sealed"])
+
+
+def _say_copies(images: Agreement) -> None:
+    if note := copies_note(images.store, images.store.study(images.sweep.identity).cells):
+        sys.stderr.write(f"note: {note}\n")
 
 
 @contextlib.contextmanager

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from barnspider.errors import InputError, StoreError
+from barnspider.errors import InputError, StoreError, TrainingError
 from barnspider.files import cannot_write, owner
 from barnspider.lab.claims import claimed
 from barnspider.lab.command.agreement import Agreement
 from barnspider.lab.command.answers import SPLITS, harvest
-from barnspider.lab.command.start import Ended, Stopped, append_to, last_lines, run_to_end
+from barnspider.lab.command.start import Stopped, append_to, last_lines, run_to_end
 from barnspider.lab.command.sweep import CommandRun
 from barnspider.lab.command.template import PYTHON, Values
 from barnspider.names import visible
@@ -34,18 +34,26 @@ LINES = 5
 
 @dataclass(frozen=True)
 class Failed:
-    """Why a command did not do what it should, what was started, and the last lines that it said."""
+    """Why a command did not do what it should, what was started, and the last lines that it said.
+
+    `kept` is the folder that keeps what it left, where that was refused.
+    """
 
     why: str
     line: str
     said: tuple[str, ...]
+    kept: Path | None = None
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a slot has to say: a run is sealed, was tried again, has failed; nothing can go on; or the slot is done."""
+    """What a slot has to say.
 
-    kind: Literal["sealed", "again", "failed", "broken", "ended"]
+    A run was sealed here, was found to be sealed by others, was tried again, has failed; nothing can go on; or the slot
+    is done.
+    """
+
+    kind: Literal["sealed", "found", "again", "failed", "broken", "ended"]
     text: str = ""
     error: BaseException | None = None
 
@@ -87,29 +95,32 @@ class Slot:
 
     def _settle(self, run: CommandRun) -> None:
         """See to it that a run is sealed, or that it is said why not."""
-        if self.store.missing([run]):
-            self.store.forget_failure(run.key)
-            log_of(self.store, run).unlink(missing_ok=True)
-            for attempt in range(1, run.command.retries + 2):
-                failed = self._try(run, attempt)
-                if failed is None:
-                    break
-                if attempt > run.command.retries:
-                    self._give_up(run, attempt, failed)
-                    return
-                again = f"attempt {attempt + 1} of {run.command.retries + 1} begins"
-                self.tell.put(Event("again", f"{_cell(run)}: {failed.why}; {again}"))
-        self.tell.put(Event("sealed"))
+        if not self.store.missing([run]):
+            self.tell.put(Event("found"))
+            return
+        self.store.forget_failure(run.key)
+        log_of(self.store, run).unlink(missing_ok=True)
+        for attempt in range(1, run.command.retries + 2):
+            failed = self._try(run, attempt)
+            if failed is None:
+                return
+            if attempt > run.command.retries:
+                self._give_up(run, attempt, failed)
+                return
+            again = f"attempt {attempt + 1} of {run.command.retries + 1} begins"
+            self.tell.put(Event("again", f"{_cell(run)}: {failed.why}; {again}"))
 
     def _give_up(self, run: CommandRun, attempts: int, failed: Failed) -> None:
         """Note why a run failed, and tell it."""
         log = log_of(self.store, run)
         why = f"{failed.why} (attempt {attempts} of {attempts})" if attempts > 1 else failed.why
         last = f"; last line: {failed.said[-1]}" if failed.said else ""
-        self.store.note_failure(run.key, f"{why}{last}; log: logs/{log.name}")
+        left = f"; what it left: logs/{failed.kept.name}" if failed.kept else ""
+        self.store.note_failure(run.key, f"{why}; log: logs/{log.name}{left}{last}")
         said = [f"  | {visible(line, longest=200)}" for line in failed.said] or ["  it said nothing"]
         lines = [f"{_cell(run)}: {why}", f"  in {run.command.folder}: {visible(failed.line, longest=1000)}", *said]
-        self.tell.put(Event("failed", "\n".join([*lines, f"  its log: {log}"])))
+        lines += [f"  its log: {log}", *([f"  what it left: {failed.kept}"] if failed.kept else [])]
+        self.tell.put(Event("failed", "\n".join(lines)))
 
     def _try(self, run: CommandRun, attempt: int) -> Failed | None:
         """Run a command once and seal what it leaves, or return why that could not be."""
@@ -119,24 +130,28 @@ class Slot:
         values = {**run.values, **late, "worker": self.number, "python": PYTHON}
         log, line = log_of(self.store, run), run.command.line(values)
         header = f"[attempt {attempt}, in {run.command.folder}]\n$ {line}\n".encode(errors="replace")
+        kept = None
         try:
+            shutil.rmtree(refused_of(self.store, run), ignore_errors=True)
             building.mkdir(parents=True)
             append_to(log, header)
             above = log.stat().st_size
-            ended = self._start(run, values, log)
-            why = ended.why or self._seal(run, places, ended.seconds, attempt)
+            why, seconds = self._start(run, values, log)
+            if not why and (why := self._seal(run, places, seconds, attempt)) and any(building.iterdir()):
+                kept = _kept(building, refused_of(self.store, run))
         except OSError as error:
             raise StoreError(cannot_write(building, error)) from error
         finally:
             shutil.rmtree(building, ignore_errors=True)
-        return Failed(why, line, tuple(last_lines(log, LINES, above))) if why else None
+        return Failed(why, line, tuple(last_lines(log, LINES, above)), kept) if why else None
 
-    def _start(self, run: CommandRun, values: Values, log: Path) -> Ended:
-        if changed := _changed(run):
-            return Ended(changed, 0.0)
+    def _start(self, run: CommandRun, values: Values, log: Path) -> tuple[str, float]:
+        """Run a command to its end; return "", or what went wrong, and the seconds that it took."""
+        _check_unchanged(run)
         command = run.command
         words, environment = command.filled(values)
-        return run_to_end(words, command.folder, environment, log=log, timeout=command.timeout, unwanted=self.unwanted)
+        ended = run_to_end(words, command.folder, environment, log=log, timeout=command.timeout, unwanted=self.unwanted)
+        return ended.why, ended.seconds
 
     def _seal(self, run: CommandRun, places: Mapping[str, Path], seconds: float, attempt: int) -> str:
         """Seal what a command left; return "", or what is wrong with it."""
@@ -145,12 +160,12 @@ class Slot:
             "command": run.command.line(run.values), "dose": run.dose, "seed": run.seed, "seconds": round(seconds, 3),
             "attempts": attempt, "environment": {"system": platform.platform()},
         }  # fmt: skip
-        if changed := _changed(run):
-            return changed
+        _check_unchanged(run)
         try:
-            self.images.seal(run, harvest(asked, run), about)
+            first = self.images.seal(run, harvest(asked, run), about)
         except InputError as error:
             return str(error)
+        self.tell.put(Event("sealed" if first else "found"))
         return ""
 
 
@@ -163,11 +178,22 @@ def log_of(store: Store, run: CommandRun) -> Path:
     return store.root / "logs" / f"{run.key}.txt"
 
 
-def _changed(run: CommandRun) -> str:
-    """Say which file that stands for the answers is not what the run's key says; "" when all are."""
-    try:
-        now = run.command.sums()
-    except InputError as error:
-        return str(error)
-    changed = [name for name in {**run.sums, **now} if run.sums.get(name) != now.get(name)]
-    return f"{changed[0]} was changed since the study was begun; run the same again" if changed else ""
+def refused_of(store: Store, run: CommandRun) -> Path:
+    """Return the folder that keeps what a run's command left in its last attempt, if that was refused."""
+    return store.root / "logs" / run.key
+
+
+def _kept(left: Path, place: Path) -> Path:
+    """Move what a command left to where it can be looked at, in the place of what is there."""
+    shutil.rmtree(place, ignore_errors=True)
+    return left.rename(place)
+
+
+def _check_unchanged(run: CommandRun) -> None:
+    """Raise `TrainingError`, which ends the study, when a file that it lists is not what the run's key says."""
+    now = run.command.sums()
+    if changed := [name for name in {**run.sums, **now} if run.sums.get(name) != now.get(name)]:
+        raise TrainingError(
+            f"{changed[0]!r}, which the study lists, was changed while it ran, and runs before and after are not the"
+            " same; run the same again: all begin anew with the file as it is then"
+        )

@@ -105,15 +105,19 @@ class Command:
         words, environment = self.filled(values)
         return join_words([*(f"{name}={value}" for name, value in environment.items()), *words])
 
-    def sums(self) -> dict[str, str]:
-        """Return the SHA-256 of each file that the study lists, by its name; `InputError` when one is not there."""
-        found: dict[str, str] = {}
+    def listed(self) -> list[Path]:
+        """Return the files that the study lists; `InputError` when one is not there."""
+        found: list[Path] = []
         for pattern in self.files:
             paths = [path for path in sorted(self.folder.glob(pattern)) if path.is_file()]
             if not paths:
                 raise InputError(f"files has {pattern!r}, and there is no such file in {str(self.folder)!r}")
-            found |= {path.relative_to(self.folder).as_posix(): sha256(path) for path in paths}
+            found += paths
         return found
+
+    def sums(self) -> dict[str, str]:
+        """Return the SHA-256 of each file that the study lists, by its name; `InputError` when one is not there."""
+        return {path.relative_to(self.folder).as_posix(): sha256(path) for path in self.listed()}
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,8 @@ def _filled_in(text: str, expression: str, values: Values, known: set[str]) -> s
         return plain_number(_reckoned(_parsed(text, expression), values))
     except (ZeroDivisionError, OverflowError) as error:
         at = ", ".join(f"{name}={plain_number(float(values[name]))}" for name in sorted(names))
-        raise InputError(f"{{{expression}}} in {text!r} cannot be reckoned at {at}: {error}") from None
+        why = "division by zero" if isinstance(error, ZeroDivisionError) else error
+        raise InputError(f"{{{expression}}} in {text!r} cannot be reckoned at {at}: {why}") from None
 
 
 def _names(text: str, expression: str) -> set[str]:
