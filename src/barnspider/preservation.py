@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from barnspider.errors import InputError, listing
 from barnspider.names import visible
 from barnspider.outcome import Effects, Floats
 from barnspider.predictions import Predictions
+from barnspider.sources import is_store
 from barnspider.stats.ranks import Concordance, RankCorrelation, concordance, rank_correlation
+from barnspider.store import Store
 
 DELTA = 0.05
 """A loss of accuracy from which on labels count as lost: 5 points."""
@@ -64,7 +67,7 @@ class Preservation(words.Shown):
         """Return the table that a person wants: the classes that lose their label first stand first."""
         order = self.order()[:rows]
         head = ["class", "n", *(f"kept to dose, by {visible(name, 30)}" for name in self.networks)]
-        body = [[visible(self.classes[c]), f"{self.effects[0].n[c]:,}", *self._kept(int(c))] for c in order]
+        body = [[visible(self.classes[c]), f"{self.effects[0].n[c]:,}", *self.kept(int(c))] for c in order]
         more = len(self.classes) - len(order)
         tail = f"\n... and {more:,} more" if more > 0 else ""
         return f"{self.title()}\n{self.agreed()}\n\n{words.text_table(head, body)}{tail}"
@@ -89,7 +92,8 @@ class Preservation(words.Shown):
             f" (p {words.compared(a.p)})."
         )
 
-    def _kept(self, c: int) -> list[str]:
+    def kept(self, c: int) -> list[str]:
+        """Return up to which dose a class's label is kept, with its interval, by each architecture."""
         return [
             _dose(*(float(x[m, c]) for x in (self.last, self.last_low, self.last_high))) for m in range(len(self.last))
         ]
@@ -165,6 +169,35 @@ def preservation(answers: Mapping[str, Predictions], *, delta: float = DELTA, le
         tuple(found), first.classes, doses, tuple(found.values()), last, low, high,
         concordance(np.array([e.effect[-1] for e in found.values()])), delta,
     )  # fmt: skip
+
+
+def read_preservation(
+    source: str | Path, study: str | None = None, *, delta: float = DELTA, level: float = 0.95
+) -> Preservation | None:
+    """Return what references were asked about a store's study, at the doses that all of them were asked about.
+
+    None where nobody was asked, or the source is no store.
+
+    Raises
+    ------
+    InputError, StoreError
+        As `read_predictions` and `preservation`.
+    """
+    if not is_store(source):
+        return None
+    store = Store.existing(source)
+    of = store.study(study).identity
+    plans = [
+        plan for plan in map(store.study, store.studies()) if plan.of == of and plan.sweep.get("made") == "preserve"
+    ]
+    asked = {str(plan.sweep["references"]): store.load(plan.cells) for plan in plans}
+    doses = (
+        set[float | None].intersection(*({p.dose_of(arm) for arm in p.arms} for p in asked.values())) if asked else ()
+    )
+    if len(doses) < 2:
+        return None
+    shared = {name: p.where(arms=[arm for arm in p.arms if p.dose_of(arm) in doses]) for name, p in asked.items()}
+    return preservation(shared, delta=delta, level=level)
 
 
 def _against_off(name: str, preds: Predictions, level: float) -> Effects:

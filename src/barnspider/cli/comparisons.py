@@ -193,6 +193,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
+    from barnspider.preservation import read_preservation
     from barnspider.report import gather, write_report
     from barnspider.sources import provenance
 
@@ -202,7 +203,15 @@ def report(
     verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
     examples = example_images(asked, predictions, effects, verdict) if images else None
     axis = axis_of(asked, usual, predictions)
-    study = gather(predictions, effects, choose_on=asked.validation(predictions), examples=examples, axis=axis)
+    preserved = read_preservation(asked.sources[0], asked.study, level=asked.level) if asked.by is None else None
+    study = gather(
+        predictions,
+        effects,
+        preservation=preserved,
+        choose_on=asked.validation(predictions),
+        examples=examples,
+        axis=axis,
+    )
     known = provenance(asked.source, study=asked.study)
     note = adaptive_note(asked.source, asked.study)
     story = [note] if note else []

@@ -12,7 +12,7 @@ from barnspider.figures import charts, rows
 from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.names import visible
-from barnspider.report import inequality_table, pictures, readings_table, words
+from barnspider.report import inequality_table, pictures, preservation_table, readings_table, words
 from barnspider.report.packing import chances, doses, per_cents, shares, whole
 from barnspider.report.study import Study
 from barnspider.words import counted
@@ -161,6 +161,9 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         "flows": data["flows"] and data["flows"]["of"],
         "why_no_flows": study.why_no_flows,
         "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
+        "preservation": None
+        if study.preservation is None
+        else preservation_table.table(study.preservation, effects, named),
         "readings": None if study.readings is None else readings_table.table(study.readings, named),
         "examples": bool(data["examples"]),
     }

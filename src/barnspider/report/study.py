@@ -13,6 +13,7 @@ from barnspider.examples import Examples
 from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
 from barnspider.predictions import Predictions
+from barnspider.preservation import Preservation
 from barnspider.readings import Readings, readings
 
 
@@ -30,6 +31,7 @@ class Study:
     flows : which classes received the answers that a class lost
     readings : where more than one answer may be right, the effects by the single label as well
     examples : images of some classes, where the laboratory has drawn them
+    preservation : up to which dose images still show their class, where references were asked
     why_no_flows : why groups have neither flows, precision nor confused pairs; empty where they have
     axis : what the doses are of, and the field's usual parameter
     """
@@ -42,6 +44,7 @@ class Study:
     flows: Flows | None = None
     readings: Readings | None = None
     examples: Examples | None = None
+    preservation: Preservation | None = None
     axis: DoseAxis = UNKNOWN
     why_no_flows: str = ""
 
@@ -52,6 +55,7 @@ def gather(
     *,
     choose_on: Predictions | None = None,
     examples: Examples | None = None,
+    preservation: Preservation | None = None,
     axis: DoseAxis = UNKNOWN,
 ) -> Study:
     """Compute all that a page can tell of a study beside its effects.
@@ -66,6 +70,8 @@ def gather(
         The same runs on validation images: the best doses are chosen there. By default by cross-fitting.
     examples
         Images of some classes, as `lab.examples` draws them.
+    preservation
+        Up to which dose labels are kept, as `barnspider.preservation.read_preservation` finds it in a store.
     axis
         What the doses are of, and the field's usual parameter: `barnspider.sources.dose_axis` knows it of a store.
 
@@ -98,5 +104,6 @@ def gather(
         flows=None if predictions.answered is None else flows(measured, effects),
         why_no_flows=words.no_answers(predictions.by) if predictions.answered is None else "",
         examples=examples,
+        preservation=preservation,
         readings=None if predictions.accepted is None else readings(predictions, effects),
     )
