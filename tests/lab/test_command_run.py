@@ -217,33 +217,6 @@ def test_of_two_first_runs_one_decides(tmp_path, store):
     assert len(store.load(store.study().cells).left_out) == 1
 
 
-def test_seeds_that_gave_the_same_answers_are_said_once(tmp_path, store, capsys):
-    script = SCRIPT.replace("random.Random(args.seed)", "random.Random(max(args.seed, 1) if args.noise else 7)")
-    sweep = study(tmp_path, script)
-    train_missing(sweep, store)
-    said = capsys.readouterr().err
-    assert said.count("note: ") == 1
-    assert "same answers to every image: noise=0 (seeds 0, 1, 2), noise=0.5 (seeds 0, 1). Does the command use" in said
-    (tmp_path / "train.py").write_text(script + "sys.exit(1)")
-    with pytest.raises(TrainingError):
-        train_missing(replace(sweep, seeds=(0, 1, 2, 3)), store)
-    assert "noise=0 (seeds 0, 1, 2), noise" in capsys.readouterr().err, "also where runs have failed"
-
-
-ALIKE = {
-    "some right": ("", ""),
-    "all right": ('chance.random() < 0.1 + args.noise * (label == "cow")', "False"),
-    "other probabilities": ("random.Random(args.seed)", "random.Random(7)"),
-}
-
-
-@pytest.mark.parametrize("kind", ALIKE)
-def test_seeds_that_may_well_agree_are_not_called_copies(tmp_path, store, capsys, kind):
-    script = SCRIPT.replace(*ALIKE[kind]).replace("else 0.75", "else 0.75 + args.seed / 100")
-    train_missing(study(tmp_path, script, doses=(0,)), store)
-    assert "note: " not in capsys.readouterr().err
-
-
 def test_side_by_side_up_to_the_limit(tmp_path, store):
     script = """
 import pathlib, sys, time
