@@ -4,12 +4,13 @@ import errno
 import hashlib
 import io
 import os
+import zipfile
 
 import numpy as np
 import pytest
 
 from barnspider.errors import InputError, StoreError
-from barnspider.files import read_arrays, sha256, write_whole
+from barnspider.files import read_array_names, read_arrays, sha256, stored_array, write_whole
 
 
 def test_a_file_is_written_whole(tmp_path):
@@ -93,3 +94,70 @@ def test_a_damaged_file_is_an_input_error(tmp_path):
         else:  # the names of members and the dates are not covered by zip's checksums
             assert all(array.tolist() in (list(range(100)), ["x", "y"]) for array in arrays.values())
     assert refused > len(whole) // 2
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("kind", ["<f2", ">f4", "<i8"])
+def test_a_stored_array_is_read_from_its_start_to_its_end(tmp_path, save, kind):
+    array = np.arange(24).reshape(2, 3, 4).astype(kind)
+    save(tmp_path / "a.npz", a=array, b=np.array([1]))
+    assert read_array_names(tmp_path / "a.npz") == ["a", "b"]
+    stored = stored_array(tmp_path / "a.npz", "a")
+    assert (stored.shape, stored.dtype, stored.fortran) == ((2, 3, 4), array.dtype, False)
+    assert [piece.tolist() for piece in stored.pieces([1, 20, 3])] == [[0], list(range(1, 21)), [21, 22, 23]]
+    assert stored.whole().tolist() == array.tolist()
+    with pytest.raises(InputError, match=r"a\.npz' cannot be read as \.npz: buffer is smaller"):
+        list(stored.pieces([20, 20]))
+
+
+def test_a_damaged_stored_array_is_an_input_error(tmp_path):
+    file = io.BytesIO()
+    np.savez(file, a=np.arange(100))
+    whole, path = file.getvalue(), tmp_path / "a.npz"
+    refused = 0
+    for i in range(len(whole)):
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 0x55]) + whole[i + 1 :])
+        try:
+            stored = stored_array(path, "a")
+            values = np.concatenate(list(stored.pieces([50, 50])))
+        except InputError:
+            refused += 1
+        else:
+            assert stored.fortran or values.tolist() == list(range(100))
+    assert refused > 800
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        (
+            {"descr": "<i8", "fortran_order": False, "shape": (2**60,)},
+            "are 9223372036854775808 bytes, but the file has no",
+        ),
+        (
+            {"descr": "<i8", "fortran_order": False, "shape": (1,)},
+            "which are 8 bytes, but the file has no place for them",
+        ),
+        ({"descr": "|O", "fortran_order": False, "shape": (2,)}, "holds Python objects, which can run code"),
+    ],
+)
+def test_a_stored_array_that_says_it_is_something_else_is_refused(tmp_path, header, words):
+    member = io.BytesIO()
+    np.lib.format.write_array_header_1_0(member, header)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        file.writestr("a.npy", member.getvalue() + bytes(16))
+    with pytest.raises(InputError) as caught:
+        stored_array(tmp_path / "a.npz", "a")
+    assert words in str(caught.value)
+
+
+def test_a_stored_array_is_no_larger_than_its_file_can_hold(tmp_path):
+    member = io.BytesIO()
+    np.lib.format.write_array_header_1_0(member, {"descr": "<i1", "fortran_order": False, "shape": (2**50,)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        file.writestr("a.npy", member.getvalue())
+        file.getinfo("a.npy").file_size += 2**50
+    with pytest.raises(InputError, match="are 1125899906842624 bytes, but the file has no place for them"):
+        stored_array(tmp_path / "a.npz", "a")
+    with pytest.raises(InputError, match=r"a\.npz' cannot be read as \.npz: there is no array 'b'"):
+        stored_array(tmp_path / "a.npz", "b")

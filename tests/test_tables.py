@@ -4,6 +4,7 @@ import contextlib
 import csv
 import gzip
 import io
+import tracemalloc
 import zipfile
 
 import hypothesis
@@ -19,6 +20,8 @@ from barnspider import InputError, LeftOut, Predictions, StoreError
 from barnspider.tables import (
     NotWritten,
     SamplesLeftOut,
+    coded,
+    completeness,
     csv_rows,
     frames,
     from_frame,
@@ -27,6 +30,8 @@ from barnspider.tables import (
     rows,
     write_table,
 )
+from barnspider.tables.columns import Piece
+from barnspider.tables.long_table import to_predictions
 
 HEADER = "arm,seed,sample,label,prediction\n"
 GOOD = HEADER + "plain,0,a,cat,cat\nplain,0,b,dog,cat\nmixup,0,a,cat,dog\nmixup,0,b,dog,dog\n"
@@ -629,6 +634,37 @@ def test_a_flipped_byte_in_parquet_is_refused_or_harmless(tmp_path, capfd):
         path.write_bytes(whole[:i] + bytes([whole[i] ^ 0x55]) + whole[i + 1 :])
         with contextlib.suppress(InputError):
             read_table(path)
+
+
+@pytest.mark.parametrize("samples", ["all", "common"])
+def test_memory_is_a_few_bytes_for_each_answer(monkeypatch, samples):
+    monkeypatch.setattr(coded, "ROWS", 1 << 12)
+    runs, count = 100, 5_000
+    one = pl.DataFrame({"sample": range(count), "label": np.arange(count) % 10, "prediction": np.arange(count) % 7})
+    frames = [one.with_columns(pl.lit(run).alias("seed"), pl.lit("a").alias("arm"), dose=0.5) for run in range(runs)]
+    if samples == "common":
+        frames[7] = frames[7][1:]
+    pieces = (Piece(frame.with_columns(p_label=pl.lit(0.5)), "x", str) for frame in frames)
+    tracemalloc.start()
+    try:
+        with pytest.warns(SamplesLeftOut) if samples == "common" else contextlib.nullcontext():
+            preds = to_predictions(pieces, where="x", samples=samples)
+        assert preds.guess.shape == (runs, count - (samples == "common"))
+        assert tracemalloc.get_traced_memory()[1] < 20 * runs * count
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_second_answers_are_counted_in_every_part(monkeypatch, sparse):
+    monkeypatch.setattr(coded, "ROWS", 4)
+    monkeypatch.setattr(completeness, "_is_sparse", lambda *_: sparse)
+    frame = pl.DataFrame(
+        {"arm": "a", "seed": [0] * 9 + [1] * 4, "sample": [0, 1, 2, 3, 4, 1, 5, 5, 0, 1, 1, 2, 3], "label": 0}
+    ).with_columns(prediction=0)
+    piece = Piece(frame, "x", lambda row: f"row {row}")
+    with pytest.raises(InputError, match=r"row 5: .* seed 0 answers sample '1' again, after row 1; .* \(4 such rows\)"):
+        to_predictions([piece], where="x", samples="common")
 
 
 # npz

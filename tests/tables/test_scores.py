@@ -1,6 +1,7 @@
 """Logits and probabilities: exact answers, or an error that names run and sample."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import polars as pl
@@ -112,6 +113,45 @@ def test_arrays_of_scores_are_read(tmp_path):
     assert (preds.label.tolist(), preds.guess.tolist()) == ([2, 0], [[0, 1]])
     np.savez(tmp_path / "c.npz", label=LABEL, scores=LOGITS)
     assert read_predictions(tmp_path / "c.npz").p_label is None
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("cells", [1, 7, 1 << 22])
+def test_an_npz_says_what_its_arrays_would(tmp_path, monkeypatch, save, order, cells):
+    monkeypatch.setattr(scores, "CELLS", cells)
+    rng = np.random.default_rng(3)
+    logits, label = rng.normal(size=(3, 11, 5)).astype(np.float32), rng.integers(5, size=11)
+    save(tmp_path / "a.npz", label=label, logits=np.asarray(logits, order=order))
+    preds, expected = read_predictions(tmp_path / "a.npz"), from_scores(label, {"a": logits}, kind="logits")
+    assert preds.guess.tolist() == expected.guess.tolist()
+    assert preds.p_label is not None
+    np.testing.assert_array_equal(preds.p_label, expected.p_label)
+
+
+def test_an_npz_of_scores_is_never_whole_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(scores, "CELLS", 1 << 16)
+    size = 1 << 25
+    array = np.zeros((size // 4096, 1024), np.float32)
+    array[:, 5] = 1
+    np.savez_compressed(tmp_path / "a.npz", label=np.full(len(array), 5), logits=array)
+    del array
+    tracemalloc.start()
+    try:
+        assert read_predictions(tmp_path / "a.npz").correct().all()
+        assert tracemalloc.get_traced_memory()[1] < size / 4
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_flipped_bit_is_told_as_damage_and_not_as_a_score(tmp_path):
+    np.savez(tmp_path / "a.npz", label=[0] * 50, logits=np.tile([1.5, 0.5, 0.25], (50, 1)))
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    place = data.find(np.array([1.5, 0.5]).tobytes())
+    data[place + 6 : place + 8] = b"\xff\xff"  # not a number, in the first sample
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(InputError, match=r"^'\S+a.npz' cannot be read as .npz: Bad CRC-32 for file 'logits.npy'"):
+        read_predictions(tmp_path / "a.npz")
 
 
 def test_an_npy_holds_answers_or_scores(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,17 +11,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from barnspider.convert import as_answers, as_rows, class_names, to_index
+from barnspider.convert import Ints, as_answers, as_rows, class_names, to_index
 from barnspider.errors import InputError, listing
-from barnspider.files import read_array, read_arrays
+from barnspider.files import StoredArray, read_array, read_array_names, read_arrays, stored_array
 from barnspider.predictions import Predictions, from_saved, with_classes
 from barnspider.tables.asked import Asked, Origin
 from barnspider.tables.columns import Piece
 from barnspider.tables.formats import kind_of
 from barnspider.tables.labels import Labels
-from barnspider.tables.scores import answers, as_scores, of_label
+from barnspider.tables.scores import Answered, ScoreArray, answered, as_scores
 
 Arrays = dict[str, NDArray[Any]]
+Scored = Mapping[str, NDArray[Any] | StoredArray]
 
 Kind = Literal["guess", "logits", "probabilities", "scores"]
 ANSWERS: tuple[Kind, ...] = ("guess", "logits", "probabilities", "scores")
@@ -37,14 +38,15 @@ def from_arrays_file(origin: Origin, asked: Asked, labels: Labels | None) -> Pre
         Naming the file and the array.
     """
     where = repr(str(origin.path))
-    arrays = read_arrays(origin.path) if kind_of(origin.path) == "npz" else _of_npy(origin.path, asked)
+    arrays, scored = _of_npz(origin.path) if kind_of(origin.path) == "npz" else _of_npy(origin.path, asked)
     if "about" in arrays:
         preds = _saved(where, arrays, origin, asked, labels)
     else:
         try:
-            preds = _plain(origin, arrays, asked, labels)
+            preds = _plain(origin, arrays, scored, asked, labels)
         except InputError as error:
-            raise InputError(f"{where}: {error}") from None
+            said = str(error)
+            raise InputError(said if said.startswith(where) else f"{where}: {said}") from None
     if asked.on is not None and preds.on != asked.on:
         raise InputError(f"on={asked.on!r} is not in {where}: it is about {preds.on!r}")
     return preds
@@ -58,63 +60,75 @@ def _saved(where: str, arrays: Arrays, origin: Origin, asked: Asked, labels: Lab
     return replace(preds, paired=asked.paired or preds.paired)
 
 
-def _of_npy(path: Path, asked: Asked) -> Arrays:
+def _of_npz(path: Path) -> tuple[Arrays, Scored]:
+    """Return the arrays of an .npz; scores of all classes are left where they are, as they may be large."""
+    names = read_array_names(path)
+    scored = [] if "about" in names else [name for name in ANSWERS if name in names and name != "guess"]
+    arrays = read_arrays(path, [name for name in names if name not in scored])
+    return arrays, {name: stored_array(path, name) for name in scored}
+
+
+def _of_npy(path: Path, asked: Asked) -> tuple[Arrays, Scored]:
     """Whole numbers are answers; fractions are scores, of which nobody knows the kind unless it is said."""
     array = read_array(path)
-    name = asked.scores or ("scores" if array.dtype.kind == "f" and array.ndim > 1 else "guess")
-    return {name: array}
+    if asked.scores is not None or (array.dtype.kind == "f" and array.ndim > 1):
+        return {}, {asked.scores or "scores": array}
+    return {"guess": array}, {}
 
 
-def _plain(origin: Origin, arrays: Arrays, asked: Asked, labels: Labels | None) -> Predictions:
-    kind = _kind(arrays)
-    scores = None if kind == "guess" else as_scores(kind, arrays[kind])
-    rows = (
-        as_rows("guess", arrays["guess"])
-        if scores is None
-        else answers(kind, scores, "probabilities" if kind == "probabilities" else None)
-    )
-    sample = _texts(arrays, "sample", [str(i) for i in range(rows.shape[1])]) or []
-    label = _labels(arrays, sample, labels)
-    names = _names(arrays, asked, [label, rows], scores)
+def _plain(origin: Origin, arrays: Arrays, scored: Scored, asked: Asked, labels: Labels | None) -> Predictions:
+    kind = _kind([*arrays, *scored])
+    held = as_rows("guess", arrays["guess"]) if kind == "guess" else as_scores(kind, scored[kind])
+    sample = _texts(arrays, "sample", [str(i) for i in range(held.shape[1])]) or []
+    label = _labels(arrays, [*arrays, *scored], sample, labels)
+    names = _names(arrays, asked.classes, labels, label, held)
     index = {name: i for i, name in enumerate(names)}
-    arm = _arms(arrays, origin, len(rows))
     places = to_index("label", label, index)
-    p_label = _probabilities(arrays)
-    if scores is not None and p_label is None and len(places) == scores.shape[1]:
-        p_label = of_label(scores, places, kind) if kind in ("logits", "probabilities") else None
+    found = _answers(arrays, kind, held, places)
+    arm = _arms(arrays, origin, len(found.guess))
     return Predictions(
-        guess=to_index("guess", rows, index),
+        guess=to_index("guess", found.guess, index),
         label=places,
         arm=tuple(arm),
         seed=_seeds(arrays, arm, origin),
-        dose=_doses(arrays, len(rows), origin),
+        dose=_doses(arrays, len(arm), origin),
         classes=names,
         sample=np.array(sample, dtype=np.str_),
         on=_on(arrays),
-        p_label=p_label,
+        p_label=found.p_label,
         paired=asked.paired,
     )
 
 
-def _kind(arrays: Arrays) -> Kind:
+def _answers(arrays: Arrays, kind: Kind, held: NDArray[Any] | ScoreArray, label: Ints) -> Answered:
+    """Return the answers, and what probability the labels had: as it is said, else from the scores."""
+    said = _probabilities(arrays)
+    if not isinstance(held, ScoreArray):
+        return Answered(held, said)
+    known = kind if kind in ("logits", "probabilities") else None
+    found = answered(held, known, label if said is None and len(label) == held.shape[1] else None)
+    return Answered(found.guess, found.p_label if said is None else said)
+
+
+def _kind(names: Sequence[str]) -> Kind:
     """Return which array holds the answers."""
-    found: list[Kind] = [name for name in ANSWERS if name in arrays.keys()]  # noqa: SIM118 - keeps its type
+    found: list[Kind] = [name for name in ANSWERS if name in names]
     if len(found) == 1:
         return found[0]
     if found:
         raise InputError(f"there are the arrays {listing(found)}; expected one of them, as each would give the answers")
-    label = "" if "label" in arrays else "no array 'label' and "
+    label = "" if "label" in names else "no array 'label' and "
     raise InputError(
-        f"there is {label}no array 'guess'; it holds {listing(arrays) or 'nothing'}; expected label, one of"
+        f"there is {label}no array 'guess'; it holds {listing(names) or 'nothing'}; expected label, one of"
         f" {', '.join(ANSWERS[:-1])}, and optionally {', '.join(OTHER)}"
     )
 
 
-def _labels(arrays: Arrays, sample: list[str], labels: Labels | None) -> NDArray[Any]:
+def _labels(arrays: Arrays, names: Sequence[str], sample: list[str], labels: Labels | None) -> NDArray[Any]:
     if labels is None:
         if "label" not in arrays:
             raise InputError(
-                f"there is no array 'label'; it holds {listing(arrays)}; add it, or give a file with the label of each"
+                f"there is no array 'label'; it holds {listing(names)}; add it, or give a file with the label of each"
                 " sample: labels= (--labels FILE)"
             )
         label = as_answers("label", arrays["label"])
@@ -126,22 +140,24 @@ def _labels(arrays: Arrays, sample: list[str], labels: Labels | None) -> NDArray
     frame = pl.DataFrame({"sample": pl.Series(sample, dtype=pl.String)})
     found = labels.of(Piece(frame, "the array", lambda row: f"sample {row} (from 0)"))
     numbers = found.cast(pl.Int64, strict=False)
-    whole = not numbers.null_count() and (numbers.cast(pl.String) == found).all()
+    whole = labels.classes is None and not numbers.null_count() and (numbers.cast(pl.String) == found).all()
     return as_answers("label", numbers.to_numpy()) if whole else np.array(found.to_list(), dtype=np.str_)
 
 
 def _names(
-    arrays: Arrays, asked: Asked, answered: Sequence[NDArray[Any]], scores: NDArray[Any] | None
+    arrays: Arrays,
+    asked: Sequence[str] | None,
+    labels: Labels | None,
+    label: NDArray[Any],
+    held: NDArray[Any] | ScoreArray,
 ) -> tuple[str, ...]:
-    """Return the classes: as given, else those that occur; every class that has a score is one."""
-    given = asked.classes if asked.classes is not None else _texts(arrays, "classes", None)
-    names = class_names(given, answered)
-    if scores is None:
-        return names
-    if given is None:
-        return class_names(None, [*answered, np.arange(scores.shape[2])])
-    if len(names) != scores.shape[2]:
-        raise InputError(f"there are scores of {scores.shape[2]} classes, but `classes` has {len(names)}")
+    """Return the classes: as asked for, as file or labels say, else those that occur or have a score."""
+    given = asked if asked is not None else _texts(arrays, "classes", None)
+    given = labels.classes if given is None and labels is not None else given
+    scored = held.shape[2] if isinstance(held, ScoreArray) else None
+    names = class_names(given, [label, held if not isinstance(held, ScoreArray) else np.arange(held.shape[2])])
+    if given is not None and scored is not None and len(names) != scored:
+        raise InputError(f"there are scores of {scored} classes, but `classes` has {len(names)}")
     return names
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from barnspider.tables.scores import column_answers
 FORMATS = ("auto", "long", "imagenet-x", "timm")
 TIMM = ("index", "index_0", "label", "label_0")
 SCORES = ("logits", "probabilities")
+DIGITS = re.compile(r"([0-9]+)")
 NUMBERS = r"^\[\s*(\d+)(?:\s[\s\d]*)?\]$"
 NAMES = r"""^\[(?s:'.*'|".*"|'.*"|".*')\]$"""
 
@@ -26,7 +28,7 @@ class Meaning:
     """What the columns of one file mean.
 
     `columns` says for each of ours what the file calls it; `constants` what holds for all rows; `labels` what each
-    sample's label is, where no column says it.
+    sample's label is, where no column says it; `classes_known` whether the list of classes was given.
     """
 
     format: str
@@ -34,6 +36,7 @@ class Meaning:
     constants: Mapping[str, str | None]
     labels: Labels | None
     scores: str | None = None
+    classes_known: bool = False
 
     @property
     def ours(self) -> list[str]:
@@ -50,7 +53,11 @@ class Meaning:
             piece = _replaced(piece, column_answers(piece, self.scores))
         elif self.format == "timm":
             piece = _replaced(piece, _first_of_top(piece))
-        return piece if self.labels is None else _replaced(piece, self.labels.of(piece))
+        if self.labels is None:
+            return piece
+        if self.scores is None and not self.classes_known:
+            self.labels.refuse_unclear(piece)
+        return _replaced(piece, self.labels.of(piece))
 
 
 def _replaced(piece: Piece, column: pl.Series) -> Piece:
@@ -78,9 +85,24 @@ def meaning(
         columns = {**columns, "prediction": scores}
     if labels is not None and "label" in columns:
         raise InputError(f"{where} has a column 'label', and {labels.where} was given as well; leave one of them out")
+    if format == "timm" and labels is not None and asked.classes is None:
+        _refuse_unclear_order(where, columns["prediction"], labels)
     constants = {} if origin is None else _constants(where, columns, origin)
     _refuse_absent(where, names, format, {*columns, *constants, *({"label"} if labels else ())}, origin)
-    return Meaning(format, columns, constants, labels, scores)
+    return Meaning(format, columns, constants, labels, scores, asked.classes is not None)
+
+
+def _refuse_unclear_order(where: str, column: str, labels: Labels) -> None:
+    """Other than torchvision, timm sorts the folder "a2" before "a10", and "ant" before "Zebra"."""
+    classes = labels.classes or ()
+    theirs = sorted(classes, key=lambda name: [int(s) if s.isdecimal() else s for s in DIGITS.split(name.lower())])
+    differ = next((name for name, other in zip(classes, theirs, strict=True) if name != other), None)
+    if differ is not None and column.startswith("index"):
+        raise InputError(
+            f"{where}: the column {column!r} counts classes, and timm sorts the folders of {labels.where} in another"
+            f" way than torchvision, from {shown(differ)} on; give the classes in the order of the network's outputs:"
+            " classes= (--classes FILE)"
+        )
 
 
 def format_of(where: str, names: Sequence[str], asked: Asked) -> str:

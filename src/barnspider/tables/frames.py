@@ -65,6 +65,8 @@ def from_frame(
     pieces = (
         piece for (where, table, _), means in zip(frames, found, strict=True) for piece in _pieces(where, table, means)
     )
+    if classes is None and known is not None:
+        classes = known.classes
     return to_predictions(pieces, where=frames[0][0], classes=classes, paired=paired, on=on, samples=samples)
 
 

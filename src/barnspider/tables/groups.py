@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from barnspider.errors import InputError, listing
-from barnspider.files import read_arrays
+from barnspider.files import read_array_names, read_arrays
 from barnspider.tables.asked import Asked, Origin
 from barnspider.tables.class_list import shown
 from barnspider.tables.columns import Piece, as_text, refuse_empty
@@ -151,13 +151,15 @@ def _places(origins: Sequence[Origin], asked: Asked, column: str) -> Iterator[tu
 
 
 def _names(path: Path) -> list[str]:
+    if path.is_dir():
+        return []
     if kind_of(path) == "npz":
-        return list(read_arrays(path))
+        return read_array_names(path)
     return [] if kind_of(path) == "npy" else names_in(path)
 
 
 def _of_arrays(path: Path, column: str) -> dict[str, str]:
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, [column, "sample"])
     values = arrays[column]
     sample = arrays.get("sample")
     if values.ndim != 1 or values.dtype.kind not in "Uiub" or (sample is not None and sample.shape != values.shape):

@@ -1,9 +1,10 @@
-"""A labels file -> the label of each sample, for predictions that come without."""
+"""A file or a folder of labels -> the label of each sample, for predictions that come without."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,43 +12,79 @@ import polars as pl
 
 from barnspider.convert import as_answers
 from barnspider.errors import InputError, listing
-from barnspider.files import read_array, read_arrays
-from barnspider.tables.class_list import shown
+from barnspider.files import read_array, read_array_names, read_arrays
+from barnspider.tables.class_list import NUMBER, PLAIN, shown
 from barnspider.tables.columns import Piece, as_text, refuse_empty
+from barnspider.tables.folders import read_tree
 from barnspider.tables.formats import kind_of
 from barnspider.tables.opened import decoded, whole_lines
 from barnspider.tables.rows import names_in, pieces_of
 
 SAMPLE = ("sample", "file_name", "filename")
+LAST_TWO = "([^/]+/[^/]+)$"
 EXPECTED = f"expected the columns sample (or {', '.join(SAMPLE[1:])}) and label"
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The label of each sample, as text: `sample` and `label` are Str[samples], without duplicates."""
+    """The label of each sample, as text: `sample` and `label` are Str[names], without duplicates.
+
+    Of a tree of folders, `classes` are the folders, in order, and `short` says how many names are second ones of
+    samples.
+    """
 
     where: str
     sample: pl.Series
     label: pl.Series
+    classes: tuple[str, ...] | None = None
+    short: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many samples have a label."""
+        return len(self.sample) - self.short
 
     def of(self, piece: Piece) -> pl.Series:
         """Return the label of each row; `InputError` for a sample without one."""
         sample = as_text(piece, "sample")
         refuse_empty(piece, "sample", sample)
-        labels = sample.replace_strict(self.sample, self.label, default=None, return_dtype=pl.String)
+        name = sample if self.classes is None else sample.str.extract(LAST_TWO, 1).fill_null(sample)
+        labels = name.replace_strict(self.sample, self.label, default=None, return_dtype=pl.String)
         if labels.null_count():
             row = int(labels.is_null().arg_max() or 0)
             raise InputError(
                 f"{piece.place(row)}: sample {shown(sample[row])} has no label in {self.where}, which knows"
-                f" {len(self.sample)} samples such as {shown(self.sample[0])}; name the samples in the same way in both"
+                f" {self.count} samples such as {shown(self.sample[0])}; name the samples in the same way in both"
             )
         return labels.alias("label")
 
+    def refuse_unclear(self, piece: Piece) -> None:
+        """Raise `InputError` where a prediction may be the name of a folder, or the number of another one."""
+        if not self._numbered:
+            return
+        text = as_text(piece, "prediction")
+        unclear = text.str.contains(f"^(?:{PLAIN.pattern})$").fill_null(False)
+        if unclear.any():
+            row = int(unclear.arg_max() or 0)
+            raise InputError(
+                f"{piece.place(row)}: prediction={shown(text[row])} may be the folder of that name in {self.where}, or"
+                " the place of a folder in their sorted list, which is another one; if it is a name, give the list of"
+                " classes (--classes FILE), else write names in place of numbers"
+            )
+
+    @cached_property
+    def _numbered(self) -> bool:
+        """Whether folders are named by numbers, but not 0, 1, 2, ... in the order of the sorted list."""
+        names = self.classes or ()
+        return any(map(NUMBER.fullmatch, names)) and names != tuple(str(i) for i in range(len(names)))
+
 
 def read_labels(path: str | Path) -> Labels:
-    """Read a table with the columns sample and label, an .npz or .npy of labels, or text with one label a line.
+    """Read a table with the columns sample and label, an .npz or .npy of labels, or text with one label a line; or take
+    the names in a tree of folders, one for each class.
 
-    Where samples have no names (text, .npy, .npz without `sample`) they are numbered from 0.
+    Where samples have no names (text, .npy, .npz without `sample`) they are numbered from 0. In a tree, a sample is
+    known by its path, of which the last two parts count; and by its file's name, if that stands there once.
 
     Raises
     ------
@@ -55,6 +92,8 @@ def read_labels(path: str | Path) -> Labels:
         When the file cannot be read, or has two labels for one sample.
     """
     path = Path(path)
+    if path.is_dir():
+        return _from_tree(path)
     kind = kind_of(path)
     if kind in ("npz", "npy"):
         return _from_arrays(path, kind)
@@ -62,6 +101,14 @@ def read_labels(path: str | Path) -> Labels:
         raise InputError(f"labels={str(path)!r} does not exist or is no file")
     names = [] if ".txt" in path.suffixes and not _is_table(path) else names_in(path)
     return _from_table(path, names) if names else _from_lines(path)
+
+
+def _from_tree(path: Path) -> Labels:
+    tree = read_tree(path)
+    file, label = pl.Series(tree.file), pl.Series(tree.label)
+    once = file.is_unique()
+    sample = pl.concat([file.filter(once), label + "/" + file])
+    return Labels(repr(str(path)), sample, pl.concat([label.filter(once), label]), tree.classes, int(once.sum()))
 
 
 def _is_table(path: Path) -> bool:
@@ -119,9 +166,9 @@ def _numbered(where: str, labels: list[str]) -> Labels:
 
 def _from_arrays(path: Path, kind: str) -> Labels:
     where = repr(str(path))
-    arrays = read_arrays(path) if kind == "npz" else {"label": read_array(path)}
+    arrays = read_arrays(path, ["label", "sample"]) if kind == "npz" else {"label": read_array(path)}
     if "label" not in arrays:
-        raise InputError(f"{where} has no array 'label'; it holds {listing(arrays) or 'nothing'}")
+        raise InputError(f"{where} has no array 'label'; it holds {listing(read_array_names(path)) or 'nothing'}")
     try:
         label = as_answers("label", arrays["label"])
     except InputError as error:

@@ -15,7 +15,7 @@ from barnspider.errors import InputError, listing
 from barnspider.predictions import Predictions
 from barnspider.tables.asked import Samples
 from barnspider.tables.class_list import ClassError, ClassList, class_list, is_number, natural, shown
-from barnspider.tables.coded import BOOKS, Coded, Codes, Runs, parts_of
+from barnspider.tables.coded import BOOKS, Coded, Codes, Runs, count_of, looked_up, parts_of
 from barnspider.tables.columns import Piece, Place, as_text, probabilities, refuse_empty
 from barnspider.tables.completeness import complete
 
@@ -43,9 +43,9 @@ def to_predictions(
     """
     coded = _coded(pieces, where, on)
     found = _classes(coded, classes)
-    runs = _runs(coded)
-    ids, sample = _samples(coded)
-    label = _labels(coded, sample, len(ids))
+    runs = coded.let_go(_runs(coded), "arm", "seed", "dose")
+    ids, sample = coded.let_go(_samples(coded), "sample")
+    label = coded.let_go(_labels(coded, sample, ids), "label")
     kept = complete(coded, runs, sample, ids, samples, hint)
     index = np.array(found.index, dtype=smallest_int(len(found.classes)))
     guess = np.zeros((len(runs.arm), int(kept.max()) + 1), dtype=index.dtype)
@@ -87,7 +87,7 @@ def _coded(pieces: Iterable[Piece], where: str, on: str | None) -> Coded:
     if not parts:
         raise InputError(f"{where} has a header but no rows; expected one row for each answer")
     sizes = np.array([len(part["arm"]) for part in parts])
-    columns = {name: np.concatenate([part.pop(name) for part in parts]) for name in list(parts[0])}
+    columns = {name: _column([part.pop(name) for part in parts]) for name in list(parts[0])}
     return Coded(
         codes={name: column for name, column in columns.items() if name != "p_label"},
         books={name: book.to_list() for name, book in books.items()},
@@ -96,6 +96,17 @@ def _coded(pieces: Iterable[Piece], where: str, on: str | None) -> Coded:
         place=_joined(places, np.cumsum(sizes)),
         on=next(iter(seen_on), "") if on is None else on,
     )
+
+
+def _column(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Put parts together, letting go of each when it is copied."""
+    whole = np.empty(sum(map(len, parts)), dtype=np.result_type(*{part.dtype for part in parts}))
+    end = len(whole)
+    while parts:
+        part = parts.pop()
+        whole[end - len(part) : end] = part
+        end -= len(part)
+    return whole
 
 
 def _joined(places: list[Place], ends: NDArray[np.int64]) -> Place:
@@ -175,19 +186,13 @@ def _refuse_mixed_kinds(coded: Coded, given: Sequence[str] | None) -> None:
     if given is not None:
         return
     number = np.array([is_number(text) for text in coded.books["class"]])
-    labels, guesses = (number[_used(coded.codes[c], len(number))] for c in ("label", "prediction"))
+    labels, guesses = (number[count_of(coded.codes[c], len(number)) > 0] for c in ("label", "prediction"))
     if (labels.all() and not guesses.any()) or (guesses.all() and not labels.any()):
         label, guess = (coded.books["class"][coded.codes[column][0]] for column in ("label", "prediction"))
         raise InputError(
             f"{coded.place(0)}: label={shown(label)} but prediction={shown(guess)}:"
             " one column holds names, the other numbers; write both in the same way"
         )
-
-
-def _used(codes: Codes, size: int) -> NDArray[np.bool_]:
-    used = np.zeros(size, dtype=np.bool_)
-    used[codes] = True
-    return used
 
 
 def _runs(coded: Coded) -> Runs:
@@ -245,10 +250,9 @@ def _doses(coded: Coded) -> list[float | None]:
     distinct = list(dict.fromkeys(values))
     places = {value: i for i, value in enumerate(distinct)}
     same = np.array([places[value] for value in values])
-    arm, dose = coded.codes["arm"], same[coded.codes["dose"]]
+    arm, dose = coded.codes["arm"], looked_up(same.astype(np.min_scalar_type(len(distinct))), coded.codes["dose"])
     of_arm = np.zeros(size, dtype=np.int64)
-    of_arm[arm] = dose
-    differ = np.flatnonzero(of_arm[arm] != dose)
+    differ = _differing(of_arm, arm, dose)
     if len(differ):
         row = int(differ[0])
         name, other = coded.books["arm"][arm[row]], distinct[of_arm[arm[row]]]
@@ -279,18 +283,23 @@ def _samples(coded: Coded) -> tuple[list[str], Codes]:
     texts = coded.books["sample"]
     order = sorted(range(len(texts)), key=lambda s: natural(texts[s]))
     rank = np.argsort(np.array(order)).astype(np.min_scalar_type(len(order) - 1))
-    return [texts[s] for s in order], rank[coded.codes["sample"]]
+    return [texts[s] for s in order], looked_up(rank, coded.codes["sample"])
 
 
-def _labels(coded: Coded, sample: Codes, count: int) -> NDArray[np.int64]:
+def _differing(said: NDArray[np.int64], of: Codes, value: Codes) -> NDArray[np.intp]:
+    """Let each row say the value of what it is `of`; return the rows that do not agree with what then is said."""
+    wrong = np.zeros(len(of), dtype=np.bool_)
+    for rows in parts_of(len(of)):
+        said[of[rows]] = value[rows]
+    for rows in parts_of(len(of)):
+        wrong[rows] = said[of[rows]] != value[rows]
+    return np.flatnonzero(wrong)
+
+
+def _labels(coded: Coded, sample: Codes, ids: list[str]) -> NDArray[np.int64]:
     label = coded.codes["label"]
-    of_sample = np.zeros(count, dtype=np.int64)
-    wrong = np.zeros(len(label), dtype=np.bool_)
-    for rows in parts_of(len(label)):
-        of_sample[sample[rows]] = label[rows]
-    for rows in parts_of(len(label)):
-        wrong[rows] = of_sample[sample[rows]] != label[rows]
-    differ = np.flatnonzero(wrong)
+    of_sample = np.zeros(len(ids), dtype=np.int64)
+    differ = _differing(of_sample, sample, label)
     if not len(differ):
         return of_sample
     row = int(differ[0])
@@ -298,7 +307,7 @@ def _labels(coded: Coded, sample: Codes, count: int) -> NDArray[np.int64]:
     first, second = sorted((row, other))
     names = coded.books["class"]
     raise InputError(
-        f"{coded.place(second)}: sample {shown(coded.books['sample'][coded.codes['sample'][row]])} has"
+        f"{coded.place(second)}: sample {shown(ids[sample[row]])} has"
         f" label={shown(names[label[second]])} here and {shown(names[label[first]])} at {coded.place(first)};"
         f" expected one label for each sample ({len(np.unique(sample[differ]))} such samples)"
     )

@@ -66,6 +66,8 @@ def read_table(
     labels
         A file with the label of each sample, for files without the column `label`: a table with the columns `sample`
         (or `file_name`, `filename`) and `label`; .npz or .npy; or text with one label a line, for samples 0, 1, ...
+        Or a folder of images, `<class>/<file>`: a sample is known by its file's name, or by both. The folders' names
+        in order are then the classes: a whole number is a place in that list, as torchvision's ImageFolder counts.
         How many of these samples no run answered is told by the warning `SamplesLeftOut`.
     format
         "long", "imagenet-x" or "timm"; "auto" finds out by the names of the columns.
@@ -106,10 +108,8 @@ def read_files(origins: Sequence[Origin], asked: Asked) -> Predictions:
     parts = [_read_rows(rows, asked, labels)] if rows else []
     parts += [from_arrays_file(origin, asked, labels) for origin in origins if kind_of(origin.path) in ARRAYS]
     preds = parts[0] if len(parts) == 1 else join(parts, samples=asked.samples)
-    if labels is not None and (left := len(labels.sample) - len(preds.label)):
-        text = (
-            f"{left} of {len(labels.sample)} samples with a label in {labels.where} are left out: not all runs answered"
-        )
+    if labels is not None and (left := labels.count - len(preds.label)):
+        text = f"{left} of {labels.count} samples with a label in {labels.where} are left out: not all runs answered"
         warnings.warn(f"{text} them", SamplesLeftOut, stacklevel=3)
     return preds
 
@@ -124,7 +124,7 @@ def _read_rows(origins: list[Origin], asked: Asked, labels: Labels | None) -> Pr
     where = listing((repr(str(p)) for p in paths), most=3)
     abouts = [read_about(path) if kind_of(path) == "parquet" else {} for path in paths]
     saved = {tuple(about.get("classes", ())) for about in abouts}
-    classes = asked.classes
+    classes = asked.classes if asked.classes is not None or labels is None else labels.classes
     if classes is None and len(saved) == 1:
         classes = next(iter(saved)) or None
     found = [meaning_of(origin, asked, labels) for origin in origins]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from barnspider.convert import as_array, smallest_int
 from barnspider.errors import InputError, listing, pick
+from barnspider.files import StoredArray
 from barnspider.predictions import Predictions
 from barnspider.tables.asked import Scores
 from barnspider.tables.columns import Piece
@@ -32,28 +33,69 @@ class Ties(UserWarning):
     """Some answers are ties: two or more classes have the highest score. The first of them is taken."""
 
 
-def as_scores(name: str, values: ArrayLike) -> NDArray[Any]:
-    """Return scores as Float[runs, samples, classes]; a single run may come as [samples, classes].
+@dataclass(frozen=True)
+class ScoreArray:
+    """Scores of all classes, [runs, samples, classes], in memory or on the disk; they are taken in order, in blocks."""
+
+    name: str
+    shape: tuple[int, int, int]
+    values: NDArray[Any] | StoredArray
+
+    def blocks(self) -> Iterator[tuple[int, slice, NDArray[Any]]]:
+        """Yield some megabytes at a time: the run, the samples, and their scores [samples, classes]."""
+        parts = list(self._parts())
+        if isinstance(self.values, StoredArray):
+            pieces = self.values.pieces((rows.stop - rows.start) * self.shape[2] for _, rows in parts)
+            for (run, rows), piece in zip(parts, pieces, strict=True):
+                yield run, rows, piece.reshape(-1, self.shape[2])
+        else:
+            for run, rows in parts:
+                yield run, rows, np.asarray(self.values[run, rows])
+
+    def _parts(self) -> Iterator[tuple[int, slice]]:
+        runs, samples, classes = self.shape
+        step = max(1, CELLS // classes)
+        for run in range(runs):
+            for start in range(0, samples, step):
+                yield run, slice(start, min(start + step, samples))
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What runs answered: `guess` [runs, samples], and `p_label` Float32[runs, samples] where that is known."""
+
+    guess: NDArray[Any]
+    p_label: NDArray[np.float32] | None
+
+
+def as_scores(name: str, values: ArrayLike | StoredArray) -> ScoreArray:
+    """Return scores as [runs, samples, classes]; a single run may come as [samples, classes].
+
+    An array on the disk stays there, unless it is in Fortran's order: then it is read whole, as the scores of a sample
+    do not stand together.
 
     Raises
     ------
     InputError
         When they are no numbers or have another shape.
     """
-    array = as_array(name, values)
+    array = values if isinstance(values, StoredArray) else as_array(name, values)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name} has type {array.dtype}; expected numbers, one for each class")
-    if array.ndim == 2:
-        array = array[None]
-    if array.ndim != 3 or not array.size:
+    if len(array.shape) not in (2, 3) or 0 in array.shape:
         raise InputError(
             f"{name} has shape {array.shape}; expected [samples, classes], or [runs, samples, classes], none of them 0"
         )
-    return array
+    samples, classes = array.shape[-2:]
+    shape = (array.shape[0] if len(array.shape) == 3 else 1, samples, classes)
+    if isinstance(array, StoredArray):
+        return ScoreArray(name, shape, array.whole().reshape(shape) if array.fortran else array)
+    return ScoreArray(name, shape, array.reshape(shape))
 
 
-def answers(name: str, scores: NDArray[Any], kind: Scores | None) -> NDArray[np.signedinteger[Any]]:
-    """Return Int[runs, samples], the class with the highest score.
+def answered(scores: ScoreArray, kind: Scores | None, label: NDArray[np.integer[Any]] | None = None) -> Answered:
+    """Return the class with the highest score, of each run and sample; and, of scores whose `kind` is known, the
+    probability of `label`, Int[samples], where that is given: 0 where a label has no score.
 
     Raises
     ------
@@ -61,23 +103,39 @@ def answers(name: str, scores: NDArray[Any], kind: Scores | None) -> NDArray[np.
         Naming run and sample, where a score is no number or all classes score the same.
     """
     guess = np.empty(scores.shape[:2], dtype=smallest_int(scores.shape[2]))
-    ties = 0
-    for run, rows in _parts(scores):
-        block = np.asarray(scores[run, rows])
-        _check(block, kind, lambda row, run=run, rows=rows: f"{name}, run {run}, sample {rows.start + row} (from 0)")
+    p_label = None if label is None or kind is None else np.zeros(guess.shape, dtype=np.float32)
+    ties, blocks = 0, scores.blocks()
+    for run, rows, block in blocks:
+        try:
+            _check(block, kind, lambda row, run=run, rows=rows: f"{scores.name}, {_place(run, rows.start + row)}")
+        except InputError:
+            for _ in blocks:
+                pass  # a damaged file is told as one, at its end
+            raise
         guess[run, rows], tied = _top(block)
         ties += tied
-    _say_ties(name, ties, guess.size)
-    return guess
+        if p_label is not None and label is not None and kind is not None:
+            p_label[run, rows] = _of_label(block, label[rows], kind)
+    _say_ties(scores.name, ties, guess.size)
+    return Answered(guess, p_label)
 
 
-def of_label(scores: NDArray[Any], label: NDArray[np.integer[Any]], kind: Scores) -> NDArray[np.float32]:
+def of_label(scores: ScoreArray, label: NDArray[np.integer[Any]], kind: Scores) -> NDArray[np.float32]:
     """Return Float32[runs, samples], the probability that each run gave to the true class; 0 where it has no score."""
-    found = np.zeros(scores.shape[:2], dtype=np.float32)
-    for run, rows in _parts(scores):
-        block = _probabilities(np.asarray(scores[run, rows]), kind)
-        scored = np.flatnonzero(label[rows] < scores.shape[2])
-        found[run, rows][scored] = np.clip(block[scored, label[rows][scored]], 0, 1)
+    found = np.empty(scores.shape[:2], dtype=np.float32)
+    for run, rows, block in scores.blocks():
+        found[run, rows] = _of_label(block, label[rows], kind)
+    return found
+
+
+def _place(run: int, sample: int) -> str:
+    return f"run {run}, sample {sample} (from 0)"
+
+
+def _of_label(block: NDArray[Any], label: NDArray[np.integer[Any]], kind: Scores) -> NDArray[np.float32]:
+    found = np.zeros(len(block), dtype=np.float32)
+    scored = np.flatnonzero(label < block.shape[1])
+    found[scored] = np.clip(_probabilities(block, kind)[scored, label[scored]], 0, 1)
     return found
 
 
@@ -97,15 +155,6 @@ def column_answers(piece: Piece, kind: str) -> pl.Series:
     guess, ties = _top(block)
     _say_ties(piece.where, ties, len(guess))
     return pl.Series("prediction", guess)
-
-
-def _parts(scores: NDArray[Any]) -> Iterator[tuple[int, slice]]:
-    """Yield parts of some megabytes: an array may lie on the disk."""
-    runs, samples, classes = scores.shape
-    step = max(1, CELLS // classes)
-    for run in range(runs):
-        for start in range(0, samples, step):
-            yield run, slice(start, min(start + step, samples))
 
 
 def _top(block: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
@@ -196,7 +245,7 @@ def from_scores(
             f"scores are of {listing(sorted(counts))} classes; expected one score for each class, in all arms"
         )
     names = [str(i) for i in range(next(iter(counts), 0))] if classes is None else classes
-    guess = {arm: answers(f"scores[{arm!r}]", array, kind) for arm, array in arrays.items()}
+    guess = {arm: answered(array, kind).guess for arm, array in arrays.items()}
     preds = Predictions.from_arrays(
         label, guess, classes=names, seeds=seeds, dose=dose, sample=sample, on=on, paired=paired
     )
