@@ -394,7 +394,7 @@ def test_dialects_of_csv_are_read_alike(tmp_path, change):
         (GOOD.replace("b,dog,cat", 'b,"dog"s,cat').encode(), "line 3: a quote mark stands inside of a field"),
         ((GOOD + "plain\r,0,c,cat,cat\n").encode(), "line 6: a CR stands alone"),
         (gzip.compress(GOOD.encode(), mtime=0)[:-12], "cannot be read to its end"),
-        (b"\x28\xb5\x2f\xfdnonsense", "cannot be unpacked"),
+        (b"\x28\xb5\x2f\xfdnonsense", "'answers.csv' cannot be "),
         (b"\x00" * 100, "has no column 'sample'"),
     ],
 )

@@ -1,6 +1,8 @@
 """Every door, with files made as the tool makes them; and every door lets any class name through."""
 
 import json
+import subprocess
+import sys
 
 import brought
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from barnspider import InputError, from_frame, read_predictions, write_table
-from barnspider.tables import join
+from barnspider.tables import join, opened
 
 SEEDED = {"pattern": "{arm}-seed{seed}"}
 DOORS = {
@@ -157,14 +159,60 @@ def test_the_first_of_timms_top_five_is_the_answer(tmp_path):
         assert [preds.classes[i] for i in preds.guess[0]] == ["281", "7"], name
 
 
-def test_several_names_in_one_cell_are_refused(tmp_path):
-    top = [np.array(["tench", "it's"], dtype=object), np.array(["cat", "dog"], dtype=object)]
-    frame = pd.DataFrame({"filename": ["x", "y"], "label": top})
-    brought.save_timm(frame, tmp_path / "a", "csv")
-    (tmp_path / "labels.csv").write_text("sample,label\nx,tench\ny,cat\n")
-    with pytest.raises(
-        InputError, match=r"line 2: .* holds several names in one cell; let timm's inference.py write --topk"
-    ):
+TOP_3 = """filename,label,prob
+ILSVRC2012_val_00000001.JPEG,"['tench, Tinca tinca' ""bishop's cap""
+ 'German shepherd, German shepherd dog, German police dog, alsatian']",[0.7 0.2 0.1]
+ILSVRC2012_val_00000002.JPEG,"[""yellow lady's slipper, yellow lady-slipper, Cypripedium calceolus"" 'daisy'
+ 'goldfish, Carassius auratus']",[0.5 0.3 0.2]
+"""
+
+
+def test_the_first_of_several_names_in_one_cell_is_the_answer(tmp_path):
+    (tmp_path / "labels.csv").write_text(
+        'sample,label\nILSVRC2012_val_00000001.JPEG,"tench, Tinca tinca"\nILSVRC2012_val_00000002.JPEG,daisy\n'
+    )
+    (tmp_path / "resnet50.csv").write_text(TOP_3)
+    preds = read_predictions(tmp_path)
+    lady = "yellow lady's slipper, yellow lady-slipper, Cypripedium calceolus"
+    assert [preds.classes[i] for i in preds.guess[0]] == ["tench, Tinca tinca", lady]
+    assert preds.correct().tolist() == [[True, False]]
+
+
+def mapped(names, otypes):
+    """Names as timm makes them of indices: newer releases say that they are objects, older ones do not."""
+    index = np.arange(len(names)).reshape(2, -1)
+    return list(np.vectorize(dict(enumerate(names)).__getitem__, otypes=otypes)(index))
+
+
+@pytest.mark.parametrize("otypes", [[object], None])
+@pytest.mark.parametrize("kind", ["csv", "parquet", "json", "json-split", "json-records"])
+@pytest.mark.parametrize(
+    "first",
+    ["it's", 'say "a"', 'it\'s "b"', "back\\slash", "n01440764", "comma, semicolon;", "[1 2]", "日本", "x" * 90],
+)
+def test_any_first_name_survives(tmp_path, kind, otypes, first):
+    names = mapped([first, "b", "c c", "plain", "y's", "z"], otypes)
+    frame = pd.DataFrame({"filename": ["x", "y"], "label": names, "prob": [np.array([0.5, 0.25, 0.125])] * 2})
+    brought.save_timm(frame, tmp_path / "a", kind)
+    pd.DataFrame({"sample": ["x", "y"], "label": [first, "plain"]}).to_csv(tmp_path / "labels.csv", index=False)
+    preds = read_predictions(next(tmp_path.glob("a.*")), labels=tmp_path / "labels.csv")
+    assert preds.correct().all()
+    assert sorted(preds.classes) == sorted([first, "plain"])
+
+
+def test_a_column_for_each_rank_of_names(tmp_path):
+    (tmp_path / "labels.csv").write_text("sample,label\nx,tench\ny,dog\n")
+    (tmp_path / "a.csv").write_text(
+        "filename,label_0,label_1,prob_0,prob_1\nx,tench,cat,0.5,0.25\ny,cat,dog,0.5,0.25\n"
+    )
+    assert read_predictions(tmp_path / "a.csv", labels=tmp_path / "labels.csv").correct().tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize(("column", "cell"), [("index", "[1 2]"), ("label", "['a' 'b']")])
+def test_a_cell_without_a_list_among_lists_is_refused(tmp_path, column, cell):
+    (tmp_path / "labels.csv").write_text("sample,label\nx,1\ny,2\n")
+    (tmp_path / "a.csv").write_text(f"filename,{column}\nx,{cell}\ny,[...]\n")
+    with pytest.raises(InputError, match=r"line 3: prediction='\[...\]' holds no list of classes, but other rows do"):
         read_predictions(tmp_path / "a.csv", labels=tmp_path / "labels.csv")
 
 
@@ -262,14 +310,37 @@ def test_faulty_json_documents_are_refused(tmp_path, text, words):
     assert "a.json'" in str(caught.value)
 
 
-def test_json_lines_may_be_packed_by_zstd(tmp_path):
-    path = put(tmp_path / "a.jsonl.zst", pa.compress(GOOD.encode(), codec="zstd").to_pybytes())
-    assert read_predictions(path).classes == ("3",)
+@pytest.mark.parametrize("module", [None, "pyarrow"])
+def test_json_lines_may_be_packed_by_zstd(tmp_path, monkeypatch, module):
+    monkeypatch.setattr(opened.importlib.util, "find_spec", lambda name: name == module or None)
+    packed = [pa.compress(text.encode(), codec="zstd").to_pybytes() for text in (GOOD, GOOD.replace('"a"', '"b"'))]
+    for mark in ("", "\ufeff"):
+        first = pa.compress(f"{mark}{GOOD}".encode(), codec="zstd").to_pybytes()
+        assert read_predictions(put(tmp_path / "a.jsonl.zst", first)).classes == ("3",)
+    path = put(tmp_path / "a.jsonl.zst", b"".join(packed))  # frames follow each other where files were joined
+    assert len(read_predictions(path).sample) == 2
+    rng = np.random.default_rng(0)
+    torn = pa.compress("".join(GOOD.replace('"a"', f'"{x}"') for x in rng.integers(2**40, size=999)).encode(), "zstd")
+    with pytest.raises(InputError, match=r"a.jsonl.zst' cannot be (read to its end|unpacked here)"):
+        read_predictions(put(path, torn.to_pybytes()[:-900]))
+
+
+def test_zstd_is_unpacked_as_it_is_read(tmp_path):
+    data = "arm,seed,sample,label,prediction,note\n" + "".join(
+        f"a,0,{i},{i % 7},{i % 5},{'x' * 500}\n" for i in range(60_000)
+    )
+    path = put(tmp_path / "a.csv.zst", pa.compress(data.encode(), codec="zstd").to_pybytes())
+    code = "import sys; from barnspider.tables import opened; from pathlib import Path; import pyarrow, resource\n"
+    code += "used = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+    code += "before = used(); size = sum(len(b.data) for b in opened.whole_lines(Path(sys.argv[1]), 1 << 20))\n"
+    code += "print(size, (used() - before) * 1024)"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    size, used = map(int, done.stdout.split())
+    assert size == len(data)
+    assert used < size * 0.8
 
 
 def test_blocks_of_json_lines_do_not_matter(tmp_path, monkeypatch):
-    from barnspider.tables import opened
-
     path = write_table(brought.example(samples=40), tmp_path / "a.jsonl")
     expected = brought.known(read_predictions(path))
     monkeypatch.setattr(opened.whole_lines, "__defaults__", (100,))

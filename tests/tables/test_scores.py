@@ -224,8 +224,9 @@ def test_lists_of_scores_stand_in_rows(tmp_path):
         ({"logits": [1.0, 2.0]}, "line 2: logits has 2 scores; expected 3, as above"),
         ({"logits": []}, "line 2: logits has 0 scores"), ({"logits": None}, "line 2: logits has 0 scores"),
         ({"logits": [0.0, 0.0, 0.0]}, "line 2: logits has the same score for all classes"),
-        ({"logits": [None, 1.0, 0.0]}, "logits holds what is no number"), ({"logits": "x"}, "logits is a list"),
-        ({"logits": ["x", 1, 2]}, "logits holds what is no number"),
+        ({"logits": [None, 1.0, 0.0]}, "line 2: logits has a score that is not finite"),
+        ({"logits": "x"}, "logits is a list"),
+        ({"logits": ["x", 1, 2]}, "line 2: logits holds what is no number"),
     ],
 )  # fmt: skip
 def test_faulty_lists_of_scores_are_refused(tmp_path, row, words):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,9 @@ FORMATS = ("auto", "long", "imagenet-x", "timm")
 TIMM = ("index", "index_0", "label", "label_0")
 SCORES = ("logits", "probabilities")
 DIGITS = re.compile(r"([0-9]+)")
-NUMBERS = r"^\[\s*(\d+)(?:\s[\s\d]*)?\]$"
-NAMES = r"""^\[(?s:'.*'|".*"|'.*"|".*')\]$"""
+NUMBERS = r"^\[\s*(\d+)(?:[\s,]+\d+)*\s*\]$"
+NAME = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+NAMES = rf"^\[\s*({NAME})(?:[\s,]+(?:{NAME}))*\s*\]$"  # as NumPy writes several: ['tench' "bishop's cap"]
 
 
 @dataclass(frozen=True)
@@ -203,15 +205,26 @@ def _refuse_absent(where: str, names: Sequence[str], format: str, found: set[str
 
 
 def _first_of_top(piece: Piece) -> pl.Series:
-    """Return the first of several classes that timm writes into one cell: "[281 282 285]", or a list."""
+    """Return the first of several classes that timm writes into one cell: a list, or a NumPy array as text."""
     column = piece.frame["prediction"]
     if isinstance(column.dtype, pl.List):
         return column.list.first().alias("prediction")
     text = as_text(piece, "prediction")
-    if text.str.contains(NAMES).fill_null(False).all():
+    for pattern in (NUMBERS, NAMES):
+        first = text.str.extract(pattern, 1)
+        if first.null_count() < len(text):
+            return _of_each_row(piece, text, first).alias("prediction")
+    return text
+
+
+def _of_each_row(piece: Piece, text: pl.Series, first: pl.Series) -> pl.Series:
+    """Return the first entries as texts: names stand as Python writes them, in quotes; `InputError` without one."""
+    if first.null_count():
+        row = int(first.is_null().arg_max() or 0)
         raise InputError(
-            f"{piece.place(0)}: {shown(text[0])} holds several names in one cell; let timm's inference.py write"
-            " --topk 1, or --include-index"
+            f"{piece.place(row)}: prediction={shown(text[row])} holds no list of classes, but other rows do; let timm's"
+            " inference.py write all rows in the same way"
         )
-    numbers = text.str.extract(NUMBERS, 1)
-    return text if numbers.null_count() else numbers.alias("prediction")
+    written = first.unique()
+    names = [literal_eval(word) if word[0] in "'\"" else word for word in written]
+    return first.replace_strict(written, pl.Series(names, dtype=pl.String))

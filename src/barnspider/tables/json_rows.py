@@ -144,10 +144,19 @@ def _series(path: Path, name: str, values: Sequence[Any], where: Sequence[str]) 
         raise InputError(
             f"{str(path)!r}, {where[row]}: {name} is {said}; expected a name or a whole number in every row"
         )
+    return _lists(path, name, values, where[row])
+
+
+def _lists(path: Path, name: str, values: Sequence[Any], where: str) -> pl.Series:
+    """Return lists of numbers; where some are none, of texts: of names, if these are no scores."""
     try:
         return pl.Series(name, [value and [float(x) for x in value] for value in values], dtype=pl.List(pl.Float64))
     except (TypeError, ValueError):
-        raise InputError(f"{str(path)!r}, {where[row]}: {name} holds what is no number; expected scores") from None
+        pass
+    try:
+        return pl.Series(name, values, dtype=pl.List(pl.String))
+    except (TypeError, ValueError, pl.exceptions.PolarsError):
+        raise InputError(f"{str(path)!r}, {where}: {name} holds neither scores nor names; expected either") from None
 
 
 def _texts(path: Path, name: str, values: Sequence[Any], where: Sequence[str]) -> pl.Series:

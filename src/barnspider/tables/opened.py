@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import io
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import polars as pl
 
 from barnspider.errors import InputError
 
-TORN = (OSError, EOFError, zlib.error)
+if sys.version_info >= (3, 14):
+    from compression import zstd
+
+    TORN = (OSError, EOFError, zlib.error, zstd.ZstdError)
+else:
+    TORN = (OSError, EOFError, zlib.error)
 BOM = b"\xef\xbb\xbf"
 BLOCK = 1 << 23
 
@@ -42,10 +49,10 @@ def opened(path: Path) -> BinaryIO:
     with file:
         magic = file.read(4)
     if magic[:2] == b"\x1f\x8b":
-        return _without_bom(gzip.open(path, "rb"), path)  # type: ignore[arg-type]
+        return _without_bom(lambda: gzip.open(path, "rb"), path)  # type: ignore[arg-type, return-value]
     if magic == b"\x28\xb5\x2f\xfd":
-        return _without_bom(io.BytesIO(_unpacked_zstd(path)), path)
-    return _without_bom(path.open("rb"), path)
+        return _without_bom(_zstd(path), path)
+    return _without_bom(lambda: path.open("rb"), path)
 
 
 def read(path: Path, file: BinaryIO, size: int = -1) -> bytes:
@@ -87,15 +94,27 @@ def decoded(path: Path, block: Block) -> str:
         ) from None
 
 
-def _without_bom(file: BinaryIO, path: Path) -> BinaryIO:
+def _without_bom(unpacked: Callable[[], BinaryIO], path: Path) -> BinaryIO:
     """Skip the mark that Excel writes before UTF-8, and refuse UTF-16."""
+    file = unpacked()
     start = read(path, file, 3)
+    if start == BOM:
+        return file
+    file.close()
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        file.close()
         raise InputError(f"{str(path)!r} is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
-    if start != BOM:
-        file.seek(0)
-    return file
+    return unpacked()
+
+
+def _zstd(path: Path) -> Callable[[], BinaryIO]:
+    """Python itself unpacks zstd from 3.14 on; before that pyarrow does, where it is; else polars, all at once."""
+    if sys.version_info >= (3, 14):
+        return lambda: zstd.open(path, "rb")
+    if importlib.util.find_spec("pyarrow") is not None:
+        pyarrow: Any = importlib.import_module("pyarrow")
+        return lambda: io.BufferedReader(pyarrow.input_stream(str(path), compression="zstd"), BLOCK)
+    data = _unpacked_zstd(path)
+    return lambda: io.BytesIO(data)
 
 
 def _unpacked_zstd(path: Path) -> bytes:

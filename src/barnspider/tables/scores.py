@@ -149,8 +149,12 @@ def column_answers(piece: Piece, kind: str) -> pl.Series:
     if wrong.any():
         row = int(wrong.arg_max() or 0)
         raise InputError(f"{piece.place(row)}: {kind} has {lengths[row] or 0} scores; expected {lengths[0]}, as above")
-    flat = column.explode().cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    block = flat.reshape(len(column), -1)
+    flat = column.explode()
+    numbers = flat.cast(pl.Float64, strict=False)
+    if numbers.null_count() > flat.null_count():
+        row = int((numbers.is_null() & flat.is_not_null()).arg_max() or 0) // int(lengths[0])
+        raise InputError(f"{piece.place(row)}: {kind} holds what is no number; expected scores")
+    block = numbers.fill_null(float("nan")).to_numpy().reshape(len(column), -1)
     _check(block, "probabilities" if kind == "probabilities" else "logits", lambda row: f"{piece.place(row)}: {kind}")
     guess, ties = _top(block)
     _say_ties(piece.where, ties, len(guess))
