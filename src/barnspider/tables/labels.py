@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from barnspider.convert import as_answers
+from barnspider.convert import as_answers, not_flat
 from barnspider.errors import InputError, listing
 from barnspider.files import read_array, read_array_names, read_arrays
 from barnspider.tables.class_list import NUMBER, PLAIN, shown
@@ -174,7 +174,7 @@ def _from_arrays(path: Path, kind: str) -> Labels:
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     if label.ndim != 1 or not len(label):
-        raise InputError(f"{where}: label has shape {label.shape}; expected [samples]")
+        raise InputError(f"{where}: label has shape {label.shape}; expected [samples] ({not_flat(label)})")
     found = _numbered(where, [str(item) for item in label])
     if "sample" not in arrays:
         return found
