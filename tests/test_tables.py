@@ -705,7 +705,7 @@ def test_plain_arrays_are_read(tmp_path):
     ("changes", "words"),
     [
         ({"guess": None}, "no array 'guess'; it holds label"),
-        ({"guess": np.zeros((2, 4), int)}, "guess has shape (2, 4); expected (2, 3)"),
+        ({"guess": np.zeros((2, 4), int)}, "guess has 4 samples, but label has 3"),
         ({"guess": np.zeros((2, 3, 5))}, "guess has shape (2, 3, 5); expected [runs, samples]"),
         ({"guess": np.full((2, 3), 0.5)}, "guess[0, 0]=0.5 is no class"),
         ({"guess": np.full((2, 3), -1)}, "guess[0, 0]=-1 is negative"),

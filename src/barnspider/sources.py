@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from barnspider.checkup.luck import warn_of_chance
 from barnspider.dose_axis import UNKNOWN, DoseAxis, Usual
 from barnspider.errors import InputError, listing
 from barnspider.files import read_array_names, sha256
@@ -77,6 +78,11 @@ def read_predictions(
     ------
     InputError, StoreError
         When there is nothing to read, or it is not what it should be.
+
+    Warns
+    -----
+    AtChance
+        Of files, where an arm is certainly right no more often than by luck.
     """
     asked = Asked(classes, paired, on, samples, labels, format, columns, scores)
     origins: list[Origin] = []
@@ -90,6 +96,7 @@ def read_predictions(
         if study is not None or split != "test":
             raise InputError(f"{named(source)} is no store; only a store has studies and splits to choose from")
         preds = read_files(origins, asked)
+        warn_of_chance(preds)
     if by is not None:
         preds = grouped_by(preds, str(by), origins, asked)
     return preds if label_sets is None else with_label_sets(preds, read_label_sets(label_sets))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
@@ -49,8 +50,11 @@ def doctor(
                 f"--{'near' if near else 'data'} is for data sets, but {called(asked.source)!r} holds predictions"
             )
         from barnspider.checkup import examine
+        from barnspider.checkup.luck import AtChance
 
-        about, found = "predictions", examine(asked.read(split), called(asked.source), most=most)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AtChance)  # it sends people here
+            about, found = "predictions", examine(asked.read(split), called(asked.source), most=most)
     else:
         look_for_data_in(data)
         look = partial(_checkup, near=near, most=most)

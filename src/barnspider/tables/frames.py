@@ -16,6 +16,7 @@ from barnspider.tables.columns import Piece
 from barnspider.tables.dialects import Meaning, meaning
 from barnspider.tables.labels import Labels, read_labels
 from barnspider.tables.long_table import to_predictions
+from barnspider.tables.strangers import refuse_strangers
 
 ROWS = 1 << 20
 EXPECTED = "expected a polars, pandas or Arrow table"
@@ -65,9 +66,11 @@ def from_frame(
     pieces = (
         piece for (where, table, _), means in zip(frames, found, strict=True) for piece in _pieces(where, table, means)
     )
-    if classes is None and known is not None:
-        classes = known.classes
-    return to_predictions(pieces, where=frames[0][0], classes=classes, paired=paired, on=on, samples=samples)
+    names = known.classes if classes is None and known is not None else classes
+    preds = to_predictions(pieces, where=frames[0][0], classes=names, paired=paired, on=on, samples=samples)
+    if classes is None:
+        refuse_strangers(frames[0][0], preds)
+    return preds
 
 
 def _named(frame: Any) -> list[tuple[str, Any, Origin | None]]:
