@@ -40,7 +40,7 @@ def only(found, kind):
 @pytest.mark.parametrize("classes", [3, 10, 100])
 @pytest.mark.parametrize("step", [1, -1])
 def test_counting_from_one_is_found_and_named(classes, step):
-    p = answers(classes)
+    p = answers(classes, names=map(str, range(classes)))
     found = examine(changed(p, [4], (p.guess[4] + step) % classes))
     assert wrong(found) == ["permuted"]
     one = only(found, "permuted")
@@ -76,7 +76,18 @@ def test_two_classes_exchanged_among_many_are_found():
     order[[7, 90]] = 90, 7
     one = only(examine(replace(p, guess=order[p.guess])), "permuted")
     assert one.count == 6
-    assert "'class 007' is answered 'class 090', 'class 090' is answered 'class 007'." in one.text
+    assert "'class 007' and 'class 090' are exchanged." in one.text
+
+
+def test_names_are_not_counted_from_one():
+    """Their order is ours: to call an answer one too high would be a guess about what nobody did."""
+    names = ["bird", "bird ", "cat", "cat ", "dog", "dog "]
+    label = np.repeat([0, 2, 4], 50)
+    one = only(examine(Predictions.from_arrays(label, {"a": label + 1, "b": label}, classes=names)), "permuted")
+    assert "of classes: 'bird' is answered 'bird ', 'cat' is answered 'cat ', 'dog' is answered 'dog '." in one.text
+    two = np.arange(100) % 2
+    one = only(examine(Predictions.from_arrays(two, {"a": 1 - two, "b": two}, classes=["cat", "dog"])), "permuted")
+    assert "in another order of classes: 'cat' and 'dog' are exchanged. Accuracy 100.0 % instead of 0.0 %" in one.text
 
 
 @pytest.mark.parametrize(("classes", "images"), [(500, 2), (20, 5), (2, 30), (1000, 1)])
@@ -168,6 +179,26 @@ def test_probabilities_must_belong_to_the_answers():
     found = examine(replace(p, p_label=few))
     assert wrong(found) == []
     assert only(found, "p_label").lines == ("baseline seed 0: 1 answer",)
+
+
+def test_a_constant_p_label_is_called_one():
+    one = only(examine(with_p(answers(), 0.5, 0.5)), "p_label")
+    assert "p_label is the same for all samples: was it filled in?" in one.text
+    assert one.lines[0] == "baseline seed 0: 0.5"
+
+
+def test_words_about_one_class_and_about_designs_that_find_nothing():
+    found = str(examine(Predictions.from_arrays([0] * 9, {"a": [[0] * 9], "b": [[0] * 9]}, classes=["only"])))
+    assert "1 class of 9 samples;" in found
+    label = np.arange(12) % 2
+    odd = Predictions.from_arrays(label, {"a": [label, 1 - label], "b": [label, 1 - label]}, classes=["x", "y"])
+    assert "in the median class, of 6 samples, a comparison of 2 runs against 2 runs finds no change" in str(
+        examine(odd)
+    )
+    label = np.arange(30) % 3
+    apart = [np.where(label > 0, label, answer) for answer in (1, 2, 1)]
+    text = only(examine(Predictions.from_arrays(label, {"a": apart, "b": [label * 0 + 2]})), "disputed").text
+    assert text == "10 of 30 labels no run agrees with"
 
 
 # Classes and labels

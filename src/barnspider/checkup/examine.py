@@ -72,7 +72,7 @@ class AnswersCheckup(Shown):
         total = sum(len(arm.seeds) for arm in self.arms)
         where = f" of {visible(self.on)}" if self.on else ""
         held = [n for n in self.per_class if n]
-        sizes = f" of {min(held):,} to {max(held):,} samples" if held else ""
+        sizes = f" of {_range(min(held), max(held))}" if held else ""
         what = f"{counted(total, 'run')} in {counted(len(self.arms), 'arm')}, {counted(self.samples, 'sample')}{where}"
         about = [
             "runs of equal seed are paired" if self.paired else "runs are not paired",
@@ -85,6 +85,10 @@ class AnswersCheckup(Shown):
     def _table(self) -> str:
         head = ["arm", "dose", "runs", "seeds", "accuracy", "lowest run", "highest run"]
         return text_table(head, [_row(arm) for arm in self.arms])
+
+
+def _range(low: int, high: int) -> str:
+    return counted(low, "sample") if low == high else f"{low:,} to {counted(high, 'sample')}"
 
 
 def _row(arm: ArmAnswers) -> list[str]:
