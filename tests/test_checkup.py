@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from barnspider import LeftOut, Predictions
+from barnspider import LeftOut, Predictions, grouped
 from barnspider.checkup import examine
 from barnspider.simulate import simulate
 
@@ -280,6 +280,22 @@ def test_ten_thousand_classes_and_ten_million_answers_take_seconds():
     found = examine(p)
     assert [x.kind for x in found.findings if x.wrong] == ["permuted", "permuted"]
     assert time.process_time() - start < 60
+
+
+def test_groups_are_named_with_their_sizes_and_accuracies():
+    label, right = np.arange(40) % 4, np.arange(40) % 4
+    turned = np.where(label == 3, 0, label)
+    p = Predictions.from_arrays(label, {"a": [right, turned], "b": [right]}, classes=["w", "x", "y", "z"])
+    found = examine(grouped(p, {"w": "one", "x": "one", "y": "one", "z": "two"}, by="kind"))
+    assert (found.by, [x.group for x in found.groups], [x.samples for x in found.groups]) == (
+        "kind",
+        ["two", "one"],
+        [10, 30],
+    )
+    worst = found.groups[0]
+    assert (worst.accuracy, worst.lowest, worst.highest) == (pytest.approx(2 / 3), 0.5, 1.0)
+    assert "kind  samples  accuracy  lowest arm  highest arm\ntwo        10    66.7 %      50.0 %" in str(found)
+    assert (examine(p).by, examine(p).groups) == ("", ())
 
 
 def test_names_from_strangers_are_inert():

@@ -23,6 +23,7 @@ from barnspider.tables.choosing import LABELS, Source, files_in, files_of, find,
 from barnspider.tables.dialects import format_of
 from barnspider.tables.formats import ARRAYS, is_known, kind_of, stem_of
 from barnspider.tables.label_sets import read_label_sets
+from barnspider.tables.origins import pattern_hint
 from barnspider.tables.read import join, read_files
 from barnspider.tables.rows import names_in
 from barnspider.words import counted
@@ -110,7 +111,8 @@ def is_store(source: Source) -> TypeGuard[str | Path]:
 def holds_answers(source: str) -> bool:
     """Return whether a source is one of predictions, as far as its names tell; else it may be a data set's.
 
-    A table of images (Parquet) and an .npz of images are data: of these the names of columns and arrays decide.
+    A table of images (Parquet) and an .npz of images are data: of these the names of columns and arrays decide. What
+    can be neither is called predictions: reading it says what to do.
     """
     path = Path(source)
     if is_store(source):
@@ -122,14 +124,19 @@ def holds_answers(source: str) -> bool:
             holds_answers(str(file)) for file in files_in(path) if stem_of(file) not in LABELS and not is_beside(file)
         )
     if not is_known(path):
-        return False
+        return path.suffix.lower() in STRANGE
     kind = kind_of(path)
     if kind == "npz":
-        return bool(set(ANSWERS) & set(read_array_names(path)))
+        return not set(DATA) & set(read_array_names(path))
     return kind != "parquet" or bool(set(ANSWERS) & set(names_in(path))) or "filename" in names_in(path)
 
 
 ANSWERS = ("about", "guess", "prediction", "predicted_class", "logits", "probabilities", "scores")
+DATA = ("x_train", "y_train", "x_test", "y_test")
+"""Arrays of an .npz that holds a data set."""
+
+STRANGE = (".pt", ".pth", ".pkl", ".pickle", ".xlsx", ".xls", ".h5", ".hdf5", ".feather", ".arrow", ".mat")
+"""Endings of files that people keep predictions in, and that no data set here has; reading says what to do."""
 
 
 def recognised(source: Source, *, pattern: str | None = None, mapping: str | Path | None = None, **options: Any) -> str:
@@ -320,8 +327,9 @@ def default_baseline(predictions: Predictions, source: Source | None = None, *, 
     off = [arm for arm in predictions.arms if predictions.dose_of(arm) == 0]
     if len(off) == 1:
         return off[0]
+    hint = f".{known}" if (known := pattern_hint(predictions.arms)) else ""
     count = "no arm has" if not off else f"{len(off)} arms have"
-    raise InputError(f"{count} dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}")
+    raise InputError(f"{count} dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}{hint}")
 
 
 def stated_baseline(plan: Study) -> str | None:

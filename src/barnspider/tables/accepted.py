@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from barnspider.convert import Ints, smallest_int
 from barnspider.errors import InputError, listing
 from barnspider.predictions import Predictions
-from barnspider.tables.class_list import WHOLE, ClassError, class_list, is_number, shown
+from barnspider.tables.class_list import WHOLE, ClassError, class_list, is_number, padded_hint, shown
 from barnspider.tables.completeness import SamplesLeftOut
 from barnspider.tables.label_sets import LabelSets
 
@@ -72,10 +72,15 @@ def _own_sets(preds: Predictions, sets: Sets) -> tuple[str, list[tuple[str, ...]
     if absent:
         raise InputError(
             f"{where} has no entry for sample {shown(absent[0])} ({len(absent)} of {len(samples)} samples); it knows"
-            f" {len(known)} samples such as {shown(next(iter(known), ''))}. Name the samples in the same way in both;"
-            " an empty list, or in a table of labels a row with an empty one, says that none is right"
+            f" {len(known)} samples such as {shown(next(iter(known), ''))}{padded_hint(absent[:1], known) or _SAME}"
         )
     return where, [known[sample] for sample in samples]
+
+
+_SAME = (
+    ". Name the samples in the same way in both; an empty list, or in a table of labels a row with an empty one, says"
+    " that none is right"
+)
 
 
 def _texts(labels: Iterable[object], sample: object) -> tuple[str, ...]:

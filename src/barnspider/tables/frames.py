@@ -12,7 +12,7 @@ import polars as pl
 from barnspider.errors import InputError, listing, pick
 from barnspider.predictions import Predictions
 from barnspider.tables.asked import Asked, Format, Origin, Samples
-from barnspider.tables.columns import Piece
+from barnspider.tables.columns import KNOWN, Piece
 from barnspider.tables.dialects import Meaning, meaning
 from barnspider.tables.labels import Labels, read_labels
 from barnspider.tables.long_table import to_predictions
@@ -90,10 +90,17 @@ def _of_run(key: Any, table: Any) -> tuple[str, Any, Origin]:
 
 
 def _meaning(where: str, table: Any, asked: Asked, origin: Origin | None, labels: Labels | None) -> Meaning:
+    if isinstance(table, pl.LazyFrame):
+        raise InputError(f"{where} is a LazyFrame, which holds no rows yet; give frame.collect()")
     names = [str(name) for name in getattr(table, "column_names", getattr(table, "columns", ()))]
     if not names:
         raise InputError(f"{where} is a {type(table).__name__}; {EXPECTED} with columns")
-    return meaning(where, names, asked, origin=origin, labels=labels)
+    try:
+        return meaning(where, names, asked, origin=origin, labels=labels)
+    except InputError as error:
+        index = [name for name in getattr(getattr(table, "index", None), "names", ()) if name in KNOWN]
+        hint = f"; {listing(map(repr, index))} is in the index: give frame.reset_index()" if index else ""
+        raise InputError(f"{error}{hint}") from None
 
 
 def _refuse_uneven(where: list[str], found: list[Meaning]) -> None:

@@ -23,6 +23,9 @@ PARTS = {
     "": "[^/]*?",
 }
 FIELD = re.compile(r"\{(\w*)\}")
+SEEDED = re.compile(r"(?P<arm>.+?)(?P<mark>[-_. ]?(?:seed|run)[-_=]?|[-_.]s)(?P<seed>[0-9]+)", re.IGNORECASE)
+"""A name that ends with a seed, and the mark before it."""
+
 _TRY = (
     "expected a file's name with {arm}, {seed}, {dose} where they stand, each once, and {} where anything may; try"
     " '{arm}-seed{seed}.csv'"
@@ -32,6 +35,23 @@ _TRY = (
 def by_name(paths: Sequence[Path]) -> list[Origin]:
     """Take every file for one arm, of the file's name, unless it says something else itself."""
     return [Origin(path, {}, stem_of(path)) for path in paths]
+
+
+def pattern_hint(arms: Sequence[str]) -> str:
+    """Return which pattern the names of arms look like, where each is a file's name that ends with a seed; else "".
+
+    Examples
+    --------
+    >>> pattern_hint(["plain-seed0", "plain-seed1", "mixup-seed0"])
+    " Are these runs of fewer arms? Then say --pattern '{arm}-seed{seed}'"
+    >>> pattern_hint(["resnet18", "resnet50"]), pattern_hint(["plain-seed0"])
+    ('', '')
+    """
+    found = [SEEDED.fullmatch(arm) for arm in arms]
+    marks = {match["mark"] for match in found if match}
+    if len(found) < 2 or not all(found) or len(marks) > 1:
+        return ""
+    return f" Are these runs of fewer arms? Then say --pattern '{{arm}}{marks.pop()}{{seed}}'"
 
 
 def by_pattern(files: Mapping[Path, str], pattern: str) -> list[Origin]:
