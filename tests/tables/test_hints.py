@@ -53,14 +53,14 @@ def test_files_of_labels_and_groups_say_what_to_rename(tmp_path):
 def test_ids_with_and_without_leading_zeros_are_shown_side_by_side(tmp_path):
     rows = [f"p,{seed},{name},x,x\n" for seed, names in enumerate((["00", "01"], ["0", "1"])) for name in names]
     file = put(tmp_path / "a.csv", "arm,seed,sample,label,prediction\n" + "".join(rows))
-    with pytest.raises(InputError, match="it is '00' here and '0' there: write both in one way") as caught:
+    with pytest.raises(InputError, match="a sample is '00' here and '0' there: write both in one way") as caught:
         read_predictions(file)
     assert "common" not in str(caught.value)
     plain = put(tmp_path / "p.csv", "sample,prediction\n0,x\n")
-    with pytest.raises(InputError, match="it is '0' here and '0000' there: write both in one way"):
+    with pytest.raises(InputError, match="a sample is '0' here and '0000' there: write both in one way"):
         read_predictions(plain, labels=put(tmp_path / "l.csv", "sample,label\n0000,x\n"))
     preds = Predictions.from_arrays(["x"], {"p": [["x"]]}, sample=["007"])
-    with pytest.raises(InputError, match="it is '007' here and '7' there"):
+    with pytest.raises(InputError, match="a sample is '007' here and '7' there"):
         with_label_sets(preds, read_label_sets(put(tmp_path / "s.json", '{"7": ["x"]}')))
     with pytest.raises(InputError, match="in a table of labels a row with an empty one, says that none is right"):
         with_label_sets(preds, read_label_sets(put(tmp_path / "s.csv", "sample,label\nother,x\n")))

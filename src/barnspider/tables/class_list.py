@@ -64,7 +64,7 @@ def padded_hint(here: Iterable[str], there: Iterable[str]) -> str:
     Examples
     --------
     >>> padded_hint(["00012", "a"], ["12"])
-    "; it is '00012' here and '12' there: write both in one way (as text, leading zeros stay)"
+    "; a sample is '00012' here and '12' there: write both in one way (as text, leading zeros stay)"
     >>> padded_hint(["13"], ["12"])
     ''
     """
@@ -72,7 +72,9 @@ def padded_hint(here: Iterable[str], there: Iterable[str]) -> str:
     for name in here:
         other = bare.get(name.lstrip("0") or "0", name)
         if name != other and name.isdecimal():
-            return f"; it is {name!r} here and {other!r} there: write both in one way (as text, leading zeros stay)"
+            return (
+                f"; a sample is {name!r} here and {other!r} there: write both in one way (as text, leading zeros stay)"
+            )
     return ""
 
 
