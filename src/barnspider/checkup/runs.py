@@ -149,7 +149,7 @@ def probabilities(at: Looked) -> Iterator[Finding]:
     torn: list[tuple[int, int]] = []
     for r, (own, guess) in enumerate(zip(p.p_label, p.guess, strict=True)):
         right = guess == p.label
-        if len(own) >= SOME and own.min() == own.max():
+        if len(own) >= SOME and own.min() == own.max() and not right.all():
             constant.append(r)
         elif min(right.sum(), (~right).sum()) >= SOME and own[right].mean() <= own[~right].mean():
             turned.append(r)
