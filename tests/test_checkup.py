@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from barnspider import LeftOut, Predictions
+from barnspider import LeftOut, Predictions, grouped
 from barnspider.checkup import examine
 from barnspider.simulate import simulate
 
@@ -40,7 +40,7 @@ def only(found, kind):
 @pytest.mark.parametrize("classes", [3, 10, 100])
 @pytest.mark.parametrize("step", [1, -1])
 def test_counting_from_one_is_found_and_named(classes, step):
-    p = answers(classes)
+    p = answers(classes, names=map(str, range(classes)))
     found = examine(changed(p, [4], (p.guess[4] + step) % classes))
     assert wrong(found) == ["permuted"]
     one = only(found, "permuted")
@@ -76,7 +76,18 @@ def test_two_classes_exchanged_among_many_are_found():
     order[[7, 90]] = 90, 7
     one = only(examine(replace(p, guess=order[p.guess])), "permuted")
     assert one.count == 6
-    assert "'class 007' is answered 'class 090', 'class 090' is answered 'class 007'." in one.text
+    assert "'class 007' and 'class 090' are exchanged." in one.text
+
+
+def test_names_are_not_counted_from_one():
+    """Their order is ours: to call an answer one too high would be a guess about what nobody did."""
+    names = ["bird", "bird ", "cat", "cat ", "dog", "dog "]
+    label = np.repeat([0, 2, 4], 50)
+    one = only(examine(Predictions.from_arrays(label, {"a": label + 1, "b": label}, classes=names)), "permuted")
+    assert "of classes: 'bird' is answered 'bird ', 'cat' is answered 'cat ', 'dog' is answered 'dog '." in one.text
+    two = np.arange(100) % 2
+    one = only(examine(Predictions.from_arrays(two, {"a": 1 - two, "b": two}, classes=["cat", "dog"])), "permuted")
+    assert "in another order of classes: 'cat' and 'dog' are exchanged. Accuracy 100.0 % instead of 0.0 %" in one.text
 
 
 @pytest.mark.parametrize(("classes", "images"), [(500, 2), (20, 5), (2, 30), (1000, 1)])
@@ -170,6 +181,26 @@ def test_probabilities_must_belong_to_the_answers():
     assert only(found, "p_label").lines == ("baseline seed 0: 1 answer",)
 
 
+def test_a_constant_p_label_is_called_one():
+    one = only(examine(with_p(answers(), 0.5, 0.5)), "p_label")
+    assert "p_label is the same for all samples: was it filled in?" in one.text
+    assert one.lines[0] == "baseline seed 0: 0.5"
+
+
+def test_words_about_one_class_and_about_designs_that_find_nothing():
+    found = str(examine(Predictions.from_arrays([0] * 9, {"a": [[0] * 9], "b": [[0] * 9]}, classes=["only"])))
+    assert "1 class of 9 samples;" in found
+    label = np.arange(12) % 2
+    odd = Predictions.from_arrays(label, {"a": [label, 1 - label], "b": [label, 1 - label]}, classes=["x", "y"])
+    assert "in the median class, of 6 samples, a comparison of 2 runs against 2 runs finds no change" in str(
+        examine(odd)
+    )
+    label = np.arange(30) % 3
+    apart = [np.where(label > 0, label, answer) for answer in (1, 2, 1)]
+    text = only(examine(Predictions.from_arrays(label, {"a": apart, "b": [label * 0 + 2]})), "disputed").text
+    assert text == "10 of 30 labels no run agrees with"
+
+
 # Classes and labels
 
 
@@ -249,6 +280,22 @@ def test_ten_thousand_classes_and_ten_million_answers_take_seconds():
     found = examine(p)
     assert [x.kind for x in found.findings if x.wrong] == ["permuted", "permuted"]
     assert time.process_time() - start < 60
+
+
+def test_groups_are_named_with_their_sizes_and_accuracies():
+    label, right = np.arange(40) % 4, np.arange(40) % 4
+    turned = np.where(label == 3, 0, label)
+    p = Predictions.from_arrays(label, {"a": [right, turned], "b": [right]}, classes=["w", "x", "y", "z"])
+    found = examine(grouped(p, {"w": "one", "x": "one", "y": "one", "z": "two"}, by="kind"))
+    assert (found.by, [x.group for x in found.groups], [x.samples for x in found.groups]) == (
+        "kind",
+        ["two", "one"],
+        [10, 30],
+    )
+    worst = found.groups[0]
+    assert (worst.accuracy, worst.lowest, worst.highest) == (pytest.approx(2 / 3), 0.5, 1.0)
+    assert "kind  samples  accuracy  lowest arm  highest arm\ntwo        10    66.7 %      50.0 %" in str(found)
+    assert (examine(p).by, examine(p).groups) == ("", ())
 
 
 def test_names_from_strangers_are_inert():

@@ -45,6 +45,13 @@ def test_relabelling_classes_permutes_the_answer(preds):
     same(estimate(moved, "baseline"), estimate(preds, "baseline"), classes=new)
 
 
+def test_shares_are_told_with_as_many_digits_as_their_change_needs():
+    right = [np.arange(5000) >= wrong for wrong in (667, 663)]
+    label = np.zeros(5000, int)
+    effects = estimate(Predictions.from_arrays(label, {"a": 1 - right[0], "b": 1 - right[1]}), "a")
+    assert "it gained 0.1 points, from 86.66 % to 86.74 % (" in effects.sentence("b", "0")
+
+
 @pytest.mark.parametrize("over", ["images and runs", "images", "runs"])
 @pytest.mark.parametrize("paired", [False, True])
 def test_equal_arms_are_exactly_zero(over, paired):

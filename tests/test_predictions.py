@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from barnspider import InputError, LeftOut, Predictions, StoreError, concat
+from barnspider import InputError, LeftOut, Predictions, StoreError, concat, estimate
 from barnspider.files import read_arrays
 from barnspider.predictions import SCHEMA, with_classes
 
@@ -317,3 +317,10 @@ def test_saving_loses_nothing(tmp_path, classes, sample, runs, on, data):
         on=on,
     )
     same(Predictions.load(preds.save(tmp_path / "preds.npz")), preds)
+
+
+def test_a_representation_is_one_line():
+    preds = Predictions.from_arrays([0] * 5000, {"a": [[0] * 5000], "b\x1b": [[1] * 5000]}, on="test")
+    said = r"<Predictions: 2 runs, 5,000 samples of test, 2 classes; arms: a, b\x1b>"
+    assert repr(preds) == said
+    assert repr(estimate(preds, "a")) == r"<Effects against 'a': 2 classes, 5,000 images; arms: b\x1b>"

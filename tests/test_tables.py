@@ -295,7 +295,9 @@ def test_two_doses_for_one_arm_are_refused(tmp_path):
 @pytest.mark.parametrize("dose", ["nan", "inf", "x", "0,1", "NA", "1_0x"])
 def test_a_dose_is_a_number(tmp_path, dose):
     text = f'arm,seed,sample,label,prediction,dose\np,0,a,x,x,1\nq,0,a,x,x,"{dose}"\n'
-    assert f"line 3: dose={dose!r} is no number" in said(tmp_path, text)
+    message = said(tmp_path, text)
+    assert f"line 3: dose={dose!r} is no number" in message
+    assert ("decimal point" in message) == ("," in dose)
 
 
 @pytest.mark.parametrize("seed", ["x", "0.5", "nan", "1e3", " 1", "1_0", "²"])
@@ -307,7 +309,7 @@ def test_a_seed_is_a_whole_number(tmp_path, seed):
 def test_p_label_is_a_probability(tmp_path, p):
     text = f'arm,seed,sample,label,prediction,p_label\np,0,a,x,x,0.5\np,1,a,x,x,"{p}"\n'
     message = said(tmp_path, text)
-    assert "'answers.csv', line 3: p_label=" in message
+    assert f"'answers.csv', line 3: p_label{'=' if p else ' is empty'}" in message
     assert ("decimal point" in message) == ("," in p)
 
 
@@ -570,7 +572,7 @@ def test_pandas_frames_are_read(frame):
         ({"prediction": [3, 3, -1, 4]}, "row 2 (from 0): prediction='-1' is negative"),
         ({"label": [None] * 4}, "row 0 (from 0): label is empty"),
         ({"p_label": [0.5, 0.5, float("nan"), 1.0]}, "row 2 (from 0): p_label=nan is no probability"),
-        ({"p_label": [0.5, None, 0.5, 1.0]}, "row 1 (from 0): p_label=None is no probability"),
+        ({"p_label": [0.5, None, 0.5, 1.0]}, "row 1 (from 0): p_label is empty; expected a number from 0 to 1"),
         ({"p_label": [True] * 4}, "the column 'p_label' has type Boolean"),
         ({"dose": [0.0, 0.0, 1.0, float("nan")]}, "row 3 (from 0): dose='NaN' is no number"),
         ({"arm": ["p", "p", "q", ""]}, "row 3 (from 0): arm is empty"),
@@ -705,7 +707,7 @@ def test_plain_arrays_are_read(tmp_path):
     ("changes", "words"),
     [
         ({"guess": None}, "no array 'guess'; it holds label"),
-        ({"guess": np.zeros((2, 4), int)}, "guess has shape (2, 4); expected (2, 3)"),
+        ({"guess": np.zeros((2, 4), int)}, "guess has 4 samples, but label has 3"),
         ({"guess": np.zeros((2, 3, 5))}, "guess has shape (2, 3, 5); expected [runs, samples]"),
         ({"guess": np.full((2, 3), 0.5)}, "guess[0, 0]=0.5 is no class"),
         ({"guess": np.full((2, 3), -1)}, "guess[0, 0]=-1 is negative"),

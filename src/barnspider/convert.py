@@ -176,8 +176,22 @@ def first_and_accepted(
 
 def _one_each(label: NDArray[Any]) -> NDArray[Any]:
     if label.ndim != 1:
-        raise InputError(f"label has shape {label.shape}; expected [samples] (of one-hot labels, give the argmax)")
+        raise InputError(f"label has shape {label.shape}; expected [samples] ({not_flat(label)})")
     return label
+
+
+def not_flat(label: NDArray[Any]) -> str:
+    """Return what to do with labels that are no plain list.
+
+    Examples
+    --------
+    >>> not_flat(np.zeros((5, 1))), not_flat(np.zeros((5, 3)))
+    ('flatten it: label.ravel()', 'of one-hot labels, give the argmax')
+    """
+    return "flatten it: label.ravel()" if label.ndim > 1 and label.size == max(label.shape) else _ONE_HOT
+
+
+_ONE_HOT = "of one-hot labels, give the argmax"
 
 
 def _members(place: int, item: Any) -> list[Any]:

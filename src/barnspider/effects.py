@@ -19,6 +19,7 @@ from barnspider.stats.compare import Comparison, accuracy, compare
 from barnspider.stats.intervals import Over
 from barnspider.stats.multiplicity import benjamini_hochberg
 from barnspider.stats.parallel import each
+from barnspider.tables.origins import pattern_hint
 
 __all__ = ["Effects", "Floats", "Generalizes", "Method", "estimate"]
 
@@ -77,6 +78,8 @@ def estimate(
 
 
 def _baseline(answers: Predictions | Design, baseline: str | float) -> str:
+    if isinstance(baseline, str) and baseline not in answers.arms and (hint := pattern_hint(answers.arms)):
+        raise InputError(f"baseline={baseline!r} is unknown; expected one of: {listing(answers.arms)}.{hint}")
     if isinstance(baseline, str):
         return pick("baseline", baseline, answers.arms)
     preds = answers.preds if isinstance(answers, Design) else answers

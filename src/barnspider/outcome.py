@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from barnspider import document, overview, sentences
+from barnspider.errors import listing
 from barnspider.evidence import Evidence, Floats, Generalizes, Method
+from barnspider.names import visible
 
 __all__ = ["Effects", "Floats", "Generalizes", "Method"]
 
@@ -40,6 +42,11 @@ class Effects(Evidence):
 
     def __str__(self) -> str:
         return self.text(rows=None)
+
+    def __repr__(self) -> str:
+        """Say in one line what is here; `print` shows the table."""
+        sizes = f"{len(self.classes):,} classes, {int(self.n.sum()):,} images"
+        return f"<Effects against {visible(self.baseline)!r}: {sizes}; arms: {listing(self.arms, most=5)}>"
 
     def _repr_html_(self) -> str:
         return overview.as_html(self)

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from barnspider.convert import Ints, as_rows, class_names, first_and_accepted, on_host, smallest_int, to_index
 from barnspider.errors import InputError, listing, pick
 from barnspider.files import read_arrays, write_whole
+from barnspider.names import visible
 
 SCHEMA = "barnspider/predictions/1"
 NONE = "(none)"
@@ -166,6 +167,12 @@ class Predictions:
             accepted=None if accepted is None else to_index("label", accepted, index, pad=True),
             paired=paired,
         )
+
+    def __repr__(self) -> str:
+        """Say in one line what is here: the arrays may hold millions of answers."""
+        on = f" of {visible(self.on)}" if self.on else ""
+        sizes = f"{len(self.arm):,} runs, {len(self.label):,} samples{on}, {len(self.classes):,} classes"
+        return f"<Predictions: {sizes}; arms: {listing(self.arms, most=5)}>"
 
     @property
     def arms(self) -> tuple[str, ...]:

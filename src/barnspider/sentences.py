@@ -80,8 +80,8 @@ def _against_average(evidence: Evidence, a: int, c: int) -> str:
 
 
 def _from_to(evidence: Evidence, a: int, c: int) -> str:
-    before, after = words.percent(evidence.before[c]), words.percent(evidence.after[a, c])
-    return f"{words.lost_or_gained(float(evidence.effect[a, c]))}, from {before} to {after}"
+    shares = words.from_to(float(evidence.before[c]), float(evidence.after[a, c]))
+    return f"{words.lost_or_gained(float(evidence.effect[a, c]))}, {shares}"
 
 
 def _level(evidence: Evidence) -> str:

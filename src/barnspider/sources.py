@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from barnspider.checkup.luck import warn_of_chance
 from barnspider.dose_axis import UNKNOWN, DoseAxis, Usual
 from barnspider.errors import InputError, listing
 from barnspider.files import read_array_names, sha256
@@ -18,17 +19,15 @@ from barnspider.progress import clock
 from barnspider.store import Store, Study
 from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
+from barnspider.tables.choosing import LABELS, Source, files_in, files_of, find, is_beside, named
 from barnspider.tables.dialects import format_of
 from barnspider.tables.formats import ARRAYS, is_known, kind_of, stem_of
 from barnspider.tables.groups import is_groups_file
 from barnspider.tables.label_sets import read_label_sets
-from barnspider.tables.origins import by_mapping, by_name, by_pattern
+from barnspider.tables.origins import pattern_hint
 from barnspider.tables.read import join, read_files
 from barnspider.tables.rows import names_in
-
-Source = str | Path | Sequence[str | Path]
-
-LABELS = ("label", "labels")
+from barnspider.words import counted
 
 
 def read_predictions(
@@ -55,7 +54,8 @@ def read_predictions(
     ----------
     source
         A store's folder; a file; several files; a glob such as "preds/*.csv"; or a folder of files of predictions,
-        where a file called `labels` holds the labels. Hidden files, and files of other endings, are left alone.
+        where a file called `labels` holds the labels. Hidden files, files of other endings, and such as README.txt or
+        config.json are left alone.
     study
         Which study of the store; may be left out where there is only one.
     split
@@ -66,10 +66,10 @@ def read_predictions(
         Of files, as in `read_table`.
     pattern
         Where arm, seed and dose stand in the names of files, such as "{arm}-seed{seed}.csv"; with "/" in it, below
-        the folder. Without `{arm}` all are one arm with the folder's name, or one arm for each dose.
+        the folder. Without `{arm}` the arm has the name of the folder in which a file lies; or each dose is one.
     mapping
-        A table with the columns `file` and `arm`, `seed`, `dose`, or a TOML file: which run each file is of. `source`
-        is then a folder or a glob that may hold other files, too.
+        A table with the columns `file` and `arm`, `seed`, `dose`, or a TOML file: which run each file is of, named
+        relative to the mapping's folder or to `source`, which may hold other files, too.
     label_sets
         A file that says all right labels of each sample, as `read_label_sets` reads it; also for a store.
     by
@@ -80,6 +80,11 @@ def read_predictions(
     ------
     InputError, StoreError
         When there is nothing to read, or it is not what it should be.
+
+    Warns
+    -----
+    AtChance
+        Of files, where an arm is certainly right no more often than by luck.
     """
     asked = Asked(classes, paired, on, samples, labels, format, columns, scores)
     origins: list[Origin] = []
@@ -88,10 +93,12 @@ def read_predictions(
         store = Store.existing(source)
         preds = store.load(store.study(study).cells, split)
     else:
-        origins, asked = find(source, asked, pattern=pattern, mapping=mapping)
+        chosen = find(source, asked, pattern=pattern, mapping=mapping)
+        origins, asked = chosen.origins, chosen.asked
         if study is not None or split != "test":
-            raise InputError(f"{_named(source)} is no store; only a store has studies and splits to choose from")
+            raise InputError(f"{named(source)} is no store; only a store has studies and splits to choose from")
         preds = read_files(origins, asked)
+        warn_of_chance(preds)
     if by is not None:
         preds = grouped_by(preds, str(by), origins, asked)
     return preds if label_sets is None else with_label_sets(preds, read_label_sets(label_sets))
@@ -105,7 +112,8 @@ def is_store(source: Source) -> TypeGuard[str | Path]:
 def holds_answers(source: str) -> bool:
     """Return whether a source is one of predictions, as far as its names tell; else it may be a data set's.
 
-    A table of images (Parquet) and an .npz of images are data: of these the names of columns and arrays decide.
+    A table of images (Parquet) and an .npz of images are data: of these the names of columns and arrays decide. What
+    can be neither is called predictions: reading it says what to do.
     """
     path = Path(source)
     if is_store(source):
@@ -113,130 +121,23 @@ def holds_answers(source: str) -> bool:
     if not path.exists():
         return "*" in source or bool(glob.glob(source))  # a data set's options stand behind a "?"
     if path.is_dir():
-        return any(holds_answers(str(file)) for file in _files_in(path) if stem_of(file) not in LABELS)
+        return any(
+            holds_answers(str(file)) for file in files_in(path) if stem_of(file) not in LABELS and not is_beside(file)
+        )
     if not is_known(path):
-        return False
+        return path.suffix.lower() in STRANGE
     kind = kind_of(path)
     if kind == "npz":
-        return bool(set(ANSWERS) & set(read_array_names(path)))
+        return not set(DATA) & set(read_array_names(path))
     return kind != "parquet" or bool(set(ANSWERS) & set(names_in(path))) or "filename" in names_in(path)
 
 
 ANSWERS = ("about", "guess", "prediction", "predicted_class", "logits", "probabilities", "scores")
+DATA = ("x_train", "y_train", "x_test", "y_test")
+"""Arrays of an .npz that holds a data set."""
 
-
-def find(
-    source: Source, asked: Asked, *, pattern: str | None = None, mapping: str | Path | None = None
-) -> tuple[list[Origin], Asked]:
-    """Return the files that a source means, which runs they are of, and where their labels are.
-
-    Raises
-    ------
-    InputError
-        When there are none, or a pattern or a mapping does not fit them.
-    """
-    if pattern is not None and mapping is not None:
-        raise InputError(f"pattern={pattern!r} and mapping={str(mapping)!r} were both given; expected one of them")
-    files = _files(source, deep=pattern is not None and "/" in pattern)
-    files, asked = _without_labels(source, files, asked, mapping)
-    if mapping is not None:
-        return _chosen(by_mapping(Path(mapping)), files, mapping), asked
-    if pattern is not None:
-        return by_pattern(files, pattern, _name(source)), asked
-    return by_name(list(files)), asked
-
-
-def _files(source: Source, *, deep: bool) -> dict[Path, str]:
-    """Return the files of a source, in order, each with the name that a pattern looks at."""
-    if not isinstance(source, str | Path):
-        paths = [Path(path) for path in source]
-        if not paths or len(set(paths)) < len(paths):
-            raise InputError(f"source={[str(p) for p in paths]} names no file, or one twice; expected each file once")
-        if folder := next((path for path in paths if path.is_dir()), None):
-            raise InputError(
-                f"{str(folder)!r} is a folder, and was given with others; expected one folder, or files, or a glob in"
-                " quotes such as 'preds/*/*.csv'"
-            )
-        return {path: path.as_posix() for path in paths}
-    if not str(source):
-        raise InputError("source='' is empty; expected a store's folder, or a file, a folder or a glob of predictions")
-    path = Path(source)
-    if path.is_dir():
-        found = {file: file.relative_to(path).as_posix() for file in sorted(_files_in(path, deep=deep))}
-        if not found:
-            raise InputError(
-                f"{str(source)!r} is no store (there is no barnspider.json), and holds no file of predictions; of"
-                f" folders in it, give a glob: '{source}/*/*.csv'"
-            )
-        return found
-    if not path.exists() and glob.has_magic(str(source)):
-        return _matches(str(source))
-    if not path.exists():
-        raise InputError(
-            f"{str(source)!r} does not exist; expected a store's folder, a file of predictions (CSV, JSON lines,"
-            " Parquet, npz, npy), a folder of them, or a glob in quotes"
-        )
-    return {path: path.name}
-
-
-def _files_in(folder: Path, *, deep: bool = False) -> list[Path]:
-    """Return the files in a folder that could hold predictions; hidden ones never do."""
-    found = folder.rglob("*") if deep else folder.iterdir()
-    return [file for file in found if is_known(file) and file.is_file() and not _is_hidden(file.relative_to(folder))]
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _matches(source: str) -> dict[Path, str]:
-    paths = sorted(Path(name) for name in glob.glob(source, recursive=True))
-    fixed = Path(*[part for i, part in enumerate(Path(source).parts) if not _magic_before(Path(source), i)])
-    files = {path: path.relative_to(fixed).as_posix() for path in paths if path.is_file()}
-    if not files:
-        raise InputError(f"{source!r} matches no file; expected a glob such as 'preds/*.csv'")
-    return files
-
-
-def _magic_before(path: Path, place: int) -> bool:
-    return any(glob.has_magic(part) for part in path.parts[: place + 1])
-
-
-def _without_labels(
-    source: Source, files: dict[Path, str], asked: Asked, mapping: str | Path | None
-) -> tuple[dict[Path, str], Asked]:
-    """Take a folder's file of labels, and its mapping, for what they are."""
-    own = [file for file in files if stem_of(file) in LABELS and len(files) > 1]
-    if asked.labels is None and len(own) > 1:
-        raise InputError(
-            f"{_named(source)} holds {listing(str(f) for f in own)}; say which has the labels: --labels FILE"
-        )
-    labels = asked.labels if asked.labels is not None or not own else own[0]
-    apart = {Path(other).resolve() for other in (labels, mapping) if other is not None}
-    left = {file: name for file, name in files.items() if file.resolve() not in apart or len(files) == 1}
-    return left, replace(asked, labels=labels)
-
-
-def _chosen(mapped: list[Origin], files: Mapping[Path, str], mapping: str | Path) -> list[Origin]:
-    """Return what a mapping says of the files of the source."""
-    theirs = {file.resolve() for file in files}
-    chosen = [origin for origin in mapped if origin.path.resolve() in theirs]
-    if not chosen:
-        raise InputError(f"mapping={str(mapping)!r} names none of the files {listing(map(str, files), most=3)}")
-    return chosen
-
-
-def _name(source: Source) -> str:
-    """Return what to call the arm of all files of a source."""
-    if not isinstance(source, str | Path):
-        return "files"
-    path = Path(source)
-    fixed = [part for part in path.parts[:-1] if not glob.has_magic(part)]
-    return path.resolve().name if path.is_dir() else (fixed or ["files"])[-1]
-
-
-def _named(source: Source) -> str:
-    return repr(str(source)) if isinstance(source, str | Path) else listing((repr(str(p)) for p in source), most=3)
+STRANGE = (".pt", ".pth", ".pkl", ".pickle", ".xlsx", ".xls", ".h5", ".hdf5", ".feather", ".arrow", ".mat")
+"""Endings of files that people keep predictions in, and that no data set here has; reading says what to do."""
 
 
 def recognised(source: Source, *, pattern: str | None = None, mapping: str | Path | None = None, **options: Any) -> str:
@@ -255,12 +156,14 @@ def recognised(source: Source, *, pattern: str | None = None, mapping: str | Pat
     if is_store(source):
         return ""
     asked = Asked(**options)
-    origins, found = find(source, asked, pattern=pattern, mapping=mapping)
+    chosen = find(source, asked, pattern=pattern, mapping=mapping)
     said: list[str] = []
-    formats = {_format(origin, found) for origin in origins[:1]} - {"long", asked.format}
+    formats = {_format(origin, chosen.asked) for origin in chosen.origins[:1]} - {"long", asked.format}
     said += [f"read as {name}" for name in sorted(formats)]
-    said += [f"labels from {str(found.labels)!r}"] if found.labels != asked.labels else []
-    said += [f"{len(origins)} files"] if len(origins) > 1 else []
+    said += [f"labels from {str(chosen.asked.labels)!r}"] if chosen.asked.labels != asked.labels else []
+    said += [f"{len(chosen.origins)} files"] if len(chosen.origins) > 1 else []
+    if left := chosen.left_alone:
+        said.append(f"{counted(len(left), 'file')} left alone: {listing((file.name for file in left), most=3)}")
     return "; ".join(said)
 
 
@@ -283,7 +186,8 @@ def _refuse(store: Source, asked: Asked, **given: bool) -> None:
 def read_beside(paths: Sequence[str | Path], **options: Any) -> tuple[Predictions, str]:
     """Read sources of one arm each; return them together, and the name of the arm in the first.
 
-    Arms that have the same name are called by their sources' names instead; of two, "base" and "candidate".
+    Files of which a pattern says that they are runs of one arm are that arm together. Arms that have the same name are
+    called by their sources' names instead; of two, "base" and "candidate".
 
     Parameters
     ----------
@@ -295,12 +199,25 @@ def read_beside(paths: Sequence[str | Path], **options: Any) -> tuple[Prediction
     InputError
         As `read_predictions`, or when a file holds several arms or stands twice.
     """
+    if first := _first_of_several(paths, options):
+        return read_predictions(paths, **options), first
     by = options.pop("by", None)
     by_file = by is not None and is_groups_file(str(by))
     parts = [read_predictions(path, **options, by=None if by_file else by) for path in paths]
     preds, first = beside(parts, [str(path) for path in paths], samples=options.get("samples", "all"))
     # A file of groups is about the classes that any of the sources names.
     return (grouped_by(preds, str(by), [], Asked()) if by_file else preds), first
+
+
+def _first_of_several(paths: Sequence[str | Path], options: Mapping[str, Any]) -> str:
+    """Return the first file's arm where the names of files tell several runs of an arm apart; else ""."""
+    pattern = options.get("pattern")
+    if pattern is None or not all(Path(path).is_file() for path in paths):
+        return ""
+    origins = find(paths, Asked(labels=options.get("labels")), pattern=pattern).origins
+    runs = [(origin.said.get("arm", origin.name), origin.said.get("seed")) for origin in origins]
+    arms = {arm for arm, _ in runs}
+    return str(runs[0][0]) if len(set(runs)) == len(runs) > len(arms) > 1 else ""
 
 
 def beside(parts: Sequence[Predictions], files: Sequence[str], *, samples: Samples = "all") -> tuple[Predictions, str]:
@@ -345,7 +262,7 @@ def provenance(source: Source, *, study: str | None = None) -> dict[str, str]:
         As `read_predictions`.
     """
     if not is_store(source):
-        return _of_files(list(_files(source, deep=False)))
+        return _of_files(list(files_of(source, deep=False)))
     store = Store.existing(source)
     plan = store.study(study)
     documents = store.sealed(plan.cells)
@@ -415,8 +332,9 @@ def default_baseline(predictions: Predictions, source: Source | None = None, *, 
     off = [arm for arm in predictions.arms if predictions.dose_of(arm) == 0]
     if len(off) == 1:
         return off[0]
+    hint = f".{known}" if (known := pattern_hint(predictions.arms)) else ""
     count = "no arm has" if not off else f"{len(off)} arms have"
-    raise InputError(f"{count} dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}")
+    raise InputError(f"{count} dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}{hint}")
 
 
 def stated_baseline(plan: Study) -> str | None:

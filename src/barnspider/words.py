@@ -27,9 +27,21 @@ def points(x: float, *, sign: bool = True) -> str:
     return text[1:] if text in {"+0.0", "-0.0"} else text
 
 
-def percent(x: float) -> str:
+def percent(x: float, digits: int = 1) -> str:
     """Return a proportion as per cent: 0.852 is "85.2 %"."""
-    return "unknown" if math.isnan(x) else f"{100 * x:.1f} %"
+    return "unknown" if math.isnan(x) else f"{100 * x:.{digits}f} %"
+
+
+def from_to(before: float, after: float) -> str:
+    """Return two proportions as per cent, with so many digits that they differ where the words for the change say so.
+
+    Examples
+    --------
+    >>> from_to(0.8672, 0.8665), from_to(0.5, 0.4), from_to(0.5, 0.5001)
+    ('from 86.72 % to 86.65 %', 'from 50.0 % to 40.0 %', 'from 50.0 % to 50.0 %')
+    """
+    same = percent(before) == percent(after) and lost_or_gained(after - before) != lost_or_gained(0)
+    return f"from {percent(before, 1 + same)} to {percent(after, 1 + same)}"
 
 
 def between(low: float, high: float) -> str:

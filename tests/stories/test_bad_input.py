@@ -87,6 +87,13 @@ def test_mistakes_in_a_study(barnspider, study, tmp_path, old, new, message):
     assert not list((tmp_path / "runs").glob("runs/*"))
 
 
+def test_only_commands_that_keep_something_say_so_when_they_are_stopped():
+    from barnspider.cli import said_when_stopped
+
+    assert said_when_stopped(["run", "study.toml", "--store", "runs"]).endswith("Run the same command to go on.")
+    assert said_when_stopped(["audit", "run", "--baseline", "a"]) == "stopped"
+
+
 def test_wrong_options_are_exit_2(barnspider):
     assert "No such command" in barnspider("adit", check=2).stderr
     assert "Missing argument" in barnspider("audit", check=2).stderr

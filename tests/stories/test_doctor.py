@@ -79,15 +79,27 @@ def brought(tmp_path):
 
 def test_predictions_are_examined_before_any_statistics(barnspider, brought):
     done = barnspider("doctor", "plain.csv")
-    assert "1 run in 1 arm, 150 samples, 5 classes of 30 to 30 samples" in done.stdout
+    assert "1 run in 1 arm, 150 samples, 5 classes of 30 samples" in done.stdout
     assert "Nothing looks wrong." in done.stdout
     done = barnspider("doctor", "*.csv", check=1)
     assert "the answers of 1 run fit the labels far better in another order" in done.stdout
     assert "shifted seed 0" in done.stdout
+    assert "Run barnspider doctor" not in done.stderr  # as audit says it
+    assert "is right in " in barnspider("audit", "*.csv", "--baseline", "plain").stderr
     found = json.loads(barnspider("doctor", ".", "--json", check=1).stdout)
     assert (found["schema"], found["about"], found["is_well"]) == ("barnspider/doctor/1", "predictions", False)
     assert [arm["arm"] for arm in found["arms"]] == ["mixup", "plain", "shifted"]
     assert found["findings"][0]["kind"] == "permuted"
+
+
+def test_what_was_odd_when_it_was_read_is_a_finding(barnspider, tmp_path):
+    scores = np.random.default_rng(0).dirichlet(np.ones(3), 60)
+    np.savez(tmp_path / "a.npz", label=scores.argmax(axis=1), logits=scores, classes=["cat", "dog", "cow"])
+    (tmp_path / "g.csv").write_text("class,group\ncat,pet\ndog,pet\ncow,farm\n")
+    done = barnspider("doctor", "a.npz", "--by", "g.csv", check=1)
+    assert "Looks wrong:\n- 'a.npz': logits: all rows are from 0 to 1 and add up to 1" in done.stdout
+    assert "samples  accuracy  lowest arm  highest arm" in done.stdout
+    assert done.stderr == ""
 
 
 def test_a_store_of_trained_runs_is_sound(barnspider, tmp_path):

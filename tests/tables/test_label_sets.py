@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barnspider import InputError, Predictions, read_label_sets, with_label_sets
-from barnspider.tables import LabelSets
+from barnspider.tables import LabelSets, SamplesLeftOut, rows
+from barnspider.tables.groups import read_groups
+from barnspider.tables.labels import read_labels
+from barnspider.tables.origins import by_mapping
 
 SETS = {"a": ("cat", "dog"), "b": (), "c": ("cow",)}
 
@@ -55,6 +58,23 @@ def test_every_form_says_the_same(tmp_path, write):
     assert read_label_sets(write(tmp_path)).sets == SETS
 
 
+def test_no_line_is_looked_for_unless_something_is_wrong(tmp_path, monkeypatch):
+    """To find the line of a row costs a look through the file: for every row, hours for the labels of ImageNet."""
+    monkeypatch.setattr(rows, "line_of", lambda *_: pytest.fail("a line was looked for"))
+    assert read_label_sets(csv(tmp_path)).sets == SETS
+    assert read_labels(put(tmp_path / "l.csv", "sample,label\na,cat\n")).count == 1
+    assert read_groups(put(tmp_path / "g.csv", "class,group\ncat,pet\ncat,pet\n")).groups == {"cat": "pet"}
+    put(tmp_path / "a.csv", "")
+    assert by_mapping(put(tmp_path / "m.csv", "file,arm\na.csv,p\n"), tmp_path)[0].said == {"arm": "p"}
+
+
+def test_entries_of_other_samples_are_counted(tmp_path):
+    names = ["cat", "cow", "dog"]
+    preds = Predictions.from_arrays(["cat", "cow"], {"p": [["cat", "cat"]]}, sample=["a", "c"], classes=names)
+    with pytest.warns(SamplesLeftOut, match=r"1 of 3 samples with labels in '.*s.csv' are left out: nothing is"):
+        with_label_sets(preds, read_label_sets(csv(tmp_path)))
+
+
 def numbered_json(folder):
     return put(folder / "real.json", "[[0, 2], [], [1]]")
 
@@ -86,7 +106,8 @@ def answers(**more):
 
 def test_samples_are_joined_by_id_never_by_order():
     turned = dict(reversed(SETS.items())) | {"d": ("cat",)}
-    found = with_label_sets(answers(), LabelSets("x", turned))
+    with pytest.warns(SamplesLeftOut, match="1 of 4 samples with labels in x"):
+        found = with_label_sets(answers(), LabelSets("x", turned))
     assert found.sample.tolist() == ["a", "c"]
     assert found.correct().tolist() == [[False, True]]
     assert with_label_sets(answers(), turned).correct().tolist() == [[False, True]]

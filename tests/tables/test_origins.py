@@ -65,6 +65,51 @@ def test_patterns_reach_into_folders(tmp_path):
         read_predictions(tmp_path / "preds")
 
 
+def test_without_an_arm_in_the_pattern_the_arm_is_the_folder_of_its_runs(tmp_path):
+    """A folder for each arm, and a pattern with only a seed: these are several arms, and not one."""
+    for name in ("p/seed0.csv", "p/seed1.csv", "q/seed2.csv", "r/run3/out.csv", "r/run4/out.csv"):
+        put(tmp_path / "preds" / name)
+    found = runs(read_predictions(f"{tmp_path}/preds/*/seed*.csv", pattern="seed{seed}.csv"))
+    assert found == [("p", 0, None), ("p", 1, None), ("q", 2, None)]
+    assert runs(read_predictions(f"{tmp_path}/preds/*/seed*.csv", pattern="{}/seed{seed}.csv")) == found
+    found = runs(read_predictions(f"{tmp_path}/preds/*/*/out.csv", pattern="run{seed}/out.csv"))
+    assert found == [("r", 3, None), ("r", 4, None)]
+
+
+def test_files_of_which_a_pattern_knows_the_runs_are_one_arm_at_the_gate(tmp_path):
+    files = [put(tmp_path / name) for name in ("p/seed0.csv", "p/seed1.csv", "q/seed0.csv", "q/seed2.csv")]
+    preds, base = read_beside(files, pattern="seed{seed}.csv")
+    assert (base, runs(preds)) == ("p", [("p", 0, None), ("p", 1, None), ("q", 0, None), ("q", 2, None)])
+    preds, base = read_beside([files[2], files[0]], pattern="seed{seed}.csv")
+    assert (base, preds.arms) == ("q", ("q", "p"))
+    same = [put(tmp_path / name) for name in ("x/p-0.csv", "y/p-0.csv")]
+    assert read_beside(same, pattern="{arm}-{seed}.csv")[1] == "base"
+
+
+def test_files_beside_predictions_are_left_alone_and_counted(tmp_path):
+    for name in ("p-0.csv", "q-0.csv"):
+        put(tmp_path / name)
+    put(tmp_path / "README.txt", "These are my predictions.\n")
+    put(tmp_path / "metrics.json", '{"acc": 0.9}')
+    assert runs(read_predictions(tmp_path, pattern="{arm}-{seed}.csv")) == [("p", 0, None), ("q", 0, None)]
+    assert read_predictions(tmp_path).arms == ("p-0", "q-0")
+    assert read_predictions(sorted(tmp_path.iterdir())).arms == ("p-0", "q-0")
+    assert recognised(tmp_path) == "2 files; 2 files left alone: README.txt, metrics.json"
+    put(tmp_path / "summary.csv", "model,acc\np,0.9\n")
+    with pytest.raises(InputError, match=r"'summary.csv' does not fit pattern='\{arm\}-\{seed\}.csv'; move the file"):
+        read_predictions(tmp_path, pattern="{arm}-{seed}.csv")
+    with pytest.raises(InputError, match=r"pattern='\{arm\}_\{seed\}.csv' fits none of 3 files: 'p-0.csv', "):
+        read_predictions(tmp_path, pattern="{arm}_{seed}.csv")
+
+
+def test_labels_under_the_name_that_imagenet_x_gives_them(tmp_path):
+    put(tmp_path / "filename_label.csv", "file_name,label\na,0\nb,1\n")
+    for name in ("p.csv", "q.csv"):
+        put(tmp_path / name, "file_name,predicted_class\na,0\nb,1\n")
+    assert read_predictions(tmp_path).arms == ("p", "q")
+    assert read_predictions(sorted(tmp_path.iterdir())).arms == ("p", "q")
+
+
 @pytest.mark.parametrize(
     ("pattern", "words"),
     [
@@ -129,6 +174,18 @@ def test_mappings(tmp_path):
     assert runs(read_predictions(tmp_path, mapping=put(tmp_path / "runs.toml", text))) == expected[:2]
     named = put(tmp_path / "arms.jsonl", '{"file": "one.csv", "arm": "p"}\n{"file": "two.csv", "arm": "q"}\n')
     assert runs(read_predictions(f"{tmp_path}/*.csv", mapping=named)) == [("p", 0, None), ("q", 0, None)]
+
+
+def test_a_mapping_may_name_files_of_the_source_and_what_it_leaves_out_is_said(tmp_path):
+    for name in ("preds/one.csv", "preds/two.csv", "preds/other.csv"):
+        put(tmp_path / name)
+    table = put(tmp_path / "runs.csv", "file,arm\none.csv,p\ntwo.csv,q\n")
+    for source in (tmp_path / "preds", f"{tmp_path}/preds/*.csv"):
+        assert read_predictions(source, mapping=table).arms == ("p", "q")
+        assert recognised(source, mapping=table) == "2 files; 1 file left alone: other.csv"
+    put(table, "file,arm\nthree.csv,p\n")
+    with pytest.raises(InputError, match=r"line 2: 'three.csv' does not exist .*; looked for '.*', '.*/preds/"):
+        read_predictions(tmp_path / "preds", mapping=table)
 
 
 @pytest.mark.parametrize(
@@ -207,5 +264,5 @@ def test_the_sum_of_several_files_is_told(tmp_path):
 @given(arm=st.text(min_size=1).filter(lambda text: "/" not in text), seed=st.integers(-9, 10**20))
 def test_any_arm_is_read_back_from_a_name(arm, seed):
     name = f"{arm}-seed{seed}.csv"
-    found = by_pattern({Path("x"): name}, "{arm}-seed{seed}.csv", "files")
+    found = by_pattern({Path("x"): name}, "{arm}-seed{seed}.csv")
     assert f"{found[0].said['arm']}-seed{found[0].said['seed']}.csv" == name

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from barnspider import InputError, Predictions, from_frame, from_scores, read_predictions
-from barnspider.tables import Ties, scores
+from barnspider.tables import NotLogits, Ties, scores
 
 LOGITS = np.array([[[2.0, 1.0, -1.0], [0.0, 0.5, 0.25]], [[-3.0, -2.0, -1.0], [9.0, 8.0, 7.0]]])
 LABEL = [0, 2]
@@ -86,6 +86,51 @@ def test_arms_have_the_same_classes():
         from_scores(LABEL, {"a": LOGITS, "b": LOGITS[:, :, :2]})
     with pytest.raises(InputError, match="scores are of 3 classes"):
         from_scores(LABEL, {"a": LOGITS}, classes=["x", "y"])
+
+
+def test_a_single_score_is_no_answer_among_two_classes(tmp_path):
+    """Of one sigmoid output, column 0 would always win: every answer would be the class 0."""
+    logits, label = np.array([[-3.0], [3.0], [2.0]]), [0, 1, 1]
+    words = "scores of one class only, but labels of 2; a single sigmoid output must become two columns, or guess"
+    with pytest.raises(InputError, match=words):
+        from_scores(label, {"a": logits}, kind="logits")
+    np.savez(tmp_path / "a.npz", label=label, logits=logits)
+    np.save(tmp_path / "b.npy", logits)
+    np.save(tmp_path / "labels.npy", label)
+    pl.DataFrame({"sample": range(3), "label": label, "logits": logits.tolist()}).write_parquet(tmp_path / "c.parquet")
+    for name, labels in (("a.npz", None), ("b.npy", tmp_path / "labels.npy"), ("c.parquet", None)):
+        with pytest.raises(InputError, match=f"{name}'.*: .* has {words}"):
+            read_predictions(tmp_path / name, labels=labels)
+    with pytest.raises(InputError, match=r"shape \(3,\); expected .*; a single sigmoid output must become"):
+        from_scores(label, {"a": logits[:, 0]})
+    assert from_scores([0, 0], {"a": [[0.5], [2.0]]}).correct().all()
+
+
+def test_probabilities_that_are_called_logits_are_told(tmp_path):
+    values = softmax(LOGITS[0])
+    with pytest.warns(NotLogits, match="all rows are from 0 to 1 and add up to 1: these look like probabilities"):
+        from_scores(LABEL, {"a": values}, kind="logits")
+    np.savez(tmp_path / "a.npz", label=LABEL, logits=values)
+    pl.DataFrame({"sample": [0, 1], "label": LABEL, "logits": values.tolist()}).write_parquet(tmp_path / "b.parquet")
+    for name in ("a.npz", "b.parquet"):
+        with pytest.warns(NotLogits, match=f"{name}': logits: all rows"):
+            read_predictions(tmp_path / name)
+    from_scores(LABEL, {"a": [values, LOGITS[0]]}, kind="logits")  # some rows may add up to 1
+    from_scores(LABEL, {"a": np.eye(3)[:2]}, kind="logits")  # answers written as scores
+
+
+def test_faults_of_arrays_name_what_is_wrong(tmp_path):
+    np.savez(tmp_path / "short.npz", label=[0], logits=LOGITS[0])
+    with pytest.raises(
+        InputError, match=r"short.npz': logits has 2 samples, but label has 1; expected a label for each"
+    ):
+        read_predictions(tmp_path / "short.npz")
+    np.savez(tmp_path / "flat.npz", label=[[0], [1]], logits=LOGITS[0])
+    with pytest.raises(InputError, match=r"label has shape \(2, 1\); expected \[samples\] \(flatten it: label.ravel"):
+        read_predictions(tmp_path / "flat.npz")
+    np.savez(tmp_path / "tie.npz", label=[0, 1], logits=[[1.0, 1.0], [0.0, 2.0]])
+    with pytest.warns(Ties, match=r"tie.npz': logits: 1 of 2 answers are ties"):
+        read_predictions(tmp_path / "tie.npz")
 
 
 one_image = st.lists(st.floats(-50, 50, width=16), min_size=4, max_size=4, unique=True)
@@ -177,7 +222,7 @@ def test_an_npy_holds_answers_or_scores(tmp_path):
             "a.npz': logits, run 0, sample 1 (from 0) has a score that is not finite",
         ),
         ({"logits": LOGITS, "classes": ["x"]}, "there are scores of 3 classes, but `classes` has 1"),
-        ({"logits": LOGITS[:, :1]}, "guess has shape (2, 1); expected (2, 2)"),
+        ({"logits": LOGITS[:, :1]}, "logits has 1 sample, but label has 2"),
     ],
 )
 def test_faulty_arrays_of_scores_are_refused(tmp_path, arrays, words):

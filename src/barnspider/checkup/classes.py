@@ -62,7 +62,8 @@ def detectable(at: Looked) -> Iterator[Finding]:
         return
     of = counted(round(float(np.median(at.n[at.n > 0]))), "sample")
     runs = f"{counted(effects.baseline_runs, 'run')} against {counted(effects.runs[0], 'run')}"
-    text = f"with {of} of the median class, {runs}, a comparison {finds(float(np.median(known)))} in it, 4 times in 5"
+    able = finds(float(np.median(known)))
+    text = f"in the median class, of {of}, a comparison of {runs} {able}, 4 times in 5"
     yield Finding("power", False, len(known), text, (), ())
 
 
@@ -75,10 +76,10 @@ def disputed(at: Looked) -> Iterator[Finding]:
     if not len(never):
         return
     alike = never[(guess[:, never] == guess[0, never]).all(axis=0)]
-    text = (
-        f"{len(never):,} of {counted(len(at.preds.label), 'label')} no run agrees with; in {len(alike):,} of these all"
-        f" {len(guess)} runs give the same other class: labels worth a second look"
-    )
+    text = f"{len(never):,} of {counted(len(at.preds.label), 'label')} no run agrees with"
+    if len(alike):
+        same = f"in {len(alike):,} of these all {len(guess)} runs give the same other class"
+        text = f"{text}; {same}: labels worth a second look"
     rows = alike[: at.most].tolist()
     names = tuple(str(at.preds.sample[i]) for i in rows)
     lines = [

@@ -14,6 +14,9 @@ from barnspider.names import visible
 from barnspider.predictions import Predictions
 from barnspider.words import Shown, counted, judged_by, percent, text_table
 
+MOST_GROUPS = 20
+"""Groups that are printed, the worst first."""
+
 SEARCHES = (
     runs.nothing, runs.fixed, runs.copies, classes.unanswered, runs.probabilities,
     runs.seeds, classes.empty, classes.few, classes.detectable, classes.disputed,
@@ -33,6 +36,17 @@ class ArmAnswers:
 
 
 @dataclass(frozen=True)
+class GroupAnswers:
+    """One group of samples: how many there are, and the accuracy of all runs on them, of the worst and best arm."""
+
+    group: str
+    samples: int
+    accuracy: float | None
+    lowest: float | None
+    highest: float | None
+
+
+@dataclass(frozen=True)
 class AnswersCheckup(Shown):
     """What `examine` found in predictions.
 
@@ -44,6 +58,7 @@ class AnswersCheckup(Shown):
     on : which images
     paired, p_label, label_sets : whether runs are paired; whether probabilities and label sets are there
     arms : what each arm holds
+    by, groups : what the samples are grouped by, if they are, and what each group holds; the worst first
     findings : what a person should know; first what is wrong
     """
 
@@ -58,6 +73,8 @@ class AnswersCheckup(Shown):
     label_sets: bool
     arms: tuple[ArmAnswers, ...] = field(repr=False)
     findings: tuple[Finding, ...]
+    by: str = ""
+    groups: tuple[GroupAnswers, ...] = field(default=(), repr=False)
 
     @property
     def is_well(self) -> bool:
@@ -66,13 +83,13 @@ class AnswersCheckup(Shown):
 
     def __str__(self) -> str:
         found = told(self.findings, "Looks wrong:", "Nothing looks wrong.")
-        return "\n".join([*self._what_it_is(), "", self._table(), "", *found])
+        return "\n".join([*self._what_it_is(), "", self._table(), "", *self._by_group(), *found])
 
     def _what_it_is(self) -> list[str]:
         total = sum(len(arm.seeds) for arm in self.arms)
         where = f" of {visible(self.on)}" if self.on else ""
         held = [n for n in self.per_class if n]
-        sizes = f" of {min(held):,} to {max(held):,} samples" if held else ""
+        sizes = f" of {_range(min(held), max(held))}" if held else ""
         what = f"{counted(total, 'run')} in {counted(len(self.arms), 'arm')}, {counted(self.samples, 'sample')}{where}"
         about = [
             "runs of equal seed are paired" if self.paired else "runs are not paired",
@@ -82,15 +99,32 @@ class AnswersCheckup(Shown):
         first = f"{listing([self.name])}: {what}, {counted(len(self.classes), 'class')}{sizes}; {', '.join(about)}"
         return [first, *([right] if right else [])]
 
+    def _by_group(self) -> list[str]:
+        """Return the groups' table and a blank line; nothing where samples are not grouped."""
+        if not self.groups:
+            return []
+        head = [self.by, "samples", "accuracy", "lowest arm", "highest arm"]
+        rows = [[x.group, f"{x.samples:,}", *_percents(x)] for x in self.groups[:MOST_GROUPS]]
+        more = len(self.groups) - MOST_GROUPS
+        left = [f"... and {counted(more, 'more group')} (--json has all)"] if more > 0 else []
+        return [text_table(head, rows), *left, ""]
+
     def _table(self) -> str:
         head = ["arm", "dose", "runs", "seeds", "accuracy", "lowest run", "highest run"]
         return text_table(head, [_row(arm) for arm in self.arms])
 
 
+def _range(low: int, high: int) -> str:
+    return counted(low, "sample") if low == high else f"{low:,} to {counted(high, 'sample')}"
+
+
 def _row(arm: ArmAnswers) -> list[str]:
-    found = [percent(x) if x is not None else "cannot tell" for x in (arm.accuracy, arm.lowest, arm.highest)]
     dose = "" if arm.dose is None else f"{arm.dose:g}"
-    return [visible(arm.arm), dose, f"{len(arm.seeds):,}", listing(arm.seeds, most=5), *found]
+    return [visible(arm.arm), dose, f"{len(arm.seeds):,}", listing(arm.seeds, most=5), *_percents(arm)]
+
+
+def _percents(of: ArmAnswers | GroupAnswers) -> list[str]:
+    return [percent(x) if x is not None else "cannot tell" for x in (of.accuracy, of.lowest, of.highest)]
 
 
 def examine(preds: Predictions, name: str = "predictions", *, most: int | None = 5) -> AnswersCheckup:
@@ -130,6 +164,8 @@ def examine(preds: Predictions, name: str = "predictions", *, most: int | None =
         label_sets=preds.accepted is not None,
         arms=tuple(_arm(at, arm) for arm in preds.arms),
         findings=tuple(sorted(found, key=lambda finding: not finding.wrong)),
+        by=preds.by,
+        groups=_groups(at) if preds.group is not None and preds.guess.size else (),
     )
 
 
@@ -146,3 +182,16 @@ def _arm(at: Looked, arm: str) -> ArmAnswers:
     found = (float(own.mean()), float(own.min()), float(own.max())) if at.right.size else (None, None, None)
     seeds = tuple(int(at.preds.seed[r]) for r in rows)
     return ArmAnswers(arm, at.preds.dose_of(arm), tuple(np.sort(seeds).tolist()), *found)
+
+
+def _groups(at: Looked) -> tuple[GroupAnswers, ...]:
+    """Return what each group holds, the one of the lowest accuracy first."""
+    p, size = at.preds, np.bincount(at.preds.unit, minlength=len(at.preds.groups))
+    right = np.stack([np.bincount(p.unit, weights=own, minlength=len(size)) for own in at.right])
+    of_arm = np.stack([right[p.rows(arm)].mean(axis=0) for arm in p.arms])
+    found: list[GroupAnswers] = []
+    for g, (name, n) in enumerate(zip(p.groups, size.tolist(), strict=True)):
+        own = (right[:, g].mean(), of_arm[:, g].min(), of_arm[:, g].max()) if n else ()
+        shares = [float(x) / n for x in own] or [None] * 3
+        found.append(GroupAnswers(name, n, *shares))
+    return tuple(sorted(found, key=lambda group: -1.0 if group.accuracy is None else group.accuracy))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from barnspider.checkup.looked import SOME, Looked
 from barnspider.finding import Finding
 from barnspider.names import visible
-from barnspider.tables.class_list import natural
+from barnspider.tables.class_list import PLAIN, natural
 from barnspider.words import counted, percent
 
 Order = NDArray[np.int64]
@@ -77,12 +77,13 @@ def _finding(at: Looked, fit: Fit, rows: list[int]) -> Finding:
 
 
 def _named(at: Looked) -> list[tuple[str, Order]]:
-    """Return orders that are often met: counted from 1 instead of 0, and names sorted in other ways."""
+    """Return orders that are often met: numbers counted from 1 instead of 0, and names sorted in other ways."""
     names, place = at.preds.classes, np.arange(len(at.preds.classes))
-    found = [
-        ("answers are one class too high, as if these were counted from 1 and labels from 0", (place + 1) % len(place)),
-        ("answers are one class too low, as if these were counted from 0 and labels from 1", (place - 1) % len(place)),
-    ]
+    counted_from = {
+        "answers are one class too high, as if these were counted from 1 and labels from 0": (place + 1) % len(place),
+        "answers are one class too low, as if these were counted from 0 and labels from 1": (place - 1) % len(place),
+    }
+    found = list(counted_from.items()) if all(map(PLAIN.fullmatch, names)) else []
     for what, key in (("as texts (0, 1, 10, 2)", str), ("as numbers", natural), ("without regard to case", str.lower)):
         order = np.array(sorted(range(len(names)), key=lambda c, key=key: key(names[c])), dtype=np.int64)
         found.append((f"that of the names sorted {what}", np.argsort(order)))
@@ -143,6 +144,9 @@ def _accuracy(at: Looked, r: int, order: Order) -> float:
 
 def _moves(at: Looked, order: Order) -> str:
     moved = [c for c in np.flatnonzero(order != np.arange(len(order))).tolist() if at.n[c]]
+    if len(moved) == 2 and order[moved[0]] == moved[1] and order[moved[1]] == moved[0]:
+        one, other = (visible(at.preds.classes[c]) for c in moved)
+        return f"{one!r} and {other!r} are exchanged"
     told = [f"{visible(at.preds.classes[c])!r} is answered {visible(at.preds.classes[order[c]])!r}" for c in moved[:3]]
     more = f", and so on for {len(moved):,} classes" if len(moved) > 3 else ""
     return ", ".join(told) + more

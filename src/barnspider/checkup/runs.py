@@ -144,14 +144,21 @@ def probabilities(at: Looked) -> Iterator[Finding]:
     p = at.preds
     if p.p_label is None:
         return
+    constant: list[int] = []
     turned: list[int] = []
     torn: list[tuple[int, int]] = []
     for r, (own, guess) in enumerate(zip(p.p_label, p.guess, strict=True)):
         right = guess == p.label
-        if min(right.sum(), (~right).sum()) >= SOME and own[right].mean() <= own[~right].mean():
+        if len(own) >= SOME and own.min() == own.max() and not right.all():
+            constant.append(r)
+        elif min(right.sum(), (~right).sum()) >= SOME and own[right].mean() <= own[~right].mean():
             turned.append(r)
         elif over := int((own[~right] > 0.501).sum()):
             torn.append((r, over))
+    if constant:
+        text = f"in {counted(len(constant), 'run')} p_label is the same for all samples: was it filled in?"
+        lines = [f"{at.run(r)}: {p.p_label[r, 0]:g}" for r in constant[: at.most]]
+        yield Finding("p_label", True, len(constant), text, at.runs(constant), tuple(lines))
     if turned:
         text = (
             f"in {counted(len(turned), 'run')} p_label is no higher where the answer is right; it must be the"

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -33,6 +34,8 @@ for _command in (
     data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
+KEEPING = ("demo", "run")
+"""Commands that train: what they finished is there when they are stopped."""
 
 
 def _say_version(wanted: bool) -> None:
@@ -75,8 +78,14 @@ def main() -> None:
         talk(f"error: {error}")
         sys.exit(2)
     except _Stopped:
-        talk("stopped; what was finished is kept. Run the same command to go on.")
+        talk(said_when_stopped(sys.argv[1:]))
         sys.exit(130)
+
+
+def said_when_stopped(args: Sequence[str]) -> str:
+    """Return what to say of a command that was stopped, and whether there is anything to go on with."""
+    command = next((arg for arg in args if not arg.startswith("-")), "")
+    return "stopped; what was finished is kept. Run the same command to go on." if command in KEEPING else "stopped"
 
 
 def _run() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +20,7 @@ from barnspider.errors import InputError
 from barnspider.progress import Progress
 
 if TYPE_CHECKING:
+    from barnspider.checkup import AnswersCheckup
     from barnspider.lab.data import Checkup
     from barnspider.lab.data.marks import Watch
 
@@ -48,9 +51,7 @@ def doctor(
             raise InputError(
                 f"--{'near' if near else 'data'} is for data sets, but {called(asked.source)!r} holds predictions"
             )
-        from barnspider.checkup import examine
-
-        about, found = "predictions", examine(asked.read(split), called(asked.source), most=most)
+        about, found = "predictions", _answers(asked, split, most)
     else:
         look_for_data_in(data)
         look = partial(_checkup, near=near, most=most)
@@ -60,6 +61,26 @@ def doctor(
     document = {"schema": "barnspider/doctor/1", "about": about, "is_well": found.is_well, **plain(found)}
     show(document if as_json else None, found)
     raise typer.Exit(0 if found.is_well else 1)
+
+
+def _answers(asked: Patient, split: str, most: int | None) -> AnswersCheckup:
+    """Examine answers; what looked wrong when they were read is a finding, too."""
+    from barnspider.checkup import examine
+    from barnspider.checkup.luck import AtChance
+    from barnspider.finding import Finding
+    from barnspider.tables import NotLogits
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        predictions = asked.read(split)
+    wrong: list[Finding] = []
+    for warning in told:
+        if issubclass(warning.category, NotLogits):
+            wrong.append(Finding("logits", True, 1, str(warning.message), (), ()))
+        elif not issubclass(warning.category, AtChance):  # which sends people here
+            talk(f"note: {warning.message}")
+    found = examine(predictions, called(asked.source), most=most)
+    return replace(found, findings=(*wrong, *found.findings))
 
 
 def _is_study(source: str) -> bool:

@@ -194,13 +194,9 @@ class Reading:
 
     def names(self) -> list[str] | None:
         """Return the names of the classes, if a file was given."""
-        if self.classes is None:
-            return None
-        try:
-            return self.classes.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            name = str(self.classes)
-            raise InputError(f"classes={name!r} cannot be read: {error}; expected one name on each line") from error
+        from barnspider.tables.class_file import read_classes
+
+        return None if self.classes is None else read_classes(self.classes)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from barnspider.convert import Ints, smallest_int
 from barnspider.errors import InputError, listing
 from barnspider.predictions import Predictions
-from barnspider.tables.class_list import WHOLE, ClassError, class_list, is_number, shown
+from barnspider.tables.class_list import WHOLE, ClassError, class_list, is_number, padded_hint, shown
+from barnspider.tables.completeness import SamplesLeftOut
 from barnspider.tables.label_sets import LabelSets
 
 Sets = LabelSets | Mapping[str, Iterable[object]] | Sequence[Iterable[object]]
@@ -63,14 +65,22 @@ def _own_sets(preds: Predictions, sets: Sets) -> tuple[str, list[tuple[str, ...]
             raise InputError(f"sets has {len(sets)} entries; expected {len(preds.label)}, one for each sample")
         return "sets", [_texts(labels, i) for i, labels in enumerate(sets)]
     samples: list[str] = preds.sample.tolist()
+    if isinstance(sets, LabelSets) and len(known) > len(samples) and set(samples) <= known.keys():
+        text = f"{len(known) - len(samples)} of {len(known)} samples with labels in {where} are left out"
+        warnings.warn(f"{text}: nothing is answered of them here", SamplesLeftOut, stacklevel=4)
     absent = [sample for sample in samples if sample not in known]
     if absent:
         raise InputError(
             f"{where} has no entry for sample {shown(absent[0])} ({len(absent)} of {len(samples)} samples); it knows"
-            f" {len(known)} samples such as {shown(next(iter(known), ''))}. Name the samples in the same way in both;"
-            " an empty list says that no label is right"
+            f" {len(known)} samples such as {shown(next(iter(known), ''))}{padded_hint(absent[:1], known) or _SAME}"
         )
     return where, [known[sample] for sample in samples]
+
+
+_SAME = (
+    ". Name the samples in the same way in both; an empty list, or in a table of labels a row with an empty one, says"
+    " that none is right"
+)
 
 
 def _texts(labels: Iterable[object], sample: object) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from barnspider.convert import Ints, as_answers, as_rows, class_names, to_index
+from barnspider.convert import Ints, as_answers, as_rows, class_names, not_flat, to_index
 from barnspider.errors import InputError, listing
 from barnspider.files import StoredArray, read_array, read_array_names, read_arrays, stored_array
 from barnspider.predictions import Predictions, from_saved, with_classes
@@ -19,7 +19,8 @@ from barnspider.tables.asked import Asked, Origin
 from barnspider.tables.columns import Piece
 from barnspider.tables.formats import kind_of
 from barnspider.tables.labels import Labels
-from barnspider.tables.scores import Answered, ScoreArray, answered, as_scores
+from barnspider.tables.scores import Answered, ScoreArray, answered, as_scores, refuse_one_class
+from barnspider.words import counted
 
 Arrays = dict[str, NDArray[Any]]
 Scored = Mapping[str, NDArray[Any] | StoredArray]
@@ -78,9 +79,11 @@ def _of_npy(path: Path, asked: Asked) -> tuple[Arrays, Scored]:
 
 def _plain(origin: Origin, arrays: Arrays, scored: Scored, asked: Asked, labels: Labels | None) -> Predictions:
     kind = _kind([*arrays, *scored])
-    held = as_rows("guess", arrays["guess"]) if kind == "guess" else as_scores(kind, scored[kind])
+    name = f"{str(origin.path)!r}: {kind}"
+    held = as_rows("guess", arrays["guess"]) if kind == "guess" else as_scores(name, scored[kind])
     sample = _texts(arrays, "sample", [str(i) for i in range(held.shape[1])]) or []
     label = _labels(arrays, [*arrays, *scored], sample, labels)
+    _check_held(kind, held, label)
     names = _names(arrays, asked.classes, labels, label, held)
     index = {name: i for i, name in enumerate(names)}
     places = to_index("label", label, index)
@@ -98,6 +101,14 @@ def _plain(origin: Origin, arrays: Arrays, scored: Scored, asked: Asked, labels:
         p_label=found.p_label,
         paired=asked.paired,
     )
+
+
+def _check_held(kind: Kind, held: NDArray[Any] | ScoreArray, label: NDArray[Any]) -> None:
+    if isinstance(held, ScoreArray) and held.shape[2] == 1:
+        refuse_one_class(held.name, label)
+    if held.shape[1] != len(label):
+        answers = f"{kind} has {counted(held.shape[1], 'sample')}, but label has {len(label):,}"
+        raise InputError(f"{answers}; expected a label for each sample, and [runs, samples] or [samples] of answers")
 
 
 def _answers(arrays: Arrays, kind: Kind, held: NDArray[Any] | ScoreArray, label: Ints) -> Answered:
@@ -133,7 +144,7 @@ def _labels(arrays: Arrays, names: Sequence[str], sample: list[str], labels: Lab
             )
         label = as_answers("label", arrays["label"])
         if label.ndim != 1:
-            raise InputError(f"label has shape {label.shape}; expected [samples] (of one-hot labels, give the argmax)")
+            raise InputError(f"label has shape {label.shape}; expected [samples] ({not_flat(label)})")
         return label
     if "label" in arrays:
         raise InputError(f"there is an array 'label', and {labels.where} was given as well; leave one of them out")

@@ -58,6 +58,26 @@ def shown(text: object) -> str:
     return repr(words) if len(words) <= 100 else repr(words[:100]) + "..."
 
 
+def padded_hint(here: Iterable[str], there: Iterable[str]) -> str:
+    """Return what to do where ids differ in their leading zeros only, as 00012 and 12 do; "" where none do.
+
+    Examples
+    --------
+    >>> padded_hint(["00012", "a"], ["12"])
+    "; a sample is '00012' here and '12' there: write both in one way (as text, leading zeros stay)"
+    >>> padded_hint(["13"], ["12"])
+    ''
+    """
+    bare = {name.lstrip("0") or "0": name for name in there if name.isdecimal()}
+    for name in here:
+        other = bare.get(name.lstrip("0") or "0", name)
+        if name != other and name.isdecimal():
+            return (
+                f"; a sample is {name!r} here and {other!r} there: write both in one way (as text, leading zeros stay)"
+            )
+    return ""
+
+
 def class_list(texts: Sequence[str], given: Sequence[str] | None = None) -> ClassList:
     """Return the classes that the distinct `texts` of a table stand for.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,11 +38,33 @@ def refuse_twice(where: str, names: Sequence[str], needed: Iterable[str]) -> Non
 
 
 def refuse_near_misses(where: str, names: Sequence[str], known: Sequence[str]) -> None:
-    """Raise `InputError` when a column's name differs from a known one only in case or spaces."""
-    for name in names:
-        meant = name.strip().lower().replace(" ", "_").replace("-", "_")
-        if meant in known and meant not in names and name != meant:
-            raise InputError(f"{where} has a column {name!r}; did you mean {meant!r}? Rename it exactly so")
+    """Raise `InputError` when names of columns differ from known ones only in case or spaces."""
+    if meant := near_misses(names, known):
+        theirs, ours = (", ".join(map(repr, own)) for own in (meant, meant.values()))
+        one = len(meant) == 1
+        option = shlex.quote(",".join(f"{name}={theirs}" for theirs, name in meant.items()))
+        raise InputError(
+            f"{where} has {'a column' if one else 'the columns'} {theirs}; did you mean {ours}? Rename"
+            f" {'it' if one else 'them'} exactly so, or say which is which: --columns {option}"
+        )
+
+
+def near_misses(names: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    """Return which known name is meant by a column whose name differs from it only in case or spaces.
+
+    Examples
+    --------
+    >>> near_misses(["Arm", " seed", "label", "other"], ["arm", "seed", "label"])
+    {'Arm': 'arm', ' seed': 'seed'}
+    """
+    bare = {name: name.strip().lower().replace(" ", "_").replace("-", "_") for name in names}
+    return {name: meant for name, meant in bare.items() if meant in known and meant not in names}
+
+
+def hint_of_near_misses(names: Sequence[str], known: Sequence[str]) -> str:
+    """Return what to rename in a file of which the columns cannot be called otherwise; "" where nothing is near."""
+    meant = near_misses(names, known)
+    return f"; rename {', '.join(f'{theirs!r} to {ours}' for theirs, ours in meant.items())}" if meant else ""
 
 
 def refuse_empty(piece: Piece, column: str, text: pl.Series) -> None:
@@ -91,9 +114,14 @@ def probabilities(piece: Piece) -> NDArray[np.float32]:
     bad = ~values.is_between(0, 1).fill_null(False)  # NaN is not between
     if bad.any():
         row = int(bad.arg_max() or 0)
-        hint = "; write a decimal point, not a comma" if "," in str(column[row]) else ""
+        what = "p_label is empty" if column[row] in (None, "") else f"p_label={column[row]!r} is no probability"
         raise InputError(
-            f"{piece.place(row)}: p_label={column[row]!r} is no probability; expected a number from 0 to 1 in every"
-            f" row, or no such column{hint}"
+            f"{piece.place(row)}: {what}; expected a number from 0 to 1 in every row, or no such column"
+            f"{decimal_comma(str(column[row]))}"
         )
     return values.to_numpy()
+
+
+def decimal_comma(text: str) -> str:
+    """Return what to do with a number that is written with a comma; "" where there is none."""
+    return "; write a decimal point, not a comma" if "," in text else ""

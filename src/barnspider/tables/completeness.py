@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from barnspider.errors import InputError, listing
 from barnspider.tables.asked import Samples
-from barnspider.tables.class_list import shown
+from barnspider.tables.class_list import padded_hint, shown
 from barnspider.tables.coded import ROWS, Coded, Codes, Runs, count_of, parts_of
 
 
@@ -98,13 +98,15 @@ def _missing(coded: Coded, runs: Runs, sample: Codes, ids: list[str]) -> str:
     answered = np.zeros(len(ids), dtype=np.bool_)
     answered[sample[runs.of_row == short]] = True
     lacking = np.flatnonzero(~answered)
+    padded = padded_hint((ids[i] for i in np.flatnonzero(answered)), [ids[i] for i in lacking])
     return (
         f"{coded.where}: arm {shown(runs.arm[short])}, seed {runs.seed[short]} lacks {len(lacking)} of {len(ids)}"
         f" samples: {listing((shown(ids[i]) for i in lacking), most=5)};"
-        f" {int((of_run < len(ids)).sum())} of {len(of_run)} runs"
-        ' lack some; add these answers, or pair on what all runs answered with samples="common"'
-        " (--samples common)"
+        f" {int((of_run < len(ids)).sum())} of {len(of_run)} runs lack some{padded or _ADD}"
     )
+
+
+_ADD = '; add these answers, or pair on what all runs answered with samples="common" (--samples common)'
 
 
 def _counts(runs: Runs) -> str:

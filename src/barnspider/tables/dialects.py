@@ -14,7 +14,7 @@ from barnspider.tables.asked import Asked, Origin
 from barnspider.tables.class_list import shown
 from barnspider.tables.columns import KNOWN, OPTIONAL, REQUIRED, Piece, as_text, refuse_near_misses, refuse_twice
 from barnspider.tables.labels import Labels
-from barnspider.tables.scores import column_answers
+from barnspider.tables.scores import column_answers, refuse_one_class
 
 FORMATS = ("auto", "long", "imagenet-x", "timm")
 TIMM = ("index", "index_0", "label", "label_0")
@@ -51,15 +51,19 @@ class Meaning:
         frame = pl.DataFrame([piece.frame[theirs].alias(ours) for ours, theirs in self.columns.items()])
         frame = frame.with_columns(pl.lit(value, pl.String).alias(name) for name, value in self.constants.items())
         piece = Piece(frame, piece.where, piece.place)
+        scored = 0
         if self.scores is not None:
-            piece = _replaced(piece, column_answers(piece, self.scores))
+            guess, scored = column_answers(piece, self.scores)
+            piece = _replaced(piece, guess)
         elif self.format == "timm":
             piece = _replaced(piece, _first_of_top(piece))
-        if self.labels is None:
-            return piece
-        if self.scores is None and not self.classes_known:
-            self.labels.refuse_unclear(piece)
-        return _replaced(piece, self.labels.of(piece))
+        if self.labels is not None:
+            if self.scores is None and not self.classes_known:
+                self.labels.refuse_unclear(piece)
+            piece = _replaced(piece, self.labels.of(piece))
+        if scored == 1:
+            refuse_one_class(f"{piece.where}: {self.scores}", as_text(piece, "label").drop_nulls().to_numpy())
+        return piece
 
 
 def _replaced(piece: Piece, column: pl.Series) -> Piece:

@@ -12,10 +12,11 @@ import polars as pl
 from barnspider.errors import InputError, listing, pick
 from barnspider.predictions import Predictions
 from barnspider.tables.asked import Asked, Format, Origin, Samples
-from barnspider.tables.columns import Piece
+from barnspider.tables.columns import KNOWN, Piece
 from barnspider.tables.dialects import Meaning, meaning
 from barnspider.tables.labels import Labels, read_labels
 from barnspider.tables.long_table import to_predictions
+from barnspider.tables.strangers import refuse_strangers
 
 ROWS = 1 << 20
 EXPECTED = "expected a polars, pandas or Arrow table"
@@ -65,9 +66,11 @@ def from_frame(
     pieces = (
         piece for (where, table, _), means in zip(frames, found, strict=True) for piece in _pieces(where, table, means)
     )
-    if classes is None and known is not None:
-        classes = known.classes
-    return to_predictions(pieces, where=frames[0][0], classes=classes, paired=paired, on=on, samples=samples)
+    names = known.classes if classes is None and known is not None else classes
+    preds = to_predictions(pieces, where=frames[0][0], classes=names, paired=paired, on=on, samples=samples)
+    if classes is None:
+        refuse_strangers(frames[0][0], preds)
+    return preds
 
 
 def _named(frame: Any) -> list[tuple[str, Any, Origin | None]]:
@@ -87,10 +90,17 @@ def _of_run(key: Any, table: Any) -> tuple[str, Any, Origin]:
 
 
 def _meaning(where: str, table: Any, asked: Asked, origin: Origin | None, labels: Labels | None) -> Meaning:
+    if isinstance(table, pl.LazyFrame):
+        raise InputError(f"{where} is a LazyFrame, which holds no rows yet; give frame.collect()")
     names = [str(name) for name in getattr(table, "column_names", getattr(table, "columns", ()))]
     if not names:
         raise InputError(f"{where} is a {type(table).__name__}; {EXPECTED} with columns")
-    return meaning(where, names, asked, origin=origin, labels=labels)
+    try:
+        return meaning(where, names, asked, origin=origin, labels=labels)
+    except InputError as error:
+        index = [name for name in getattr(getattr(table, "index", None), "names", ()) if name in KNOWN]
+        hint = f"; {listing(map(repr, index))} is in the index: give frame.reset_index()" if index else ""
+        raise InputError(f"{error}{hint}") from None
 
 
 def _refuse_uneven(where: list[str], found: list[Meaning]) -> None:

@@ -15,7 +15,7 @@ from barnspider.errors import InputError, listing
 from barnspider.files import read_array_names, read_arrays
 from barnspider.tables.asked import Asked, Origin
 from barnspider.tables.class_list import shown
-from barnspider.tables.columns import Piece, as_text, refuse_empty
+from barnspider.tables.columns import Piece, as_text, hint_of_near_misses, refuse_empty
 from barnspider.tables.formats import ARRAYS, is_known, kind_of
 from barnspider.tables.labels import SAMPLE, read_labels
 from barnspider.tables.read import meaning_of
@@ -54,7 +54,8 @@ def read_groups(path: str | Path) -> Groups:
     names = names_in(path)
     key = [name for name in ("class", *SAMPLE) if name in names]
     if len(key) != 1 or "group" not in names:
-        raise InputError(f"{str(path)!r} has the columns {listing(map(repr, names))}; {EXPECTED}")
+        near = hint_of_near_misses(names, ("class", *SAMPLE, "group"))
+        raise InputError(f"{str(path)!r} has the columns {listing(map(repr, names))}; {EXPECTED}{near}")
     return Groups("class" if key[0] == "class" else "sample", _gathered(path, key[0], "group"))
 
 

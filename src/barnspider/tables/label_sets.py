@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ def _gathered(where: str, entries: Iterable[Entry]) -> dict[str, tuple[str, ...]
     rows: dict[str, list[str]] = {}
     for place, sample, labels in entries:
         if sample in lists or (sample in rows and not isinstance(labels, str)):
-            raise InputError(f"{place}: sample {shown(sample)} has a list of labels already; expected one for a sample")
+            raise InputError(
+                f"{place()}: sample {shown(sample)} has a list of labels already; expected one for a sample"
+            )
         if isinstance(labels, str):
             rows.setdefault(sample, []).append(labels)
         else:
@@ -110,22 +113,24 @@ def _entries(piece: Piece) -> Iterator[Entry]:
     if isinstance(column.dtype, pl.List | pl.Array):
         labels: list[Any] = [None if row is None else row.to_list() for row in column]
         for row, (sample, own) in enumerate(zip(samples.to_list(), labels, strict=True)):
-            yield piece.place(row), sample, _texts(piece.place(row), own)
+            place = partial(piece.place, row)
+            yield place, sample, _texts(place, own)
         return
     if column.dtype in CATEGORIES or column.dtype in TEXTS or column.dtype.is_numeric():
         texts = as_text(piece, "label").fill_null("").to_list()
-        yield from ((piece.place(row), *pair) for row, pair in enumerate(zip(samples.to_list(), texts, strict=True)))
+        pairs = zip(samples.to_list(), texts, strict=True)
+        yield from ((partial(piece.place, row), *pair) for row, pair in enumerate(pairs))
         return
     raise InputError(f"{piece.where}: the column 'label' has type {column.dtype}; {EXPECTED}")
 
 
-def _texts(place: str, labels: list[Any] | None) -> tuple[str, ...]:
+def _texts(place: Callable[[], str], labels: list[Any] | None) -> tuple[str, ...]:
     """Return a list's labels as text; null and whatever is neither name nor whole number is refused."""
     for label in labels if labels is not None else [None]:
         whole = isinstance(label, int | str) and not isinstance(label, bool) and label != ""
         if not whole and not (isinstance(label, float) and label.is_integer()):
             raise InputError(
-                f"{place}: label holds {label!r}; expected a list of names or whole numbers, perhaps empty"
+                f"{place()}: label holds {label!r}; expected a list of names or whole numbers, perhaps empty"
             )
     return tuple(str(int(label)) if isinstance(label, float) else str(label) for label in labels or ())
 
@@ -147,7 +152,7 @@ def _from_arrays(path: Path) -> dict[str, tuple[str, ...]]:
     texts, ends = [str(label) for label in flat.tolist()], offset.tolist()
     sample = _ids(where, arrays.get("sample"), len(ends) - 1)
     parts = [texts[start:stop] for start, stop in pairwise(ends)]
-    places = (f"{where}, sample {i}" for i in range(len(parts)))
+    places = (partial("{}, sample {}".format, where, i) for i in range(len(parts)))
     return _gathered(where, zip(places, sample, parts, strict=True))
 
 

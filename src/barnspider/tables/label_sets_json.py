@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,8 +12,9 @@ from barnspider.errors import InputError, listing
 from barnspider.tables.labels import SAMPLE
 from barnspider.tables.opened import Block, decoded, opened, read
 
-Entry = tuple[str, str, Sequence[str]]
-"""Where it stands, in words; the sample; a list of all its labels, or as one text one of them."""
+Entry = tuple[Callable[[], str], str, Sequence[str]]
+"""Where it stands, in words, when these are wanted: to find a line costs a look through the file; the sample; a list of
+all its labels, or as one text one of them."""
 
 LABEL = ("label", "labels")
 
@@ -57,13 +59,14 @@ def _of_document(name: str, document: Any) -> Iterator[Entry]:
     if isinstance(document, list):
         for i, item in enumerate(document):
             place = f"{name}, entry {i} (from 0)"
-            yield _of_object(place, item) if isinstance(item, tuple) else (place, str(i), _labels(place, item))
+            own = _of_object(place, item) if isinstance(item, tuple) else None
+            yield own or (partial(str, place), str(i), _labels(place, item))
     elif isinstance(document, tuple) and _is_object(document):
         yield _of_object(f"{name}, line 1", document)
     elif isinstance(document, tuple):
         for sample, labels in document:
             place = f"{name}, sample {sample[:100]!r}"
-            yield place, sample, _labels(place, labels)
+            yield partial(str, place), sample, _labels(place, labels)
     else:
         raise InputError(f"{name} is no list and no object; expected a list of labels for each sample")
 
@@ -85,8 +88,8 @@ def _of_object(place: str, value: Any) -> Entry:
         raise InputError(f"{place}: {sample[0]} is no name or number; expected the id of a sample")
     own = row[label[0]]
     if own is None or isinstance(own, str):
-        return place, row[sample[0]], own or ""
-    return place, row[sample[0]], _labels(place, own)
+        return partial(str, place), row[sample[0]], own or ""
+    return partial(str, place), row[sample[0]], _labels(place, own)
 
 
 def _labels(place: str, labels: Any) -> list[str]:

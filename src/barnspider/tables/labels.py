@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from barnspider.convert import as_answers
+from barnspider.convert import as_answers, not_flat
 from barnspider.errors import InputError, listing
 from barnspider.files import read_array, read_array_names, read_arrays
-from barnspider.tables.class_list import NUMBER, PLAIN, shown
-from barnspider.tables.columns import Piece, as_text, refuse_empty
+from barnspider.tables.class_list import NUMBER, PLAIN, padded_hint, shown
+from barnspider.tables.columns import Piece, as_text, hint_of_near_misses, refuse_empty
 from barnspider.tables.folders import read_tree
 from barnspider.tables.formats import kind_of
 from barnspider.tables.opened import decoded, whole_lines
@@ -54,7 +54,8 @@ class Labels:
             row = int(labels.is_null().arg_max() or 0)
             raise InputError(
                 f"{piece.place(row)}: sample {shown(sample[row])} has no label in {self.where}, which knows"
-                f" {self.count} samples such as {shown(self.sample[0])}; name the samples in the same way in both"
+                f" {self.count} samples such as {shown(self.sample[0])}"
+                f"{padded_hint([sample[row]], self.sample) or '; name the samples in the same way in both'}"
             )
         return labels.alias("label")
 
@@ -120,7 +121,8 @@ def _from_table(path: Path, names: list[str]) -> Labels:
     where = repr(str(path))
     sample = [name for name in SAMPLE if name in names]
     if "label" not in names or len(sample) != 1:
-        raise InputError(f"{where} has the columns {listing(map(repr, names))}; {EXPECTED}")
+        near = hint_of_near_misses(names, (*SAMPLE, "label"))
+        raise InputError(f"{where} has the columns {listing(map(repr, names))}; {EXPECTED}{near}")
     pieces = pieces_of(path, [sample[0], "label"])
     parts = [_texts(Piece(p.frame.rename({sample[0]: "sample"}), p.where, p.place)) for p in pieces]
     if not parts:
@@ -174,7 +176,7 @@ def _from_arrays(path: Path, kind: str) -> Labels:
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     if label.ndim != 1 or not len(label):
-        raise InputError(f"{where}: label has shape {label.shape}; expected [samples]")
+        raise InputError(f"{where}: label has shape {label.shape}; expected [samples] ({not_flat(label)})")
     found = _numbered(where, [str(item) for item in label])
     if "sample" not in arrays:
         return found

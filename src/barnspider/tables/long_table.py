@@ -16,7 +16,7 @@ from barnspider.predictions import Predictions
 from barnspider.tables.asked import Samples
 from barnspider.tables.class_list import ClassError, ClassList, class_list, is_number, natural, shown
 from barnspider.tables.coded import BOOKS, Coded, Codes, Runs, count_of, looked_up, parts_of
-from barnspider.tables.columns import Piece, Place, as_text, probabilities, refuse_empty
+from barnspider.tables.columns import Piece, Place, as_text, decimal_comma, probabilities, refuse_empty
 from barnspider.tables.completeness import complete
 
 MOST_RUNS = 1_000_000
@@ -274,6 +274,7 @@ def _dose(coded: Coded, code: int, text: str) -> float | None:
         row = int(np.flatnonzero(coded.codes["dose"] == code)[0])
         raise InputError(
             f"{coded.place(row)}: dose={shown(text)} is no number; expected one, or nothing where it is unknown"
+            f"{decimal_comma(text)}"
         )
     return value
 

@@ -124,5 +124,7 @@ def _unpacked_zstd(path: Path) -> bytes:
             path.read_bytes(), has_header=False, infer_schema=False, separator="\x01", eol_char="\x02", quote_char=None
         )
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"{str(path)!r} cannot be unpacked here ({error}); unpack it first: zstd -d") from error
+        raise InputError(
+            f"{str(path)!r} cannot be unpacked here ({error}); is it whole? Then unpack it first: zstd -d"
+        ) from error
     return b"\x02".join(str(text or "").encode() for text in frame.to_series())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,13 @@ PARTS = {
     "": "[^/]*?",
 }
 FIELD = re.compile(r"\{(\w*)\}")
+SEEDED = re.compile(r"(?P<arm>.+?)(?P<mark>[-_. ]?(?:seed|run)[-_=]?|[-_.]s)(?P<seed>[0-9]+)", re.IGNORECASE)
+"""A name that ends with a seed, and the mark before it."""
+
+_TRY = (
+    "expected a file's name with {arm}, {seed}, {dose} where they stand, each once, and {} where anything may; try"
+    " '{arm}-seed{seed}.csv'"
+)
 
 
 def by_name(paths: Sequence[Path]) -> list[Origin]:
@@ -29,7 +37,24 @@ def by_name(paths: Sequence[Path]) -> list[Origin]:
     return [Origin(path, {}, stem_of(path)) for path in paths]
 
 
-def by_pattern(files: Mapping[Path, str], pattern: str, name: str) -> list[Origin]:
+def pattern_hint(arms: Sequence[str]) -> str:
+    """Return which pattern the names of arms look like, where each is a file's name that ends with a seed; else "".
+
+    Examples
+    --------
+    >>> pattern_hint(["plain-seed0", "plain-seed1", "mixup-seed0"])
+    " Are these runs of fewer arms? Then say --pattern '{arm}-seed{seed}'"
+    >>> pattern_hint(["resnet18", "resnet50"]), pattern_hint(["plain-seed0"])
+    ('', '')
+    """
+    found = [SEEDED.fullmatch(arm) for arm in arms]
+    marks = {match["mark"] for match in found if match}
+    if len(found) < 2 or not all(found) or len(marks) > 1:
+        return ""
+    return f" Are these runs of fewer arms? Then say --pattern '{{arm}}{marks.pop()}{{seed}}'"
+
+
+def by_pattern(files: Mapping[Path, str], pattern: str) -> list[Origin]:
     """Read arm, seed and dose from the names of files.
 
     Parameters
@@ -38,8 +63,7 @@ def by_pattern(files: Mapping[Path, str], pattern: str, name: str) -> list[Origi
         Path -> the name to look at, with "/" between folders; its last parts count, as many as the pattern has.
     pattern
         Such as "{arm}-seed{seed}.csv": `{arm}`, `{seed}` (a whole number), `{dose}` (a number) and `{}` (anything).
-    name
-        The arm's name where the pattern has no `{arm}`: a dose is then its own arm.
+        Without `{arm}`, a dose is its own arm, and other runs are of the arm of the folder that they lie in.
 
     Raises
     ------
@@ -48,25 +72,35 @@ def by_pattern(files: Mapping[Path, str], pattern: str, name: str) -> list[Origi
 
     Examples
     --------
-    >>> found = by_pattern({Path("a/mixup-s1.csv"): "mixup-s1.csv"}, "{arm}-s{seed}.csv", "a")
-    >>> dict(found[0].said)
+    >>> dict(by_pattern({Path("a/mixup-s1.csv"): "mixup-s1.csv"}, "{arm}-s{seed}.csv")[0].said)
     {'arm': 'mixup', 'seed': '1'}
+    >>> by_pattern({Path("mixup/s1.csv"): "s1.csv"}, "s{seed}.csv")[0].name
+    'mixup'
     """
     expression = _expression(pattern)
+    matches = {path: expression.fullmatch(_looked_at(full, pattern)) for path, full in files.items()}
+    if len(matches) > 1 and not any(matches.values()):
+        names = listing((repr(_looked_at(full, pattern)) for full in files.values()), most=2)
+        raise InputError(f"pattern={pattern!r} fits none of {len(files)} files: {names}; {_TRY}")
     found: list[Origin] = []
-    for path, full in files.items():
-        looked_at = _looked_at(full, pattern)
-        match = expression.fullmatch(looked_at)
+    for path, match in matches.items():
         if match is None:
             raise InputError(
-                f"{str(path)!r}: {looked_at!r} does not fit pattern={pattern!r}; move the file away, or choose files by"
-                " a glob such as 'preds/*-seed*.csv'"
+                f"{str(path)!r}: {_looked_at(files[path], pattern)!r} does not fit pattern={pattern!r}; move the file"
+                " away, or choose files by a glob such as 'preds/*-seed*.csv'"
             )
         said = match.groupdict()
         if "arm" not in said and "dose" in said:
             said["arm"] = f"dose {said['dose']}"
-        found.append(Origin(path, said, name))
+        found.append(Origin(path, said, _folder(path, pattern)))
     return found
+
+
+def _folder(path: Path, pattern: str) -> str:
+    """Return the name of the folder of a file's runs: the one in which the first part with a field lies."""
+    parts = pattern.split("/")
+    first = next(i for i, part in enumerate(parts) if any(FIELD.findall(part)))
+    return path.absolute().parents[len(parts) - 1 - first].name or "files"
 
 
 def _looked_at(full: str, pattern: str) -> str:
@@ -80,10 +114,7 @@ def _expression(pattern: str) -> re.Pattern[str]:
     unknown = [name for name in fields if name not in PARTS]
     twice = [name for name in fields if name and fields.count(name) > 1]
     if unknown or twice or not any(fields) or set(FIELD.sub("", pattern)) & set("{}"):
-        raise InputError(
-            f"pattern={pattern!r}; expected a file's name with {{arm}}, {{seed}}, {{dose}} where they stand, each once,"
-            " and {} where anything may; try '{arm}-seed{seed}.csv'"
-        )
+        raise InputError(f"pattern={pattern!r}; {_TRY}")
     pieces = FIELD.split(pattern)
     return re.compile("".join(_piece(i, text) for i, text in enumerate(pieces)))
 
@@ -94,11 +125,11 @@ def _piece(place: int, text: str) -> str:
     return f"(?P<{text}>{PARTS[text]})" if text else PARTS[""]
 
 
-def by_mapping(path: Path) -> list[Origin]:
+def by_mapping(path: Path, folder: Path) -> list[Origin]:
     """Read a table (CSV, JSON lines, Parquet) with the column `file` and arm, seed, dose; or TOML.
 
     In TOML each file is a table: `["preds/a.csv"]` with `arm = "mixup"` and `seed = 1`. Names of files are relative to
-    the mapping's folder; what is not said stands in the file, or follows from its name.
+    the mapping's folder, or else to this `folder`; what is not said stands in the file, or follows from its name.
 
     Raises
     ------
@@ -108,18 +139,20 @@ def by_mapping(path: Path) -> list[Origin]:
     rows = _from_toml(path) if path.suffix.lower() == ".toml" else _from_table(path)
     if not rows:
         raise InputError(f"{str(path)!r} names no file; expected the columns file, arm, and optionally seed, dose")
-    seen: set[Path] = set()
-    for place, file, _ in rows:
-        target = path.parent / file
-        if not target.is_file():
-            raise InputError(f"{place}: {str(target)!r} does not exist or is no file")
-        if target.resolve() in seen:
-            raise InputError(f"{place}: {str(target)!r} stands in the mapping twice; expected each file once")
-        seen.add(target.resolve())
-    return [Origin(path.parent / file, said, stem_of(Path(file))) for _, file, said in rows]
+    found: dict[Path, Origin] = {}
+    for place, file, said in rows:
+        target = next((t for t in (path.parent / file, folder / file) if t.is_file()), None)
+        if target is None:
+            where = listing(dict.fromkeys(repr(str(above / file)) for above in (path.parent, folder)))
+            raise InputError(f"{place()}: {shown(file)} does not exist or is no file; looked for {where}")
+        if target.resolve() in found:
+            raise InputError(f"{place()}: {str(target)!r} stands in the mapping twice; expected each file once")
+        found[target.resolve()] = Origin(target, said, stem_of(target))
+    return list(found.values())
 
 
-Row = tuple[str, str, dict[str, str | None]]
+Row = tuple[Callable[[], str], str, dict[str, str | None]]
+"""Where it stands, in words, when these are wanted: to find the line costs a look through the file."""
 
 
 def _from_table(path: Path) -> list[Row]:
@@ -138,7 +171,8 @@ def _from_table(path: Path) -> list[Row]:
         for i, file in enumerate(columns["file"]):
             if not file:
                 raise InputError(f"{piece.place(i)}: file is empty; expected the name of one")
-            rows.append((piece.place(i), file, {name: v[i] for name, v in columns.items() if name != "file" and v[i]}))
+            said = {name: own[i] for name, own in columns.items() if name != "file" and own[i]}
+            rows.append((partial(piece.place, i), file, said))
     return rows
 
 
@@ -147,7 +181,8 @@ def _from_toml(path: Path) -> list[Row]:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"mapping={str(path)!r} cannot be read: {error}") from None
-    return [(f"{str(path)!r}, [{shown(file)}]", file, _said(path, file, entry)) for file, entry in document.items()]
+    places = {file: f"{str(path)!r}, [{shown(file)}]" for file in document}
+    return [(partial(str, places[file]), file, _said(path, file, entry)) for file, entry in document.items()]
 
 
 def _said(path: Path, file: str, entry: Any) -> dict[str, str | None]:

@@ -20,6 +20,7 @@ from barnspider.tables.labels import Labels, read_labels
 from barnspider.tables.long_table import to_predictions
 from barnspider.tables.origins import by_name
 from barnspider.tables.rows import names_in, pieces_of, read_about
+from barnspider.tables.strangers import refuse_strangers
 
 
 def read_table(
@@ -108,6 +109,8 @@ def read_files(origins: Sequence[Origin], asked: Asked) -> Predictions:
     parts = [_read_rows(rows, asked, labels)] if rows else []
     parts += [from_arrays_file(origin, asked, labels) for origin in origins if kind_of(origin.path) in ARRAYS]
     preds = parts[0] if len(parts) == 1 else join(parts, samples=asked.samples)
+    if asked.classes is None:
+        refuse_strangers(listing((repr(str(origin.path)) for origin in origins), most=3), preds)
     if labels is not None and (left := labels.count - len(preds.label)):
         text = f"{left} of {labels.count} samples with a label in {labels.where} are left out: not all runs answered"
         warnings.warn(f"{text} them", SamplesLeftOut, stacklevel=3)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from barnspider.convert import as_array, smallest_int
+from barnspider.convert import as_array, first_and_accepted, smallest_int
 from barnspider.errors import InputError, listing, pick
 from barnspider.files import StoredArray
 from barnspider.predictions import Predictions
@@ -26,7 +26,13 @@ from barnspider.tables.columns import Piece
 CELLS = 1 << 22
 SUM_WITHIN = 0.02  # bfloat16 probabilities of 1,000 classes add up this well
 
+SIGMOID = "a single sigmoid output must become two columns, or guess: 1 where a class is the more likely one, else 0"
+
 Where = Callable[[int], str]
+
+
+class NotLogits(UserWarning):
+    """What was called logits looks like probabilities: each row is from 0 to 1, and adds up to 1."""
 
 
 class Ties(UserWarning):
@@ -83,14 +89,21 @@ def as_scores(name: str, values: ArrayLike | StoredArray) -> ScoreArray:
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name} has type {array.dtype}; expected numbers, one for each class")
     if len(array.shape) not in (2, 3) or 0 in array.shape:
-        raise InputError(
-            f"{name} has shape {array.shape}; expected [samples, classes], or [runs, samples, classes], none of them 0"
-        )
+        hint = f"; {SIGMOID}" if len(array.shape) == 1 else ""
+        expected = "expected [samples, classes], or [runs, samples, classes], none of them 0"
+        raise InputError(f"{name} has shape {array.shape}; {expected}{hint}")
     samples, classes = array.shape[-2:]
     shape = (array.shape[0] if len(array.shape) == 3 else 1, samples, classes)
     if isinstance(array, StoredArray):
         return ScoreArray(name, shape, array.whole().reshape(shape) if array.fortran else array)
     return ScoreArray(name, shape, array.reshape(shape))
+
+
+def refuse_one_class(name: str, label: NDArray[Any]) -> None:
+    """Raise `InputError` where one score of a sample stands beside labels of more classes: it would always win."""
+    found = np.unique(label)
+    if len(found) > 1 or (len(found) == 1 and found[0] in (1, "1")):
+        raise InputError(f"{name} has scores of one class only, but labels of {max(len(found), 2)}; {SIGMOID}")
 
 
 def answered(scores: ScoreArray, kind: Scores | None, label: NDArray[np.integer[Any]] | None = None) -> Answered:
@@ -104,7 +117,7 @@ def answered(scores: ScoreArray, kind: Scores | None, label: NDArray[np.integer[
     """
     guess = np.empty(scores.shape[:2], dtype=smallest_int(scores.shape[2]))
     p_label = None if label is None or kind is None else np.zeros(guess.shape, dtype=np.float32)
-    ties, blocks = 0, scores.blocks()
+    ties, blocks, sums = 0, scores.blocks(), _Sums(kind == "logits")
     for run, rows, block in blocks:
         try:
             _check(block, kind, lambda row, run=run, rows=rows: f"{scores.name}, {_place(run, rows.start + row)}")
@@ -114,9 +127,11 @@ def answered(scores: ScoreArray, kind: Scores | None, label: NDArray[np.integer[
             raise
         guess[run, rows], tied = _top(block)
         ties += tied
+        sums = sums.of(block)
         if p_label is not None and label is not None and kind is not None:
             p_label[run, rows] = _of_label(block, label[rows], kind)
     _say_ties(scores.name, ties, guess.size)
+    sums.say(scores.name)
     return Answered(guess, p_label)
 
 
@@ -139,8 +154,8 @@ def _of_label(block: NDArray[Any], label: NDArray[np.integer[Any]], kind: Scores
     return found
 
 
-def column_answers(piece: Piece, kind: str) -> pl.Series:
-    """Return the column of lists of scores as a column of classes, counted from 0."""
+def column_answers(piece: Piece, kind: str) -> tuple[pl.Series, int]:
+    """Return the column of lists of scores as a column of classes, counted from 0; and how many scores a list has."""
     column = piece.frame["prediction"]
     if not isinstance(column.dtype, pl.List | pl.Array):
         raise InputError(f"{piece.where}: the column {kind!r} has type {column.dtype}; expected a list in every row")
@@ -158,7 +173,8 @@ def column_answers(piece: Piece, kind: str) -> pl.Series:
     _check(block, "probabilities" if kind == "probabilities" else "logits", lambda row: f"{piece.place(row)}: {kind}")
     guess, ties = _top(block)
     _say_ties(piece.where, ties, len(guess))
-    return pl.Series("prediction", guess)
+    _Sums(kind == "logits").of(block).say(f"{piece.where}: {kind}")
+    return pl.Series("prediction", guess), block.shape[1]
 
 
 def _top(block: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
@@ -175,6 +191,29 @@ def _say_ties(name: str, ties: int, count: int) -> None:
             Ties,
             stacklevel=6,
         )
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Whether all rows so far are from 0 to 1 and add up to 1; and whether some are more than a 1 among zeros."""
+
+    all_one: bool
+    parted: bool = False
+
+    def of(self, block: NDArray[Any]) -> _Sums:
+        """Return the same with some more rows."""
+        if not self.all_one or block.shape[1] < 2:
+            return _Sums(False)
+        total = block.sum(axis=1, dtype=np.float64)
+        all_one = bool(block.min() >= 0) and bool((np.abs(total - 1) <= SUM_WITHIN).all())
+        return _Sums(all_one, self.parted or bool((block.max(axis=1) < 1).any()))
+
+    def say(self, name: str) -> None:
+        """Warn where logits look like probabilities: a softmax of these is none of the network's."""
+        if self.all_one and self.parted:
+            text = f"{name}: all rows are from 0 to 1 and add up to 1: these look like probabilities, not logits"
+            call = "call them so (of .npy: --scores probabilities), or p_label will be wrong"
+            warnings.warn(f"{text}; {call}", NotLogits, stacklevel=6)
 
 
 def _check(block: NDArray[Any], kind: Scores | None, where: Where) -> None:
@@ -243,6 +282,9 @@ def from_scores(
     if not scores:
         raise InputError("scores={} has no arm; expected a mapping: arm -> Float[runs, samples, classes]")
     arrays = {arm: as_scores(f"scores[{arm!r}]", values) for arm, values in scores.items()}
+    for array in arrays.values():
+        if array.shape[2] == 1:
+            refuse_one_class(array.name, first_and_accepted(label)[0])
     counts = {array.shape[2] for array in arrays.values()}
     if len(counts) > 1 or (classes is not None and counts != {len(classes)}):
         raise InputError(
