@@ -157,7 +157,7 @@ def test_in_a_run_of_pytest(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "1 failed, 2 passed, 1 skipped" in done.stdout
-    assert "AssertionError: FAIL. Of 2 classes in all arms, 1 lost more than 2.0 points" in done.stdout
+    assert "AssertionError: FAIL. Of 2 classes, 1 lost more than 2.0 points" in done.stdout
     assert "candidate, dog: lost more than 2.0 points; change -20.0 points" in done.stdout
     assert "def _arms" not in done.stdout, "the trace ends at the user's own line"
     assert "SKIPPED [1] test_harm.py:9: INCONCLUSIVE" in done.stdout

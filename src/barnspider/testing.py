@@ -90,7 +90,7 @@ def assert_no_class_harmed(
     'pass'
     >>> assert_no_class_harmed(good, bad, label=label, classes=["cat", "dog"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    AssertionError: FAIL. Of 2 classes in all arms, 1 lost more than 2.0 points, ...
+    AssertionError: FAIL. Of 2 classes, 1 lost more than 2.0 points, ...
       - candidate, dog: lost more than 2.0 points; change -50.0 points (-53.1 to -46.9; 1,000 images), p < 0.001
     """
     __tracebackhide__ = True
