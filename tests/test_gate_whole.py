@@ -32,8 +32,8 @@ def test_an_arm_of_which_no_run_is_left_is_no_pass(treated, tag):
     verdict, effects = judged(replace(preds, left_out=left), inconclusive=treated)
     assert (verdict.status, verdict.absent, dict(verdict.counts)["pass"]) == ("inconclusive", ("a|b",), 2)
     assert "Left out: a|b seed 0 (diverged), new seed 7 (missing)." in str(verdict)
-    assert "No run is left of a|b: nothing is known of it, and without it there is no pass." in str(verdict)
-    assert "No run is left of a\\|b: " in comment(verdict)
+    assert "No run is left of a|b, so nothing is known there and there is no pass." in str(verdict)
+    assert "No run is left of a\\|b, so" in comment(verdict)
     assert verdict.to_json()["left_out"][0] == {"arm": "a|b", "seed": 0, "why": "diverged"}
     suites = ET.fromstring(junit(verdict, effects).encode())
     assert [(x.get("name"), x.get("tests")) for x in suites] == [("new", "2"), ("a|b", "1")]

@@ -281,7 +281,7 @@ class Verdict(Shown):
             runs = (f"{shown(x.arm, LONGEST)} seed {x.seed} ({shown(x.why, LONGEST)})" for x in self.left_out)
             lines.append(f"Left out: {_joined(runs)}.")
         if self.absent:
-            lines.append(f"No run is left of {names(self.absent)}: nothing is known of it, and without it {NO_PASS}.")
+            lines.append(f"No run is left of {names(self.absent)}, so nothing is known there and {NO_PASS}.")
         if self.identical:
             one = len(self.identical) == 1
             told = f"{names(self.identical)} {'answers' if one else 'answer'} every image as"
