@@ -205,7 +205,7 @@ def test_concat_keeps_what_some_parts_know():
     [
         ({"classes": ("a", "b", "d")}, "the parts have different classes: c, d; map them to one list first"),
         ({"classes": ("a", "c", "b")}, "the same names in another order"),
-        ({"sample": np.array(["x", "y", "w"])}, "the parts are about different samples: 3 against 3.*: z; select"),
+        ({"sample": np.array(["x", "y", "w"])}, "the parts are about different samples: 3 against 3.*: z, .*: w; add"),
         ({"label": np.array([0, 1, 1])}, r"label sample 'z' differently \(1 such samples\)"),
         ({"on": "train"}, "the parts differ in on: 'test' and 'train'"),
         ({"accepted": np.array([[0], [1], [2]])}, "the parts differ in accepted"),

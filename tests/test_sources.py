@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 import barnspider as barn
@@ -43,7 +45,7 @@ def test_the_default_baseline_is_dose_zero():
     doses = {"off": 0.0, "on": 1.0}
     preds = barn.Predictions.from_arrays([0, 1], {"on": [[0, 1]], "off": [[0, 1]]}, dose=doses)
     assert default_baseline(preds) == "off"
-    with pytest.raises(barn.InputError, match="the baseline must be named; the arms are: on"):
+    with pytest.raises(barn.InputError, match="only one arm, on; give a candidate"):
         default_baseline(preds.where(arms=["on"]))
 
 
@@ -55,8 +57,25 @@ def test_the_baseline_that_a_plan_states_is_taken(tmp_path, plan, arm):
     arms = {cell.arm: [[0, 1]] for cell in cells}
     preds = barn.Predictions.from_arrays([0, 1], arms)
     assert default_baseline(preds, tmp_path) == default_baseline(preds, tmp_path, study="s") == arm
-    with pytest.raises(barn.InputError, match="no arm has dose 0"):
+    with pytest.raises(barn.InputError, match="only one arm, epochs=5"):
         default_baseline(preds.where(arms=["epochs=5"]), tmp_path)
+
+
+def test_a_baseline_of_which_no_run_is_left_is_named(tmp_path):
+    cells = [Cell("crop=0", 0.0, 0, "k0"), Cell("crop=1", 1.0, 0, "k1")]
+    Store(tmp_path).plan("s", cells, {"vary": "crop"})
+    left = (barn.LeftOut("crop=0", 0, "diverged"),)
+    preds = replace(barn.Predictions.from_arrays([0, 1], {"crop=1": [[0, 1]]}), left_out=left)
+    with pytest.raises(barn.InputError, match=r"no run is left of the baseline crop=0: seed 0 \(diverged\); run it"):
+        default_baseline(preds, tmp_path)
+
+
+def test_of_three_files_the_one_that_does_not_fit_is_named(tmp_path):
+    a, b = (one_arm(tmp_path / f"{name}.csv", name) for name in "ab")
+    (tmp_path / "c.csv").write_text("arm,seed,sample,label,prediction\nc,0,0,x,x\nc,0,1,x,y\nc,0,2,x,x\n")
+    said = r"a.csv' and '.*c.csv': the parts label sample '1' differently .*: 'y' in the first, 'x' in the later"
+    with pytest.raises(barn.InputError, match=said):
+        read_beside([a, b, tmp_path / "c.csv"])
 
 
 def test_the_axis_of_doses_is_known_of_a_store_and_not_of_a_file(tmp_path):

@@ -118,6 +118,11 @@ def test_what_happens_where_the_data_cannot_tell():
         ((GOOD, BAD), {"label": LABEL[:5]}, "samples"),
         (("none.csv", "none.csv"), {}, "'none.csv' does not exist"),
         (("none.csv", "none.csv"), {"label": LABEL}, "base='none.csv' is a file or store, which knows label already"),
+        ((GOOD, GOOD[:9]), {"label": LABEL}, "^candidate: "),
+        ((np.eye(2)[GOOD], GOOD), {"label": LABEL}, r"base is Float\[2000, 2\], as scores are; .* its argmax"),
+        ((GOOD, GOOD), {"label": LABEL, "pattern": "{arm}.csv"}, "base is an array, .* leave pattern out"),
+        ((predictions(a=GOOD),), {}, "only one arm, a; give a candidate"),
+        ((predictions(a=GOOD), predictions(b=GOOD).where(samples=range(9))), {}, "'base' and 'candidate': the parts"),
         ((predictions(a=GOOD), GOOD), {"label": LABEL}, "base is Predictions, which know label already"),
         ((predictions(a=GOOD), predictions(b=GOOD)), {"baseline": "a"}, "baseline='a' was given with a candidate"),
         ((predictions(a=GOOD, b=GOOD),), {}, "the baseline must be named; the arms are: a, b"),
@@ -136,6 +141,27 @@ def test_what_happens_where_the_data_cannot_tell():
 def test_mistakes_are_no_verdict(args, asked, message):
     with pytest.raises(InputError, match=message):
         assert_no_class_harmed(*args, **asked)
+
+
+def test_several_candidates_and_how_files_are_read(tmp_path):
+    good, bad = predictions(new=GOOD), predictions(worse=BAD)
+    with pytest.raises(AssertionError, match=f"By arm: new pass, worse fail[^\0]*worse, {HARM}"):
+        assert_no_class_harmed(predictions(old=GOOD), [good, bad])
+    lines = [f"{i},{CLASSES[c]},{CLASSES[c]}" for i, c in enumerate(LABEL)]
+    for name, part in (("old", lines), ("new", lines[:-1]), ("dogless", lines[::2])):
+        (tmp_path / f"{name}-seed0.csv").write_text("\n".join(["image,label,prediction", *part]) + "\n")
+    old, new, dogless = (str(tmp_path / f"{name}-seed0.csv") for name in ("old", "new", "dogless"))
+    asked = {"pattern": "{arm}-seed{seed}.csv", "columns": {"sample": "image"}}
+    with pytest.raises(InputError, match=r"old-seed0.csv' and '.*new-seed0.csv': .*samples=\"common\""):
+        assert_no_class_harmed(old, [new], **asked)
+    with pytest.warns(barn.tables.SamplesLeftOut):
+        judged = assert_no_class_harmed(old, [new], samples="common", **asked)
+    assert [x.arm for x in judged.arms] == ["new"]
+    with (
+        pytest.raises(AssertionError, match="dogless, dog: cannot tell, there is no evidence"),
+        pytest.warns(barn.tables.SamplesLeftOut),
+    ):
+        assert_no_class_harmed(old, [dogless], samples="common", **asked)
 
 
 TESTS = """
@@ -157,7 +183,7 @@ def test_in_a_run_of_pytest(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "1 failed, 2 passed, 1 skipped" in done.stdout
-    assert "AssertionError: FAIL. Of 2 classes in all arms, 1 lost more than 2.0 points" in done.stdout
+    assert "AssertionError: FAIL. Of 2 classes, 1 lost more than 2.0 points" in done.stdout
     assert "candidate, dog: lost more than 2.0 points; change -20.0 points" in done.stdout
     assert "def _arms" not in done.stdout, "the trace ends at the user's own line"
     assert "SKIPPED [1] test_harm.py:9: INCONCLUSIVE" in done.stdout

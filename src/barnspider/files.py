@@ -62,7 +62,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> Path:
 
 
 def append(path: Path, text: str) -> None:
-    """Add a text to the end of a file, which is made if it is not there.
+    """Add a text on lines of its own to the end of a file, which is made if it is not there.
 
     Raises
     ------
@@ -71,10 +71,19 @@ def append(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        before = "\n" if _ends_within_a_line(path) else ""
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text if text.endswith("\n") else f"{text}\n")
+            file.write(before + (text if text.endswith("\n") else f"{text}\n"))
     except OSError as error:
         raise StoreError(cannot_write(path, error)) from error
+
+
+def _ends_within_a_line(path: Path) -> bool:
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def owner() -> str:

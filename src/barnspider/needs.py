@@ -189,7 +189,8 @@ def advice(found: Sequence[tuple[Needs, Bools]]) -> str:
     if not ways:
         return f"To find {size} in each of them takes more images and more runs."
     but = f" (not counting {words.plural(unit)} of one image)" if single else ""
-    return f"To find {size} in each of them, 4 times in 5, takes {', or '.join(ways)}{but}."
+    takes = f"To find {size} in each of them, 4 times in 5, takes {', or '.join(ways)}{but}"
+    return f"{takes}; a loss close to the margin may stay undecided all the same."
 
 
 def whole(number: float) -> int | None:

@@ -23,6 +23,7 @@ from barnspider.files import read_arrays, write_whole
 from barnspider.names import visible
 
 SCHEMA = "barnspider/predictions/1"
+COMMON = '--samples common (in Python samples="common")'
 NONE = "(none)"
 """The group of what nothing is said of; it is a group like any other, and so is seen."""
 
@@ -412,16 +413,20 @@ def _aligned(first: Predictions, other: Predictions) -> Predictions:
     order = {str(s): i for i, s in enumerate(other.sample)}
     absent = [str(s) for s in first.sample if str(s) not in order]
     if absent or len(order) != len(first.sample):
+        more = sorted(set(order) - {str(s) for s in first.sample})
         raise InputError(
             f"the parts are about different samples: {len(first.sample)} against {len(order)},"
-            f" absent from the later: {listing(absent) or 'none'}; select the common ones with where(samples=...),"
-            " or read the files with samples='common' (--samples common)"
+            f" absent from the later: {listing(absent) or 'none'}, from the first: {listing(more) or 'none'};"
+            f" add these answers, or compare on the samples that all answered: {COMMON}"
         )
     moved = other.where(samples=[order[str(s)] for s in first.sample])
     differ = np.flatnonzero(moved.label != first.label)
     if len(differ):
+        i = differ[0]
+        one, another = (visible(first.classes[p.label[i]]) for p in (first, moved))
         raise InputError(
-            f"the parts label sample {str(first.sample[differ[0]])!r} differently ({len(differ)} such samples)"
+            f"the parts label sample {str(first.sample[i])!r} differently ({len(differ)} such samples): {one!r} in the"
+            f" first, {another!r} in the later"
         )
     return moved
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,14 @@ from barnspider.dose_axis import UNKNOWN, DoseAxis, Usual
 from barnspider.errors import InputError, listing
 from barnspider.files import read_array_names, sha256
 from barnspider.grouping import grouped_by
+from barnspider.names import visible
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
 from barnspider.store import Store, Study
 from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.choosing import LABELS, Source, files_in, files_of, find, is_beside, named
+from barnspider.tables.completeness import SamplesLeftOut
 from barnspider.tables.dialects import format_of
 from barnspider.tables.formats import ARRAYS, is_known, kind_of, stem_of
 from barnspider.tables.groups import is_groups_file
@@ -231,14 +234,29 @@ def beside(parts: Sequence[Predictions], files: Sequence[str], *, samples: Sampl
     Raises
     ------
     InputError
-        When one holds several arms, or two are called the same.
+        When one holds several arms, two are called the same, or one does not fit the first: then both are named.
     """
     for file, part in zip(files, parts, strict=True):
         if len(part.arms) != 1:
             raise InputError(f"{file!r} holds the arms {listing(part.arms)}; expected one, to compare files")
     names = _distinct([part.arms[0] for part in parts], files)
     renamed = [replace(part, arm=(name,) * len(part.arm)) for part, name in zip(parts, names, strict=True)]
-    return join(renamed, samples=samples), names[0]
+    try:
+        return join(renamed, samples=samples), names[0]
+    except InputError:
+        _refuse_pair(renamed, files, samples)
+        raise
+
+
+def _refuse_pair(parts: Sequence[Predictions], files: Sequence[str], samples: Samples) -> None:
+    """Say which file does not fit the first; where each does, the fault is of all together."""
+    for file, part in zip(files[1:], parts[1:], strict=True):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SamplesLeftOut)
+            try:
+                join([parts[0], part], samples=samples)
+            except InputError as error:
+                raise InputError(f"{files[0]!r} and {file!r}: {error}") from None
 
 
 def _distinct(arms: list[str], files: Sequence[str]) -> list[str]:
@@ -323,18 +341,34 @@ def default_baseline(predictions: Predictions, source: Source | None = None, *, 
     Raises
     ------
     InputError
-        When no baseline is stated, and no arm, or more than one, has dose 0: then it must be named.
+        When no baseline is stated, and no arm, or more than one, has dose 0: then it must be named. When there is one
+        arm only, or no run of a store's baseline is left.
     """
     if source is not None and is_store(source):
-        stated = stated_baseline(Store.existing(source).study(study))
+        plan = Store.existing(source).study(study)
+        stated = stated_baseline(plan)
         if stated in predictions.arms:
             return stated
+        _refuse_failed(stated or next((x.arm for x in plan.cells if x.dose == 0), None), predictions)
     off = [arm for arm in predictions.arms if predictions.dose_of(arm) == 0]
     if len(off) == 1:
         return off[0]
+    if len(predictions.arms) == 1:
+        arm = listing(predictions.arms)
+        raise InputError(f"only one arm, {arm}; give a candidate: gate BASE CANDIDATE, or all arms in one source")
     hint = f".{known}" if (known := pattern_hint(predictions.arms)) else ""
     count = "no arm has" if not off else f"{len(off)} arms have"
     raise InputError(f"{count} dose 0, so the baseline must be named; the arms are: {listing(predictions.arms)}{hint}")
+
+
+def _refuse_failed(base: str | None, predictions: Predictions) -> None:
+    """Say that the baseline has no run, if that is why it is not here."""
+    failed = [f"seed {x.seed} ({x.why})" for x in predictions.left_out if x.arm == base]
+    if base is not None and base not in predictions.arms and failed:
+        raise InputError(
+            f"no run is left of the baseline {visible(base)}: {listing(failed)}; run it again, or name another arm to"
+            f" compare with: {listing(predictions.arms)}"
+        )
 
 
 def stated_baseline(plan: Study) -> str | None:

@@ -151,6 +151,8 @@ def test_one_file_with_all_arms(act):
     ("inputs", "said"),
     [
         ({"candidate": "none.csv"}, "'none.csv' does not exist"),
+        ({"candidate": "base.csv", "max_drop": "2%"}, "max_drop='2%25'; expected a proportion"),
+        ({"candidate": "base.csv", "max_drop": ""}, "max_drop=''; expected a proportion from 0, below 1 (0.02 is two"),
         ({"candidate": "base.csv", "max_drop": "2"}, "max_drop=2.0; expected a proportion"),
         ({"candidate": "base.csv", "relative": "yes"}, "the input relative=yes; expected true or false"),
         ({"candidate": "base.csv", "inconclusive": "maybe"}, "'maybe' is not one of"),
@@ -161,7 +163,19 @@ def test_mistakes_are_no_verdict(act, inputs, said):
     done, outputs = act(JUDGE, base="base.csv", **inputs)
     assert (done.returncode, outputs) == (2, {"exit-code": "2"})
     assert said in done.stdout + done.stderr
-    assert act.summary.read_text() == ""
+    annotated = [line for line in done.stdout.splitlines() if line.startswith("::error::")]
+    assert len(annotated) == 1
+    assert said.split(" and ")[0] in annotated[0]
+    assert act.summary.read_text().startswith("### No verdict from the gate\n\n    ")
+    assert said.replace("%25", "%") in act.summary.read_text()
+
+
+def test_blanks_around_names_and_capitals_of_flags_do_not_matter(act):
+    write(act.work, "base")
+    write(act.work, "new")
+    done, outputs = act(JUDGE, base="base.csv", candidate="  new.csv \r\n\t\r\n", relative="True")
+    assert done.returncode == 0, done.stdout
+    assert json.loads(Path(outputs["json"]).read_text())["relative"] is True
 
 
 EVIL = "$(touch hit)`touch hit`; touch hit '$(touch hit)' \\"

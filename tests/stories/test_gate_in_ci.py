@@ -66,7 +66,8 @@ def test_an_inconclusive_verdict_may_count_for_another(barnspider, files, treate
 
 
 def test_files_are_written_beside_what_is_printed(barnspider, files):
-    (files / "summary.md").write_text("# Before\n")
+    (files / "summary.md").write_text("# Before")
+    (files / "out").mkdir()
     written = ("--junit", "out/gate.xml", "--summary", "summary.md", "--json-file", "gate.json")
     done = barnspider("gate", "base.csv", "worse.csv", *written, check=1)
     assert done.stdout.startswith("FAIL")
@@ -83,28 +84,55 @@ def test_files_are_written_beside_what_is_printed(barnspider, files):
     [
         (("--budgets", "none.csv"), "'none.csv' cannot be opened"),
         (("--budgets", "points.csv"), "'points.csv', line 2: max_drop=2.0; expected a proportion"),
-        (("--allow", "points.csv"), "'points.csv', line 2: field='max_drop' is unknown"),
+        (("--allow", "points.csv"), "'points.csv', header: column='max_drop' is unknown"),
         (("--allow", "typo.csv"), "'typo.csv', line 2: class='dgo' is unknown"),
         (("--json", "--markdown"), "--json and --markdown were both given"),
         (("--junit", "base.csv"), "--junit='base.csv' is a file that is read"),
         (("--summary", "./same.csv"), "--summary='same.csv' is a file that is read"),
         (("--budgets", "points.csv", "--json-file", "points.csv"), "--json-file='points.csv' is a file that is read"),
         (("--junit", "x", "--json-file", "./x"), "--junit and --json-file both name 'x'"),
-        (("--junit", "base.csv/x.xml"), "cannot write"),
-        (("--summary", "base.csv/x.md"), "cannot write"),
+        (("--junit", "new/x.xml"), "--junit='new/x.xml' cannot be written: there is no folder 'new'; make it first"),
+        (("--json-file", "base.csv/x.json"), "there is no folder 'base.csv'"),
+        (("--summary", "base.csv/x.md"), "there is no folder 'base.csv'"),
+        (("--max-drop", "2%"), "max_drop='2%'; expected a proportion from 0, below 1 (0.02 is two points)"),
+        (("--max-drop", ""), "max_drop=''; expected a proportion"),
         (("--baseline", "main"), "baseline='main' was given with several files"),
+        (("little.csv",), "'base.csv' and 'little.csv': the parts are about different samples"),
+        (("little.csv",), "compare on the samples that all answered: --samples common"),
+        (("mixed.csv",), "'base.csv' and 'mixed.csv': the parts label sample '0' differently (1 such samples): 'cat'"),
         (("--relative", "--max-drop", "5"), "max_drop=5.0; expected a proportion"),
         (("same.csv",), "'same.csv' was given twice"),
     ],
 )
 def test_mistakes(barnspider, files, args, message):
     (files / "points.csv").write_text("class,max_drop\ndog,2\n")
+    (files / "mixed.csv").write_text(
+        (files / "base.csv").read_text().replace(",0,cat,", ",0,dog,").replace("main", "x")
+    )
     (files / "typo.csv").write_text("class,reason,expires\ndgo,x,never\n")
     before = {path.name: path.read_bytes() for path in files.iterdir()}
     done = barnspider("gate", "base.csv", "same.csv", *args, check=2)
     assert (done.stdout, done.stderr.count("error: ")) == ("", 1)
     assert message in done.stderr
     assert {path.name: path.read_bytes() for path in files.iterdir()} == before
+
+
+def test_one_file_of_one_arm_asks_for_a_candidate(barnspider, files):
+    said = barnspider("gate", "base.csv", check=2).stderr
+    assert "error: only one arm, main; give a candidate: gate BASE CANDIDATE" in said
+
+
+def test_a_class_of_which_no_sample_is_common_is_no_pass(barnspider, files):
+    lines = (files / "same.csv").read_text().splitlines(keepends=True)
+    (files / "catless.csv").write_text("".join(line for line in lines if ",cat," not in line))
+    asked = ("gate", "base.csv", "catless.csv", "--samples", "common")
+    done = barnspider(*asked, "--json", "--junit", "gate.xml", check=3)
+    document = json.loads(done.stdout)
+    assert "pr, cat: cannot tell, there is no evidence (0 images)" in document["findings"][0]["sentence"]
+    assert document["notes"][0].startswith("2000 of 6000 samples are left out")
+    assert "2000 of 6000 samples are left out" in done.stderr
+    assert "2000 of 6000 samples are left out" in barnspider(*asked, "--markdown", check=3).stdout
+    assert "2000 of 6000 samples are left out" in (files / "gate.xml").read_text()
 
 
 def test_wrong_treatment_is_exit_2(barnspider, files):

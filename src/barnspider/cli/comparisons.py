@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from barnspider import Effects, Predictions, readings
 from barnspider.cli.examples import Images, check_images, example_images
 from barnspider.cli.options import (
+    MAX_DROP,
     Against,
     All,
     AsJson,
@@ -111,18 +115,20 @@ def gate(
     from barnspider.gate import Gate, read_allowances, read_budgets
 
     one_of(**{"--json": as_json, "--markdown": as_markdown})
-    _refuse_to_overwrite(
-        [*asked.sources, budgets, allow, asked.label_sets, asked.by],
-        {"--junit": to_junit, "--summary": to_summary, "--json-file": to_json},
-    )
-    effects, predictions = asked.effects() if len(asked.sources) == 1 else _files(asked)
+    written = {"--junit": to_junit, "--summary": to_summary, "--json-file": to_json}
+    _refuse_to_overwrite([*asked.sources, budgets, allow, asked.label_sets, asked.by], written)
+    _refuse_without_folder(written)
+    with _left_out() as notes:
+        effects, predictions = asked.effects() if len(asked.sources) == 1 else _files(asked)
     verdict = Gate(
         max_drop=max_drop,
         relative=relative,
         budgets={} if budgets is None else read_budgets(budgets, effects.classes),
         allowances=() if allow is None else read_allowances(allow, effects.classes),
         inconclusive=inconclusive,
+        every_class=asked.samples == "common",
     ).check(effects, predictions)
+    verdict = replace(verdict, notes=tuple(notes))
     _write(verdict, effects, to_junit, to_summary, to_json)
     if as_markdown:
         from barnspider.gate.comment import comment
@@ -144,6 +150,33 @@ def _refuse_to_overwrite(read: Sequence[str | Path | None], written: dict[str, P
             raise InputError(f"{option}={str(path)!r} is a file that is read; choose another name")
         if (other := others.setdefault(path.resolve(), option)) != option:
             raise InputError(f"{other} and {option} both name {str(path)!r}; expected two files")
+
+
+def _refuse_without_folder(written: dict[str, Path | None]) -> None:
+    """Refuse to write into a folder that is not there: it may be a slip of the pen."""
+    for option, path in written.items():
+        if path is not None and not path.parent.is_dir():
+            raise InputError(
+                f"{option}={str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; make it first"
+            )
+
+
+@contextmanager
+def _left_out() -> Generator[list[str]]:
+    """Keep what is said of samples that are left out; say it, and all other warnings, as before."""
+    from barnspider.tables import SamplesLeftOut
+
+    notes: list[str] = []
+    with warnings.catch_warnings():
+        say = warnings.showwarning
+
+        def keep(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, SamplesLeftOut):
+                notes.append(str(message))
+            say(message, category, *rest)
+
+        warnings.showwarning = keep
+        yield notes
 
 
 def _files(asked: Comparison) -> tuple[Effects, Predictions]:
@@ -185,7 +218,10 @@ def report(
     asked: Judged,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page to write.")] = Path("report.html"),
     max_drop: Annotated[
-        float | None, typer.Option("--max-drop", help="Also judge: the loss that no class may exceed.")
+        float | None,
+        typer.Option(
+            "--max-drop", parser=MAX_DROP.parser, metavar="FLOAT", help="Also judge: the loss that no class may exceed."
+        ),
     ] = None,
     images: Images = True,
     data: Data = None,

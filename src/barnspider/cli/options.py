@@ -19,6 +19,17 @@ from barnspider.words import counted
 if TYPE_CHECKING:
     from barnspider.dose_axis import DoseAxis
 
+
+def _margin(text: str | float) -> float:
+    """Read a margin; `InputError` where it is no proportion, so that 2 % is not taken for anything else."""
+    from barnspider.gate.rules import margin
+
+    try:
+        return margin(float(text))
+    except ValueError:
+        return margin(text)
+
+
 Over = Literal["auto", "images and runs", "images", "runs"]
 Which = Literal["all", "common"]
 
@@ -101,7 +112,10 @@ Pattern = Annotated[
 Mapping = Annotated[
     Path | None, typer.Option("--mapping", metavar="FILE", help="Runs from a table: file, arm, seed, dose; or TOML.")
 ]
-MaxDrop = Annotated[float, typer.Option("--max-drop", help="The loss that no class may exceed; 0.02 is two points.")]
+MAX_DROP = typer.Option(
+    "--max-drop", parser=_margin, metavar="FLOAT", help="The loss that no class may exceed; 0.02 is two points."
+)
+MaxDrop = Annotated[float, MAX_DROP]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
 Top = Annotated[int | None, typer.Option("--top", min=1, help="How many classes of each arm to show, worst first.")]

@@ -9,7 +9,7 @@ junit      Verdict -> the XML that test reports are made of
 
 from barnspider.gate.judging import Gate
 from barnspider.gate.rules import Allowance, read_allowances, read_budgets
-from barnspider.gate.verdict import Excused, Finding, OfArm, Verdict
+from barnspider.gate.verdict import Excused, Finding, OfArm, Verdict, Worst
 
 __all__ = [
     "Allowance",
@@ -18,6 +18,7 @@ __all__ = [
     "Gate",
     "OfArm",
     "Verdict",
+    "Worst",
     "read_allowances",
     "read_budgets",
 ]

@@ -9,7 +9,7 @@ from typing import TypeVar
 from barnspider.gate.rules import Allowance
 from barnspider.gate.verdict import SAID, Excused, Finding, OfArm, Status, Verdict
 from barnspider.markdown import LIMIT, code, escaped
-from barnspider.words import between, chance, points
+from barnspider.words import between, chance, counted, points
 
 Row = TypeVar("Row")
 MARKS: dict[Status, str] = {"pass": "✅ Pass", "fail": "❌ Fail", "inconclusive": "❔ Cannot tell"}
@@ -49,15 +49,26 @@ def comment(verdict: Verdict, rows: int = 20) -> str:
 
 
 def _summary(verdict: Verdict) -> str:
-    average = ""
-    if verdict.relative:
-        average = "The average itself was not judged" + (
-            "; the arms below say how it changed." if len(verdict.arms) > 1 else f"; {verdict.average.split('; ')[1]}"
-        )
+    average = verdict.average
+    if len(verdict.arms) > 1:  # these stand in a table
+        average = "The average itself was not judged; the arms below say how it changed." if verdict.relative else ""
     shown = [escaped(name) for name in verdict.not_judged[:12]]
     more = len(verdict.not_judged) - len(shown)
     unseen = f"Not judged, no images: {', '.join(shown)}{f' and {more:,} more' if more > 0 else ''}." if shown else ""
-    return " ".join(part for part in (verdict.judged, average, verdict.needs, unseen, verdict.treated) if part)
+    parts = (verdict.judged, average, _worst(verdict), verdict.needs, unseen, *verdict.remarks(escaped))
+    return " ".join(part for part in (*parts, verdict.treated) if part)
+
+
+def _worst(verdict: Verdict) -> str:
+    """Say which class of a change that passes is the worst, for the tables name none."""
+    found = [(x.worst.effect, x.arm, x.worst) for x in verdict.arms if x.worst is not None]
+    if verdict.status != "pass" or not found:
+        return ""
+    _, arm, worst = min(found, key=lambda x: x[0])
+    change = f"{points(worst.effect)} points ({between(worst.low, worst.high)}; {counted(worst.n, 'image')})"
+    against = " against the average" if verdict.relative else ""
+    name = escaped(worst.class_)
+    return f"The worst change{against} is {change}, of the {verdict.unit} {name} in {escaped(arm)}."
 
 
 FOUND = ("images", "change", "interval", "margin", "p")

@@ -5,8 +5,9 @@ keeps the chance of any false alarm below 1 - level (Holm 1979). *Pass* means th
 its margin: each is shown at the full level, which keeps the chance that a class with a larger loss slips through below
 1 - level (intersection-union test, Berger 1982). Everything else is *inconclusive*, and says what it would take.
 
-Classes without images are not judged and named as such; where no class has any, the verdict is inconclusive. Classes
-that are allowed to lose more are tested like all others, and then do not decide (docs/decisions/0007).
+Classes without images are not judged and named as such, unless every class must be; where no class has any, the verdict
+is inconclusive. So it is instead of a pass where no run is left of an arm. Classes that are allowed to lose more are
+tested like all others, and then do not decide (docs/decisions/0007).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 from barnspider.effects import Effects, Floats
 from barnspider.errors import InputError, pick
 from barnspider.gate.rules import Allowance, margin
-from barnspider.gate.verdict import Counts, Excused, Finding, OfArm, Status, Treated, Verdict
+from barnspider.gate.verdict import Counts, Excused, Finding, OfArm, Status, Treated, Verdict, Worst, absent
 from barnspider.names import visible
 from barnspider.needs import Needs, advice, needs, whole
 from barnspider.predictions import Predictions
@@ -50,6 +52,8 @@ class Gate:
         Classes that may lose more, for a reason and until a day. They do not decide, and are always named.
     inconclusive
         What exit code an inconclusive verdict has: that of "pass", of "fail", or its own. The verdict stays the same.
+    every_class
+        A class without images is undecided, rather than not judged: where samples are left out, a class may lose all.
 
     Raises
     ------
@@ -62,6 +66,7 @@ class Gate:
     budgets: Mapping[str, float] = field(default_factory=dict[str, float])
     allowances: tuple[Allowance, ...] = ()
     inconclusive: Treated | None = None
+    every_class: bool = False
 
     def __post_init__(self) -> None:
         margin(self.max_drop)
@@ -82,7 +87,8 @@ class Gate:
         Parameters
         ----------
         predictions
-            What the effects were estimated from: then an undecided class says how many runs or images it needs.
+            What the effects were estimated from: then an undecided class says how many runs or images it needs, and
+            an arm is named that answers every image as the baseline does.
         today
             The day on which allowances must hold; by default today's date in UTC.
 
@@ -101,12 +107,13 @@ class Gate:
         'fail'
         """
         excuses = _Excuses.of(self.allowances, effects, today or datetime.now(UTC).date())
-        judged = _Judged.of(self._measured(effects), self._margins(effects.classes), excuses)
+        measured, margins = self._measured(effects), self._margins(effects.classes)
+        judged = _Judged.of(measured, margins, excuses, every_class=self.every_class)
         wanted = {} if predictions is None or self.relative else judged.needs(predictions)
         order = judged.order()
         findings = [(x, judged.finding(x, wanted, relative=self.relative)) for x in order]
         return Verdict(
-            status=judged.status(),
+            status=_without(absent(effects.left_out, {effects.baseline, *effects.arms}), judged.status()),
             max_drop=self.max_drop,
             level=effects.method.level,
             generalizes_to=effects.method.generalizes_to,
@@ -126,6 +133,8 @@ class Gate:
             unused=excuses.unused(judged.free),
             as_of=excuses.today if self.allowances else None,
             inconclusive=self.inconclusive,
+            left_out=effects.left_out,
+            identical=() if predictions is None else _identical(effects, predictions),
         )
 
     def _margins(self, classes: tuple[str, ...]) -> Floats:
@@ -206,12 +215,12 @@ class _Judged:
     tested: int
 
     @classmethod
-    def of(cls, effects: Effects, margins: Floats, excuses: _Excuses) -> _Judged:
+    def of(cls, effects: Effects, margins: Floats, excuses: _Excuses, *, every_class: bool) -> _Judged:
         alpha, known = effects.method.alpha, effects.known
         worse, better = _p_values(effects, margins)
         failed = known & (holm(worse, known) <= alpha)
         passed = known & (better <= alpha) & ~failed
-        judged = known if known.any() else np.ones_like(known)
+        judged = known if known.any() and not every_class else np.ones_like(known)
         free = judged & ~passed & (excuses.place != NOBODY)
         undecided = judged & ~passed & ~failed
         return cls(effects, margins, excuses, judged, passed, failed, undecided, free, worse, int(known.sum()))
@@ -232,7 +241,14 @@ class _Judged:
     def arm(self, a: int) -> OfArm:
         e = self.effects
         overall = (float(x[a]) for x in (e.overall, e.overall_low, e.overall_high))
-        return OfArm(e.arms[a], e.runs[a], self.status(a), self.counts(a), *overall)
+        return OfArm(e.arms[a], e.runs[a], self.status(a), self.counts(a), *overall, worst=self._worst(a))
+
+    def _worst(self, a: int) -> Worst | None:
+        e, seen = self.effects, np.flatnonzero(self.effects.known[a] & ~self.free[a])
+        if not len(seen):
+            return None
+        c = int(seen[np.argmin(e.effect[a, seen])])
+        return Worst(e.classes[c], float(e.effect[a, c]), float(e.low[a, c]), float(e.high[a, c]), int(e.n[c]))
 
     def order(self) -> list[tuple[int, int]]:
         """Return where something is found, arm and class, the worst first."""
@@ -272,6 +288,21 @@ class _Judged:
         more = wanted.get(a) if own > 0 else None
         runs, images = (None, None) if more is None else (whole(more.runs_needed[c]), whole(more.images_needed[c]))
         return Finding(arm, name, status, effect, low, high, p, least, sentence, runs, images, n, own)
+
+
+def _without(arms: tuple[str, ...], status: Status) -> Status:
+    """Return what is said where nothing is known of some arms: no pass."""
+    return "inconclusive" if arms and status == "pass" else status
+
+
+def _identical(effects: Effects, predictions: Predictions) -> tuple[str, ...]:
+    """Return the arms whose runs answer every image as runs of the baseline do."""
+
+    def answers(arm: str) -> set[bytes]:
+        return {sha256(row.tobytes()).digest() for row in predictions.guess[predictions.rows(arm)]}
+
+    base = answers(effects.baseline)
+    return tuple(arm for arm in effects.arms if answers(arm) == base)
 
 
 def _p_values(effects: Effects, margins: Floats) -> tuple[Floats, Floats]:

@@ -2,7 +2,8 @@
 
 There are at most `CASES` single test cases, the worst first; the classes beyond stand together, one case for each arm
 and outcome, which says how many they are. Harm is a failure. What is excused is skipped and says why. An undecided
-class is skipped, or a failure where an inconclusive verdict was asked to fail.
+class is skipped, or a failure where an inconclusive verdict was asked to fail; so is the one case of an arm
+without runs.
 """
 
 from __future__ import annotations
@@ -59,11 +60,12 @@ def junit(verdict: Verdict, effects: Effects) -> str:
     True
     """
     every = _cases(verdict, effects)
-    cases = list(islice(every, CASES))
+    cases = [_absent(verdict, arm) for arm in verdict.absent]
+    cases += islice(every, CASES)
     cases += _together(every, verdict.unit)
     root = ET.Element("testsuites", {"name": "barnspider gate", **_totals(cases)})
-    for arm in effects.arms:
-        own = [case for case in cases if case.arm == arm] if len(effects.arms) > 1 else cases
+    for arm in (*effects.arms, *verdict.absent):
+        own = [case for case in cases if case.arm == arm]
         suite = ET.SubElement(root, "testsuite", {"name": _legal(arm), **_totals(own)})
         about = ET.SubElement(suite, "properties")
         for name, value in _about(verdict):
@@ -87,13 +89,23 @@ def _cases(verdict: Verdict, effects: Effects) -> Iterator[_Case]:
         rest[a, c] = False
         return _Case(x.arm, names[c], kind, outcome, message)
 
-    undecided = "failure" if verdict.inconclusive == "fail" else "skipped"
+    undecided = _undecided(verdict)
     harm = [case(x, "fail", "failure", x.sentence) for x in order if x.status == "fail"]
     excused = [case(x.finding, "excused", "skipped", x.sentence) for x in verdict.excused]
     yield from harm
     yield from excused
     yield from [case(x, "inconclusive", undecided, x.sentence) for x in order if x.status == "inconclusive"]
     yield from (_Case(effects.arms[a], names[c], "passed") for a, c in zip(*np.nonzero(rest), strict=True))
+
+
+def _undecided(verdict: Verdict) -> str:
+    return "failure" if verdict.inconclusive == "fail" else "skipped"
+
+
+def _absent(verdict: Verdict, arm: str) -> _Case:
+    """Return the one case of an arm of which no run is left."""
+    runs = ", ".join(f"seed {x.seed} ({x.why})" for x in verdict.left_out if x.arm == arm)
+    return _Case(arm, "no run is left", "inconclusive", _undecided(verdict), f"no run is left: {runs}")
 
 
 def _together(cases: Iterator[_Case], unit: str) -> list[_Case]:
@@ -126,6 +138,9 @@ def _about(verdict: Verdict) -> list[tuple[str, str]]:
             if verdict.not_judged
             else []
         ),
+        *([("left_out", counted(len(verdict.left_out), "run"))] if verdict.left_out else []),
+        *([("identical", counted(len(verdict.identical), "arm"))] if verdict.identical else []),
+        *(("note", _legal(note, longest=1000)) for note in verdict.notes),
     ]
 
 

@@ -16,6 +16,8 @@ from barnspider.names import visible
 
 BUDGETS, ALLOW = "max_drop", "allow"
 """The tables of a TOML or JSON file; one file may hold both."""
+FIELDS = {BUDGETS: (("class", "max_drop"), ()), ALLOW: (("class", "reason", "expires"), ("arm",))}
+"""What a row must have, and what it may."""
 DATE = "expected a date such as 2027-01-31, or never"
 
 
@@ -120,7 +122,7 @@ def read_budgets(path: str | Path, classes: Sequence[str]) -> dict[str, float]:
             raise InputError(f"class={name!r} stands twice; expected one row for each class")
         budgets[name] = margin(_number(value) if isinstance(value, str) else value)
 
-    _each(_rows(Path(path), BUDGETS), take, ("class", "max_drop"))
+    _each(_rows(Path(path), BUDGETS), take, *FIELDS[BUDGETS])
     return budgets
 
 
@@ -163,7 +165,7 @@ def read_allowances(path: str | Path, classes: Sequence[str]) -> tuple[Allowance
             raise InputError(f"{made.whom} is allowed twice; expected one reason and one end")
         found[made.class_, made.arm] = made
 
-    _each(_rows(Path(path), ALLOW), take, ("class", "reason", "expires"), optional=("arm",))
+    _each(_rows(Path(path), ALLOW), take, *FIELDS[ALLOW])
     return tuple(found.values())
 
 
@@ -176,7 +178,7 @@ class _Rows:
 
 
 def _each(
-    rows: _Rows, take: Callable[[dict[str, Any]], None], needed: tuple[str, ...], optional: tuple[str, ...] = ()
+    rows: _Rows, take: Callable[[dict[str, Any]], None], needed: tuple[str, ...], optional: tuple[str, ...]
 ) -> None:
     """Check the fields of every row and take it; a mistake is told with its file and row."""
     for i, row in enumerate(rows.values):
@@ -197,7 +199,7 @@ def _check(row: dict[str, Any], needed: tuple[str, ...], optional: tuple[str, ..
 def _rows(path: Path, table: str) -> _Rows:
     kind, where = path.suffix.lower(), repr(str(path))
     if kind not in {".toml", ".json"}:
-        return _csv(path)
+        return _csv(path, table)
     found = _table(path, kind, table)
     if table == BUDGETS and isinstance(found, dict):
         names = list(found)
@@ -210,14 +212,22 @@ def _rows(path: Path, table: str) -> _Rows:
     raise InputError(f"{where}: {table!r} is a {type(found).__name__}; {_SHAPES[table]}")
 
 
-def _csv(path: Path) -> _Rows:
+def _csv(path: Path, table: str) -> _Rows:
     from barnspider.tables.csv_rows import line_of, read_header, read_rows
 
     header = read_header(path)
     if twice := [name for name in header.names if header.names.count(name) > 1]:
         raise InputError(f"{str(path)!r}, line 1: the column {twice[0]!r} stands twice")
+    _check_header(f"{str(path)!r}, header", header.names, *FIELDS[table])
     values = [row for frame in read_rows(path, header, header.names) for row in frame.to_dicts()]
     return _Rows(values, lambda i: f"{str(path)!r}, line {line_of(path, i)}")
+
+
+def _check_header(where: str, names: Sequence[str], needed: tuple[str, ...], optional: tuple[str, ...]) -> None:
+    for name in names:
+        pick(f"{where}: column", name, (*needed, *optional))
+    if missing := [name for name in needed if name not in names]:
+        raise InputError(f"{where}: {listing(missing)} is missing; expected the columns {listing(needed)}")
 
 
 def _table(path: Path, kind: str, table: str) -> Any:
