@@ -60,3 +60,44 @@ def test_what_flows_is_found():
         (pair,) = np.flatnonzero((f.source == 0) & (f.target == 1))
         found.append(f.certain()[0, pair] and f.change[0, pair] > 0)
     assert np.mean(found) > 0.9
+
+
+DOSES = ("off", "low", "mid", "high")
+
+
+def own_best_sets(shifts, count):
+    """Arms whose class 0 is taken for class 1 more and more; truth is against the truly best arm of every class."""
+    base = 3.0 * np.eye(CLASSES)
+    base[0, 1] = base[1, 0] = 1.5
+    odds = {arm: base.copy() for arm in DOSES}
+    for arm, shift in zip(DOSES, shifts, strict=True):
+        odds[arm][0, 1] += shift
+    shares = {arm: truth(x, 0.15) for arm, x in odds.items()}
+    best = np.argmax([np.diag(shares[arm]) for arm in DOSES], axis=0)
+    reference = np.array([shares[DOSES[b]][c] for c, b in enumerate(best)])
+    for seed in range(count):
+        rng = np.random.default_rng(1000 + seed)
+        easy = 0.8 * rng.standard_normal((CLASSES * IMAGES, CLASSES))
+        guess = {arm: answered(rng, odds[arm], easy, 0.15) for arm in DOSES}
+        preds = Predictions.from_arrays(np.arange(CLASSES).repeat(IMAGES), guess)
+        f = flows(preds, estimate(preds, "off"), against="own best")
+        yield f, np.array([(shares[arm] - reference)[f.source, f.target] for arm in f.arms])
+
+
+def test_against_the_own_best_nothing_is_found_where_arms_are_alike():
+    """The arm that looks best by luck of these answers would show flows to everybody."""
+    made = [f for f, _ in own_best_sets((0.0, 0.0, 0.0, 0.0), SETS)]
+    assert np.mean([f.certain().any() for f in made]) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / SETS)
+    p = np.concatenate([f.p.ravel() for f in made])
+    assert (p < 0.05).mean() < 0.06
+    lost = np.array([np.bincount(f.source, weights=f.change[0], minlength=CLASSES) for f in made])
+    assert abs(lost.mean()) < 4 * lost.mean(axis=1).std(ddof=1) / np.sqrt(SETS)
+
+
+def test_against_the_own_best_intervals_cover_and_flows_are_found():
+    made = list(own_best_sets((0.0, 0.3, 0.8, 1.5), SETS // 2))
+    held = [(f.low <= true) & (true <= f.high) for f, true in made]
+    assert np.concatenate([x.ravel() for x in held]).mean() > 0.95
+    sure = [f.certain()[2, (f.source == 0) & (f.target == 1)].all() for f, _ in made]
+    assert np.mean(sure) > 0.9
+    assert all(f.own[0] in ("off", "low") for f, _ in made)
