@@ -51,6 +51,8 @@ FLOORS = [
         "power",
         "inequality",
         "needs",
+        "receivers",
+        "net_flows",
         "checkup",
     },
     {"report", "lab", "testing"},
