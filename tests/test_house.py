@@ -52,6 +52,8 @@ FLOORS = [
         "inequality",
         "needs",
         "receivers",
+        "confusion",
+        "kinds",
         "net_flows",
         "checkup",
     },

@@ -30,6 +30,13 @@ Against = Literal["baseline", "own best"]
 
 MOST = 100_000
 """Pairs of classes that are compared: those that are confused most often, all arms together."""
+LEAST = 5.0
+"""Answers of a run that a pair must have, in the two arms together, for its change to be tested.
+
+With fewer it could not be certain, however they fall, and would only make it harder for the others: most of the pairs
+that are ever seen are seen once. The sum of two arms says nothing of their difference, so leaving out by it keeps the
+rate of false discoveries (independent filtering: Bourgon, Gentleman & Huber 2010).
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +56,9 @@ class Flows(words.Shown):
     before : Float[P]
         Share of the source's images that are taken for the target in the arm that is compared with.
     change, low, high, p, q : Float[A, P]
-        Change of that share; its interval, p-value and q-value over all pairs and arms. NaN, p and q 1 where nothing
-        can be said: one image cannot both choose and measure.
+        Change of that share; its interval, p-value, and q-value over all pairs and arms that are tested: those with
+        five answers of a run or more in the two arms together. The q of others is 1. NaN, and p 1, where nothing can
+        be said: one image cannot both choose and measure.
     rest : Float[A, C]
         What each class lost (above zero) to targets whose pairs were too rare to be compared; NaN without images.
     method : as of the effects
@@ -96,6 +104,11 @@ class Flows(words.Shown):
         else:
             how = f"chosen on {visible(self.chosen_on)}, measured on {visible(self.measured_on)}"
         return f"each class's own best arm ({how})"
+
+    def of_class(self, arm: str, name: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the pairs in which a class loses answers, and those in which it receives them, surest first."""
+        c, order = self.classes.index(pick("class", name, self.classes)), self.surest(arm)
+        return order[self.source[order] == c], order[self.target[order] == c]
 
     def text(self, rows: int = 10) -> str:
         """Return the table that a person wants: for every arm, who received whose answers."""
@@ -188,10 +201,12 @@ def flows(
     changes = np.array([x for x, _ in found]).reshape(shape)
     low, high, p = (np.array([getattr(i, name) for _, i in found]).reshape(shape) for name in ("low", "high", "p"))
     lost = -effects.effect if own is None else -own.accuracy.change[1:]
+    before = confused.share(0) if own is None else own.shares.before
     made = Flows(
         effects.classes, effects.arms, effects.baseline, confused.design.layout.n, confused.source, confused.target,
-        before=confused.share(0) if own is None else own.shares.before, change=changes, low=low, high=high, p=p,
-        q=benjamini_hochberg(p, ~np.isnan(changes)), rest=_rest(lost, confused.source, changes), method=effects.method,
+        before=before, change=changes, low=low, high=high, p=p,
+        q=benjamini_hochberg(p, (2 * before + changes) * confused.n > LEAST - 1e-9),
+        rest=_rest(lost, confused.source, changes), method=effects.method,
     )  # fmt: skip
     return made if own is None else own.said(made, confused.design.preds.on)
 

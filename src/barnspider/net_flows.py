@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from barnspider import words
 from barnspider.design import Design
 from barnspider.errors import pick
-from barnspider.flows import Confused
+from barnspider.flows import LEAST, Confused
 from barnspider.names import visible
 from barnspider.outcome import Effects, Floats, Method
 from barnspider.predictions import Predictions
@@ -37,7 +37,8 @@ class NetFlows(words.Shown):
         The two classes of each pair, in order of class.
     change, low, high, p, q : Float[A, E]
         Change of the share of the first's images that are taken for the second, less that of the second's that are
-        taken for the first: above zero, answers went from the first to the second.
+        taken for the first: above zero, answers went from the first to the second. q is over all pairs and arms that
+        are tested, which have five answers of a run or more; that of others is 1.
     n : Int[E]
         Images of both.
     method : as of the effects; arms are compared with the baseline
@@ -116,21 +117,23 @@ def net_flows(preds: Predictions | Design, effects: Effects) -> NetFlows:
     sizes = confused.design.layout.n
     n = (sizes[first], sizes[second])
 
-    def compared(k: int) -> tuple[Floats, Interval]:
+    def compared(k: int) -> tuple[Floats, Interval, NDArray[np.bool_]]:
         d, level = confused.design, effects.method.level
         c = rare_contrast(confused.hits[0], confused.hits[k], confused.n, d.pairs(0, k))
-        net = _difference(_at(c, there, n[0]), _at(c, back, n[1]))
+        sides = _at(c, there, n[0]), _at(c, back, n[1])
+        net, answers = _difference(*sides), np.sum([x.n * arm.mean(axis=0) for x in sides for arm in x.series], axis=0)
         # Two accuracies may change by one each.
         spread_ = spread(net, effects.generalizes_to(d.arms[k]), level)
-        return net.estimate, t_interval(net.estimate, spread_, level, bound=2.0)
+        return net.estimate, t_interval(net.estimate, spread_, level, bound=2.0), answers > LEAST - 1e-9
 
     shape = len(effects.arms), len(first)
     found = each(compared, range(1, len(confused.design.arms))) if len(first) else []
-    changes = np.array([x for x, _ in found]).reshape(shape)
-    low, high, p = (np.array([getattr(i, name) for _, i in found]).reshape(shape) for name in ("low", "high", "p"))
+    changes = np.array([x for x, _, _ in found]).reshape(shape)
+    tested = np.array([x for _, _, x in found], dtype=np.bool_).reshape(shape)
+    low, high, p = (np.array([getattr(i, name) for _, i, _ in found]).reshape(shape) for name in ("low", "high", "p"))
     return NetFlows(
         effects.classes, effects.arms, effects.baseline, first, second, changes, low, high, p,
-        benjamini_hochberg(p, ~np.isnan(changes)), n[0] + n[1], effects.method,
+        benjamini_hochberg(p, tested), n[0] + n[1], effects.method,
     )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def _image_squares(base: Answered, arm: Answered, n: Floats, known: NDArray[np.b
     own = place // base.right.images
     value = np.where(known[own], value * n[own], 0.0)
     second, fourth = (np.bincount(own, weights=value**power, minlength=len(n)) for power in (2, 4))
-    return second, fourth
+    return np.asarray(second, dtype=np.float64), np.asarray(fourth, dtype=np.float64)
 
 
 def _merged(place: Ints, value: Floats) -> tuple[Ints, Floats]:
@@ -118,7 +118,8 @@ def _run_totals(cell: Ints, move: Floats, hits: Hits, classes: int, runs: int | 
     """Add up moves by run and class: Float[J, C]."""
     runs = hits.runs if runs is None else runs
     own = cell // (hits.images * runs) + cell % runs * classes
-    return np.bincount(own, weights=move, minlength=runs * classes).reshape(runs, classes)
+    totals = np.bincount(own, weights=move, minlength=runs * classes)
+    return np.asarray(totals, dtype=np.float64).reshape(runs, classes)
 
 
 def _part(cell: Ints, move: Floats, hits: Hits, classes: int, runs: int, share: float) -> RunPart:
