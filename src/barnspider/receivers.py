@@ -152,18 +152,35 @@ def receivers(preds: Predictions | Design, effects: Effects) -> Receivers:
     d = Design.of(preds, (effects.baseline, *effects.arms))
     if d.preds.group is not None:
         raise InputError(f"the answers are grouped by {d.preds.by!r}; expected classes: an answer is of no group")
-    arms = each(lambda k: _answered(d, k), range(len(d.arms)))
-    others = _others(d.preds)
-    compared = range(1, len(d.arms))
+    base, others = _answered(d, 0), _others(d.preds)
+    found = each(lambda k: _compared(d, base, others, k, effects), range(1, len(d.arms)))
     return Receivers(
         effects.classes, effects.arms, effects.baseline, d.layout.n, others,
-        before=_share(arms[0], others),
-        false=Growth.of(each(lambda k: _false_answers(d, arms, others, k, effects), compared)),
-        answers=np.array([x.answers for x in arms]),
-        precision=np.array([x.precision for x in arms]),
-        precise=Growth.of(each(lambda k: _precision(d, arms, k, effects), compared)),
+        before=_share(base, others),
+        false=Growth.of([x.false for x in found]),
+        answers=np.array([base.answers, *(x.answers for x in found)]),
+        precision=np.array([base.precision, *(x.precision for x in found)]),
+        precise=Growth.of([x.precise for x in found]),
         method=effects.method,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """One arm against the baseline: changes with their intervals, answers and precision of the arm."""
+
+    false: tuple[Floats, Interval]
+    precise: tuple[Floats, Interval]
+    answers: Floats
+    precision: Floats
+
+
+def _compared(d: Design, base: Answered, others: Ints, k: int, effects: Effects) -> _Compared:
+    arm, name = _answered(d, k), d.arms[k]
+    c = rare_contrast(base.wrong, arm.wrong, np.maximum(others, 1), d.pairs(0, k))
+    false = _interval(np.where(others > 0, c.estimate, np.nan), c, name, effects)
+    ratio = precision_contrast(base, arm, d.pairs(0, k))
+    return _Compared(false, _interval(ratio.estimate, ratio, name, effects), arm.answers, arm.precision)
 
 
 def _answered(d: Design, k: int) -> Answered:
@@ -186,17 +203,6 @@ def _others(preds: Predictions) -> Ints:
 def _share(arm: Answered, others: Ints) -> Floats:
     with np.errstate(invalid="ignore"):
         return arm.wrong.per_run(len(others)).sum(axis=0) / (arm.wrong.runs * others)
-
-
-def _false_answers(d: Design, arms: list[Answered], others: Ints, k: int, effects: Effects) -> tuple[Floats, Interval]:
-    """Compare the shares of other images that are taken for each class."""
-    c = rare_contrast(arms[0].wrong, arms[k].wrong, np.maximum(others, 1), d.pairs(0, k))
-    return _interval(np.where(others > 0, c.estimate, np.nan), c, d.arms[k], effects)
-
-
-def _precision(d: Design, arms: list[Answered], k: int, effects: Effects) -> tuple[Floats, Interval]:
-    c = precision_contrast(arms[0], arms[k], d.pairs(0, k))
-    return _interval(c.estimate, c, d.arms[k], effects)
 
 
 def _interval(estimate: Floats, c: Contrast, arm: str, effects: Effects) -> tuple[Floats, Interval]:

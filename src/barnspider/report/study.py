@@ -13,6 +13,7 @@ from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
 from barnspider.predictions import Predictions
 from barnspider.readings import Readings, readings
+from barnspider.receivers import Receivers, receivers
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ class Study:
     curves : a smooth curve over the doses for each class
     inequality : how unequal the classes are in each arm
     flows : which classes received the answers that a class lost
+    receivers : who received false answers, and what that does to precision
     readings : where more than one answer may be right, the effects by the single label as well
     examples : images of some classes, where the laboratory has drawn them
     axis : what the doses are of, and the field's usual parameter
@@ -38,6 +40,7 @@ class Study:
     curves: DoseCurves | None = None
     inequality: Inequality | None = None
     flows: Flows | None = None
+    receivers: Receivers | None = None
     readings: Readings | None = None
     examples: Examples | None = None
     axis: DoseAxis = UNKNOWN
@@ -93,6 +96,7 @@ def gather(
             measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
         ),
         flows=flows(measured, effects) if predictions.group is None else None,
+        receivers=receivers(measured, effects) if predictions.group is None else None,
         examples=examples,
         readings=None if predictions.accepted is None else readings(predictions, effects),
     )

@@ -47,8 +47,9 @@ class Answered:
     def _per_run(self, hits: Hits) -> Floats:
         return hits.per_run(self.classes).sum(axis=0) / hits.runs
 
+    @cached_property
     def moves(self) -> tuple[Ints, Floats]:
-        """Return every answer's cell, ascending, and how far it moves its run's precision from that of all runs."""
+        """Every answer's cell, ascending, and how far it moves its run's precision from that of all runs."""
         block = self.right.images * self.right.runs
         parts = [(self.right.cell, 1.0), (self.wrong.cell, 0.0)]
         own = [(is_right - self.precision[cell // block]) / self.answers[cell // block] for cell, is_right in parts]
@@ -58,7 +59,7 @@ class Answered:
 
     def of_runs(self, rows: NDArray[np.intp]) -> tuple[Ints, Floats]:
         """Return the moves of these runs, ascending, numbered in this order."""
-        cell, move = self.moves()
+        cell, move = self.moves
         number = np.full(self.right.runs, -1)
         number[rows] = np.arange(len(rows))
         run = number[cell % self.right.runs]
@@ -87,7 +88,7 @@ def precision_contrast(base: Answered, arm: Answered, pairs: Pairs) -> Contrast:
         size = (float(fourth[known].sum()) + WHOLE) / (float(second[known].sum()) + WHOLE)
         parts = [_paired(base, arm, pairs, both)] if both else []
         parts += [_alone(one, share) for one, share in zip((base, arm), alone, strict=True) if share]
-        series = tuple(_run_totals(*one.moves(), one.right, one.classes) + one.precision for one in (base, arm))
+        series = tuple(_run_totals(*one.moves, one.right, one.classes) + one.precision for one in (base, arm))
         return Contrast(
             count, np.where(known, arm.precision - base.precision, np.nan), image_var, scatter(n, pooled),
             size / n**2, tuple(parts), series,
@@ -96,7 +97,7 @@ def precision_contrast(base: Answered, arm: Answered, pairs: Pairs) -> Contrast:
 
 def _image_squares(base: Answered, arm: Answered, n: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Return sums over images, by class, of n times their change: squared, and to the fourth power."""
-    cells = [(one.moves(), one.right.runs, sign) for one, sign in ((base, -1.0), (arm, 1.0))]
+    cells = [(one.moves, one.right.runs, sign) for one, sign in ((base, -1.0), (arm, 1.0))]
     place = np.concatenate([cell // runs for (cell, _), runs, _ in cells])
     value = np.concatenate([sign * move / runs for (_, move), runs, sign in cells])
     place, value = _merged(place, value)
@@ -134,7 +135,7 @@ def _part(cell: Ints, move: Floats, hits: Hits, classes: int, runs: int, share: 
 
 
 def _alone(one: Answered, share: float) -> RunPart:
-    return _part(*one.moves(), one.right, one.classes, one.right.runs, share)
+    return _part(*one.moves, one.right, one.classes, one.right.runs, share)
 
 
 def _paired(base: Answered, arm: Answered, pairs: Pairs, share: float) -> RunPart:
