@@ -171,6 +171,18 @@ def test_against_the_own_best_by_brute_force(paired):
     assert "each class's own best arm (chosen on half of the images" in str(f)
 
 
+def test_the_own_best_may_be_an_arm_that_is_not_compared():
+    preds, validation = rising(), rising(seed=1)
+    whole = own_best(preds, choose_on=validation)
+    part = flows(preds, estimate(preds, "off", arms=["more"]), against="own best", choose_on=validation)
+    assert part.arms == ("more",)
+    assert part.own == whole.own == ("on", "more", "off")
+    np.testing.assert_allclose(part.change[0], whole.change[1], atol=1e-12)
+    np.testing.assert_allclose(
+        part.low[0], whole.low[1], atol=0.02
+    )  # at its own best, an arm borrows a neighbour's noise
+
+
 def test_the_own_best_is_chosen_on_other_images_where_there_are_some():
     test, validation = rising(on="test"), rising(seed=1, on="validation")
     f = own_best(test, choose_on=validation)

@@ -169,7 +169,7 @@ def flows(
     Parameters
     ----------
     against
-        "baseline", or "own best": the confusion rate less that at the class's own best arm, the baseline among them
+        "baseline", or "own best": the confusion rate less that at the class's own best arm, of all that `preds` hold
         (Kirichenko et al. 2023). That arm is chosen as `tolls` does, on some images and runs, and measured on others,
         so that luck in choosing is not taken for a flow.
     choose_on
@@ -192,15 +192,15 @@ def flows(
     * cat -> dog: +75.0 (60.6 to 89.4) points, from 0.0 %; n 40
     """
     pick("against", against, ("baseline", "own best"))
-    confused = Confused.of(preds, effects)
+    confused = Confused.of(preds, effects, others=against == "own best")
     own = None if against == "baseline" else _own_best(confused, choose_on)
-    arms, pairs = range(1, len(confused.design.arms)), len(confused.pair)
+    arms, pairs = range(1, len(effects.arms) + 1), len(confused.pair)
     compared = _against_baseline if own is None else own.compared
     found = each(lambda k: compared(confused, k, effects), arms) if pairs else []
     shape = len(effects.arms), pairs
     changes = np.array([x for x, _ in found]).reshape(shape)
     low, high, p = (np.array([getattr(i, name) for _, i in found]).reshape(shape) for name in ("low", "high", "p"))
-    lost = -effects.effect if own is None else -own.accuracy.change[1:]
+    lost = -effects.effect if own is None else -own.accuracy.change[1 : len(effects.arms) + 1]
     before = confused.share(0) if own is None else own.shares.before
     made = Flows(
         effects.classes, effects.arms, effects.baseline, confused.design.layout.n, confused.source, confused.target,
@@ -208,7 +208,7 @@ def flows(
         q=benjamini_hochberg(p, (2 * before + changes) * confused.n > LEAST - 1e-9),
         rest=_rest(lost, confused.source, changes), method=effects.method,
     )  # fmt: skip
-    return made if own is None else own.said(made, confused.design.preds.on)
+    return made if own is None else own.said(made, confused.design)
 
 
 def _against_baseline(confused: Confused, k: int, effects: Effects) -> tuple[Floats, Interval]:
@@ -258,9 +258,9 @@ class _OwnBest:
                 variance[here], df[here] = s.variance, s.df
         return Spread(variance, df)
 
-    def said(self, made: Flows, on: str) -> Flows:
+    def said(self, made: Flows, d: Design) -> Flows:
         """Return the flows, with what was chosen, and on what; a class without images has no best arm."""
-        arms = (made.baseline, *made.arms)
+        arms, on = d.arms, d.preds.on
         own = tuple(arms[k] if images else "" for k, images in zip(self.chosen, made.n, strict=True))
         return replace(
             made, own=own, against="own best", chosen_on=self.chosen_on, measured_on=on or "these images"
@@ -269,7 +269,9 @@ class _OwnBest:
 
 def _own_best(confused: Confused, choose_on: Predictions | Design | None) -> _OwnBest:
     d, source = confused.design, confused.source
-    chosen = None if choose_on is None else same_runs(d, choose_on)
+    chosen = None
+    if choose_on is not None:
+        chosen = same_runs(d, Design.of(choose_on, [arm for arm in choose_on.arms if arm in d.arms]))
     parts = halves(d.counts, d.layout)
     if chosen is None:
         choose, accuracy, shares = parts[::-1], parts, halved(confused.hits, confused.n, odd_images(d.layout))
@@ -288,13 +290,13 @@ def _own_best(confused: Confused, choose_on: Predictions | Design | None) -> _Ow
 
 @dataclass(frozen=True, eq=False)
 class Confused:
-    """Pairs of a class and another that it is taken for, and where: K arms, the baseline first; P pairs.
+    """Pairs of a class and another that it is taken for, and where: K arms, the baseline first, then those compared.
 
     Attributes
     ----------
     design : the arms that are compared
     pair : Int[P]
-        source * C + target, ascending: those that are confused in any arm, up to the `MOST` frequent.
+        source * C + target, ascending: those that are confused in any arm that is compared, up to the `MOST` frequent.
     every : int
         How many pairs there are, those included that are too rare.
     hits : for each arm, in which runs and on which images
@@ -306,13 +308,14 @@ class Confused:
     hits: tuple[Hits, ...]
 
     @classmethod
-    def of(cls, preds: Predictions | Design, effects: Effects) -> Confused:
-        """Find the wrong answers of these arms; `InputError` when answers are grouped, or an arm is not there."""
-        d = Design.of(preds, (effects.baseline, *effects.arms))
+    def of(cls, preds: Predictions | Design, effects: Effects, *, others: bool = False) -> Confused:
+        """Find the wrong answers of these arms, or of all; `InputError` if they are grouped, or an arm is not there."""
+        compared = (effects.baseline, *effects.arms)
+        d = Design.of(preds, (*compared, *(arm for arm in preds.arms if others and arm not in compared)))
         if d.preds.group is not None:
             raise InputError(f"the answers are grouped by {d.preds.by!r}; expected classes: an answer is of no group")
         wrong = each(lambda k: Wrong.of(d, k), range(len(d.arms)))
-        pair, every = _most_frequent([x.pair for x in wrong])
+        pair, every = _most_frequent([x.pair for x in wrong[: len(compared)]])
         hits = each(lambda k: wrong[k].hits(pair, d.counts[k].runs, len(d.preds.label)), range(len(d.arms)))
         return cls(d, pair, every, tuple(hits))
 
