@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from barnspider import Predictions, estimate, flows, simulate
+from barnspider import InputError, Predictions, estimate, flows, simulate
 
 
 def study(classes=4, images=30, runs=3, seed=0, paired=True):
@@ -134,3 +134,84 @@ def test_a_label_that_is_not_right_is_no_confusion_with_itself():
     assert [(s, t) for s, t in zip(found.source, found.target, strict=True)] == [(1, 0)]
     assert (found.source != found.target).all()
     assert found.rest[0, 0] == pytest.approx(0.25)
+
+
+def own_best(preds, **options):
+    return flows(preds, estimate(preds, "off"), against="own best", **options)
+
+
+def rising(images=100, runs=2, seed=0, **options):
+    """Class 0 is best at "on", class 1 at "more", class 2 at "off"; what is wrong is taken for the next class."""
+    rng = np.random.default_rng(seed)
+    label = np.arange(3).repeat(images)
+    right = {"off": (0.4, 0.4, 0.9), "on": (0.9, 0.6, 0.6), "more": (0.2, 0.9, 0.3)}
+    guess = {
+        arm: np.where(rng.random((runs, len(label))) < np.array(share)[label], label, (label + 1) % 3)
+        for arm, share in right.items()
+    }
+    return Predictions.from_arrays(label, guess, classes=["x", "y", "z"], **options)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_against_the_own_best_by_brute_force(paired):
+    """Where the best is never in doubt, all splits choose it, and their mean is the plain difference."""
+    preds = rising(paired=paired)
+    f = own_best(preds)
+    assert f.own == ("on", "more", "off")
+    answers = {arm: preds.guess[preds.rows(arm)] for arm in preds.arms}
+    pairs = list(zip(f.source, f.target, strict=True))
+    share = {arm: [(x[:, preds.label == s] == t).mean() for s, t in pairs] for arm, x in answers.items()}
+    best = np.array([share[f.own[s]][i] for i, s in enumerate(f.source)])
+    np.testing.assert_allclose(f.before, best, atol=1e-12)
+    for a, arm in enumerate(f.arms):
+        np.testing.assert_allclose(f.change[a], share[arm] - best, atol=1e-12)
+    assert ((f.low < f.change) & (f.change < f.high)).all()
+    assert f.certain()[f.arms.index("more"), 0]
+    np.testing.assert_allclose(f.rest, 0, atol=1e-12)
+    assert "each class's own best arm (chosen on half of the images" in str(f)
+
+
+def test_the_own_best_may_be_an_arm_that_is_not_compared():
+    preds, validation = rising(), rising(seed=1)
+    whole = own_best(preds, choose_on=validation)
+    part = flows(preds, estimate(preds, "off", arms=["more"]), against="own best", choose_on=validation)
+    assert part.arms == ("more",)
+    assert part.own == whole.own == ("on", "more", "off")
+    np.testing.assert_allclose(part.change[0], whole.change[1], atol=1e-12)
+    np.testing.assert_allclose(
+        part.low[0], whole.low[1], atol=0.02
+    )  # at its own best, an arm borrows a neighbour's noise
+
+
+def test_the_own_best_is_chosen_on_other_images_where_there_are_some():
+    test, validation = rising(on="test"), rising(seed=1, on="validation")
+    f = own_best(test, choose_on=validation)
+    assert (f.chosen_on, f.measured_on) == ("validation", "test")
+    assert "chosen on validation, measured on test" in str(f)
+    with pytest.raises(InputError, match="other runs or classes"):
+        own_best(test, choose_on=rising(runs=3))
+
+
+def test_arms_of_different_seeds_are_compared_with_the_own_best():
+    preds = rising(runs=3)
+    fewer = preds.where(runs=[r for r in range(9) if (preds.arm[r], preds.seed[r]) != ("on", 2)])
+    f = own_best(replace(fewer, paired=True))
+    assert np.isfinite(f.change).all()
+    assert (f.high - f.low > 0).all()
+
+
+def test_one_image_cannot_both_choose_and_measure():
+    preds = Predictions.from_arrays([0, 1, 1], {"off": [[1, 1, 1]], "on": [[0, 0, 1]]}, classes=["one", "two", "none"])
+    f = own_best(preds)
+    alone = f.source == 0
+    assert np.isnan(f.change[0, alone]).all()
+    assert (f.q[0, alone] == 1).all()
+    assert f.own == ("on", "off", "")
+    assert "one -> two: cannot tell; n 1" in str(f)
+    assert "nan" not in str(f)
+
+
+def test_against_what():
+    preds = rising()
+    with pytest.raises(InputError, match="against='best' is unknown"):
+        flows(preds, estimate(preds, "off"), against="best")

@@ -159,6 +159,18 @@ def test_only_the_surest_flows_are_kept(monkeypatch):
     assert change[0] == pytest.approx(flows.change[0, flows.surest(flows.arms[0])[0]], abs=0.0006)
 
 
+def test_the_page_names_who_receives_most():
+    study = study_of(classes=12)
+    got = data_of(study)["flows"]["got"]
+    assert [len(x) for x in got] == [8, 8]
+    for a, arm in enumerate(study.receivers.arms):
+        order = study.receivers.order(arm)[:8]
+        assert [x["cls"] for x in got[a]] == order.tolist()
+        assert got[a][0]["words"][0] == f"{study.receivers.before[order[0]] * study.receivers.others[order[0]]:.1f}"
+    bare = replace(study, receivers=None)
+    assert data_of(bare)["flows"]["got"] == [[], []]
+
+
 def test_the_page_rounds_as_the_command_line():
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.integers(-2000, 2001, 5000) / 2000, rng.uniform(-1, 1, 5000), [1e-9, -1e-9, 1, -1]])

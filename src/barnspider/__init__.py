@@ -1,5 +1,6 @@
 """Who pays for your regularizer? Per-class effects of augmentation and weight decay, with honest intervals."""
 
+from barnspider.confusion import Confusion, confusion
 from barnspider.effects import Effects, Method, estimate
 from barnspider.errors import BarnspiderError, DataError, InputError, StoreError, TrainingError
 from barnspider.flows import Flows, flows
@@ -16,6 +17,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "BarnspiderError",
+    "Confusion",
     "DataError",
     "Effects",
     "Finding",
@@ -31,6 +33,7 @@ __all__ = [
     "TrainingError",
     "Verdict",
     "concat",
+    "confusion",
     "estimate",
     "flows",
     "from_frame",

@@ -19,6 +19,8 @@ from barnspider.stats.intervals import Over, spread
 
 Floats = NDArray[np.float64]
 Wanted = Literal["auto", "images and runs", "images", "runs"]
+OTHER_HALF = "the other half"
+"""Where doses are chosen, when no other images are given: on the half of the images that does not measure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,11 +187,11 @@ def tolls(
     d = _of_arms(preds)
     over = d.over(generalize_to)
     parts = selection.halves(d.counts, d.layout)
-    chosen = None if choose_on is None else _same_runs(d, choose_on)
+    chosen = None if choose_on is None else same_runs(d, choose_on)
     t = selection.toll(
         parts if chosen is None else [_whole(d)],
         parts[::-1] if chosen is None else [_whole(chosen)],
-        _ways(d),
+        halvings(d),
         d.layout.n / max(d.layout.n.sum(), 1),
         chosen=(d if chosen is None else chosen).accuracy(),
         whole=d.accuracy(),
@@ -207,7 +209,7 @@ def tolls(
         naive=t.naive,
         own=tuple(d.arms[k] for k in t.own),
         average=d.arms[t.average],
-        chosen_on="the other half" if chosen is None else chosen.preds.on or "the images given to choose on",
+        chosen_on=OTHER_HALF if chosen is None else chosen.preds.on or "the images given to choose on",
         measured_on=d.preds.on or "these images",
         level=level,
         generalizes_to=over,
@@ -215,8 +217,15 @@ def tolls(
     )
 
 
-def _ways(d: Design) -> list[list[NDArray[np.bool_]]]:
-    """Return ways to halve the runs, a mask of each arm's; runs of equal seed go together where they are paired."""
+def halvings(d: Design) -> list[list[NDArray[np.bool_]]]:
+    """Return ways to halve the runs, a mask of each arm's; runs of equal seed go together where they are paired.
+
+    Examples
+    --------
+    >>> preds = Predictions.from_arrays([0, 1], {"a": [[0, 1], [0, 0]], "b": [[1, 1]]})
+    >>> [[mask.tolist() for mask in way] for way in halvings(Design.of(preds))]
+    [[[True, False], [True]], [[False, True], [True]]]
+    """
     if d.preds.paired:
         every = sorted(set().union(*d.seeds))
         return [[half[np.searchsorted(every, own)] for own in d.seeds] for half in selection.splits(len(every))]
@@ -341,8 +350,14 @@ def _whole(d: Design) -> selection.Part:
     return selection.Part(d.layout.n, tuple(arm.per_run for arm in d.counts))
 
 
-def _same_runs(d: Design, answers: Predictions | Design) -> Design:
-    """Return the counts of `answers`, which must have the same arms, seeds and classes."""
+def same_runs(d: Design, answers: Predictions | Design) -> Design:
+    """Return the counts of `answers`, which must have the same arms, seeds and classes.
+
+    Raises
+    ------
+    InputError
+        When they have others.
+    """
     if set(d.arms) == set(answers.arms):
         other = Design.of(answers, d.arms)
         if other.seeds == d.seeds and other.preds.units == d.preds.units:

@@ -136,7 +136,7 @@ def test_a_script_that_is_not_ours_would_not_run(browser, small):
 
 def test_where_the_answers_went(browser, tmp_path):
     page = browser.open(barn.write_report(tmp_path / "r.html", whole(10, doses=(0.0, 0.4, 0.8), images=200)))
-    rows = "[...document.querySelectorAll('.flows tbody tr')].map(r => [...r.children].map(c => c.textContent))"
+    rows = "[...document.querySelectorAll('.pairs-table tbody tr')].map(r => [...r.children].map(c => c.textContent))"
     first = page.run(rows)
     assert (first[0][0], first[0][1], first[0][4]) == ("class 9", "class 0", "● certain")
     arm = "document.querySelector('.pick-arm')"
@@ -149,6 +149,39 @@ def test_where_the_answers_went(browser, tmp_path):
     lists = page.run("[...document.querySelectorAll('.detail ol')].map(l => l.textContent)")
     assert lists[0].startswith("●class 0+")
     assert "class 8" in lists[1]
+    calm(page)
+    assert page.run("document.querySelectorAll('.pairs svg').length") == 1
+    shapes = page.run("[...document.querySelectorAll('.arrows polygon')].map(p => p.getAttribute('class'))")
+    assert "grows sure" in shapes
+    texts = page.run("[...document.querySelectorAll('.arrows text')].map(t => t.textContent)")
+    assert "class 0" in texts
+    assert texts[texts.index("class 0") + 1] == lists[0].split(" (")[0].removeprefix("●class 0")
+    got = page.run(
+        "[...document.querySelectorAll('.receivers tbody tr')].map(r => [...r.children].map(c => c.textContent))"
+    )
+    assert len(got) == 8
+    assert got[0][2].startswith("+")
+    assert got[0][5] == "● certain"
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_arrows_are_as_wide_as_their_card(browser, tmp_path, width):
+    """Their width follows the window; a long name is cut, and no line leaves the picture."""
+    names = ["a name that is far too long for the side of a picture", "b", *(f"class {i}" for i in range(2, 6))]
+    path = barn.write_report(tmp_path / "r.html", whole(6, doses=(0.0, 0.8), images=100, names=names))
+    page = browser.open(path, width=width)
+    page.run("document.querySelector('.pick-class').value = 'b'")
+    page.run("document.querySelector('.pick-class').dispatchEvent(new Event('change'))")
+    inside = """[...document.querySelectorAll('.arrows text, .arrows polygon')].every(node => {
+        const box = node.getBoundingClientRect(), card = document.querySelector('.detail').getBoundingClientRect();
+        return box.left >= card.left && box.right <= card.right; })"""
+    assert page.run(inside)
+    assert "…" in page.run("document.querySelector('.arrows').textContent")
+    page.resize(2000 - width, 1000)
+    page.wait(
+        "document.querySelector('.arrows svg').clientWidth > 0.95 * document.querySelector('.arrows').clientWidth"
+    )
+    assert page.run(inside)
     calm(page)
 
 
@@ -248,7 +281,7 @@ def test_keys_alone_reach_a_class(browser, small):
 def test_a_thousand_classes_open_quickly(browser, thousand):
     assert thousand.stat().st_size < 2e6
     page = browser.open(thousand)
-    assert page.run("document.querySelectorAll('.chart svg').length") == 6
+    assert page.run("document.querySelectorAll('.chart svg').length") == 7
     assert page.run("Number(document.documentElement.dataset.drawn)") < 2_000 * slowness()
     calm(page)
 

@@ -12,6 +12,7 @@ from barnspider.figures import charts, rows
 from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.names import visible
+from barnspider.receivers import Receivers
 from barnspider.report import inequality_table, pictures, preservation_table, readings_table, words
 from barnspider.report.packing import chances, doses, per_cents, shares, whole
 from barnspider.report.study import Study
@@ -22,6 +23,7 @@ FINDINGS = 6  # of a verdict, shown
 MANY = 40  # classes; with more, the forest plot shows some, and all are drawn by rank
 LONGEST = 300  # characters of a class name that the page keeps
 PLACES = 170_000  # of all smooth curves together; few classes have finer ones
+RECEIVERS = 8  # classes of each arm that the page tells of
 FLOWS = 30_000  # pairs of classes that the page keeps, all arms together
 CODES = ("cannot tell", "harmed", "helped", "unchanged")  # the page's script knows the same order
 
@@ -54,7 +56,7 @@ def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -
         "worst": rows.worst_rows(effects),
         "choice": None if study.best is None else _choice(study.best, effects),
         "tolls": None if study.tolls is None else _tolls(study.tolls, effects),
-        "flows": None if study.flows is None else _flows(study.flows),
+        "flows": None if study.flows is None else _flows(study.flows, study.receivers),
         "curves": _curves(study.curves, effects) if study.curves is not None and _dosed(effects) else None,
         "specs": _specs(study),
         "examples": pictures.packed(study.examples, effects) if study.examples and study.examples.classes else None,
@@ -101,8 +103,8 @@ def _tolls(tolls: Tolls, effects: Effects) -> dict[str, Any]:
     return columns | {"own": [places[arm] for arm in tolls.own], "average": places[tolls.average]}
 
 
-def _flows(flows: Flows) -> dict[str, Any]:
-    """Return the surest pairs of every arm, arm by arm; `arms` says where each arm's begin."""
+def _flows(flows: Flows, received: Receivers | None) -> dict[str, Any]:
+    """Return the surest pairs of every arm, arm by arm; `arms` says where each arm's begin. And who receives most."""
     most = FLOWS // max(len(flows.arms), 1)
     kept = [(a, flows.surest(arm)[:most]) for a, arm in enumerate(flows.arms)]
     pairs = np.concatenate([pair for _, pair in kept])
@@ -111,12 +113,21 @@ def _flows(flows: Flows) -> dict[str, Any]:
     return {
         "arms": np.cumsum([0, *(len(pair) for _, pair in kept)]).tolist(),
         "of": [words.flows(flows, a) for a in range(len(flows.arms))],
+        "got": [[] if received is None else _received(received, a) for a in range(len(flows.arms))],
         "source": whole(flows.source[pairs]),
         "target": whole(flows.target[pairs]),
         "sure": (flows.certain()[arms, pairs] + 48).astype(np.uint8).tobytes().decode("ascii"),
         **{name: shares(values, drawn=False) for name, values in columns.items()},
         "before": shares(flows.before[pairs], drawn=False),
     }
+
+
+def _received(found: Receivers, a: int) -> list[dict[str, Any]]:
+    """Return the classes that receive most false answers in an arm, in words."""
+    return [
+        {"cls": c, "sure": bool(found.certain()[a, c]), "words": [words.typeset(x) for x in found.row(a, c)[2:]]}
+        for c in found.order(found.arms[a])[:RECEIVERS].tolist()
+    ]
 
 
 def _curves(curves: DoseCurves, effects: Effects) -> dict[str, Any]:
@@ -159,6 +170,7 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         "toll": None if study.tolls is None else _toll_words(study.tolls, named),
         "delta": data["curves"]["delta"] if data["curves"] else None,
         "flows": data["flows"] and data["flows"]["of"],
+        "receives": study.receivers is not None,
         "why_no_flows": study.why_no_flows,
         "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
         "preservation": None
@@ -250,6 +262,8 @@ def _specs(study: Study) -> dict[str, Any]:
         drawn["curves"] = charts.curves(sources, doses, span, page, frame, axis=study.axis, few=few)
     if len(effects.classes) > MANY:
         drawn["ranked"] = charts.ranked(data("rows", "average"), page, frame, units=effects.method.units)
+    if study.flows is not None:
+        drawn["pairs"] = charts.heat(data("rows"), page, frame, upright=True)
     if study.tolls is not None:
         drawn["tolls"] = charts.tolls(data("rows"), page, frame, unit=effects.method.unit)
     return {name: chart.to_dict() for name, chart in drawn.items()}

@@ -1,11 +1,13 @@
 // Where answers went: pairs of classes, and how an arm changes how often one is taken for the other.
 const SUREST = 12; // pairs that the table of an arm shows
 const NAMED_PAIRS = 5; // pairs of one class that are named in each direction
+const MAPPED = 12; // classes of the map of pairs
+const NUMBERED = 23; // pixels of a cell that has room for a whole number
 
 class Flows {
-  constructor({ arms, source, target, sure, of, ...columns }) {
+  constructor({ arms, source, target, sure, of, got, ...columns }) {
     const numbers = (text) => new Uint32Array(bytesOf(text).buffer);
-    Object.assign(this, { arms, sure, of, source: numbers(source), target: numbers(target) });
+    Object.assign(this, { arms, sure, of, got, source: numbers(source), target: numbers(target) });
     Object.assign(this, unpackAll(columns, (text) => unpack(text, SHARE)));
   }
 
@@ -36,14 +38,18 @@ function flowLists(study, arm, cls, choose) {
   if (!own.some((pair) => flows.source[pair] === cls || flows.target[pair] === cls)) {
     return [element("p", { textContent: `Of its confusions with other ${study.units} none is among the ${count(own.length)} that changed most surely here.` })];
   }
+  const lost = own.filter((pair) => flows.source[pair] === cls), received = own.filter((pair) => flows.target[pair] === cls && flows.source[pair] !== cls);
   const lists = [
-    ["Its images taken for others, change in points", own.filter((pair) => flows.source[pair] === cls), flows.target],
-    ["Others’ images taken for it, change in points of theirs", own.filter((pair) => flows.target[pair] === cls && flows.source[pair] !== cls), flows.source],
+    ["Its images taken for others, change in points", lost, flows.target],
+    ["Others’ images taken for it, change in points of theirs", received, flows.source],
   ];
-  return lists.filter(([, pairs]) => pairs.length).flatMap(([textContent, pairs, other]) => [
+  const drawn = element("div", { className: "arrows" });
+  drawn.draw = () => drawn.replaceChildren(arrows(study, cls, lost, received, drawn.clientWidth));
+  const key = element("p", { textContent: "Arrows are as wide as the change: orange where a confusion grew, blue where it shrank; full colour: certain." });
+  return [drawn, key, ...lists.filter(([, pairs]) => pairs.length).flatMap(([textContent, pairs, other]) => [
     element("h4", { textContent }),
     flowList(study, pairs, other, choose),
-  ]);
+  ])];
 }
 
 function flowList(study, pairs, other, choose) {
@@ -84,4 +90,36 @@ function flowRows(study, arm, choose) {
       cell(mark + certainty(flows, pair), "status"),
     );
   });
+}
+
+// The pairs among the classes that are confused most surely more or less at an arm: a cell for each that the page keeps.
+function pairData(study, arm, width) {
+  const { flows } = study, classes = new Set();
+  for (const pair of flows.at(arm)) {
+    const two = [flows.source[pair], flows.target[pair]];
+    if (classes.size + two.filter((cls) => !classes.has(cls)).length > MAPPED) break;
+    two.forEach((cls) => classes.add(cls));
+  }
+  const order = [...classes], wide = (width - 150) / Math.max(order.length, 1) >= NUMBERED;
+  const cells = new Map(flows.at(arm).filter((pair) => classes.has(flows.source[pair]) && classes.has(flows.target[pair]))
+    .map((pair) => [flows.source[pair] * study.size + flows.target[pair], pair]));
+  const rows = order.flatMap((cls) => order.map((other) => {
+    const pair = cells.get(cls * study.size + other);
+    const change = pair === undefined ? NaN : flows.change[pair], whole = Math.round(100 * change);
+    const status = pair !== undefined && flows.certain(pair) ? "certain" : CANNOT_TELL;
+    const text = cls === other ? "·" : wide && whole ? (whole < 0 ? "−" : "+") + Math.abs(whole) : "";
+    // More confusion is for the worse, and has the colour of a loss.
+    return { id: cls, name: study.label(cls), arm: study.label(other), effect: Number.isNaN(change) ? 0 : -inPoints(change), status, text };
+  }));
+  return { rows };
+}
+
+// The classes that receive most false answers at an arm, as rows of a table; `got` was put into words by Python.
+function receiverRows(study, arm, choose) {
+  return study.flows.got[arm].map(({ cls, sure, words }) =>
+    element("tr", {},
+      element("th", { scope: "row" }, classButton(study, cls, choose)),
+      ...words.map((text) => cell(text, "number")),
+      cell(sure ? "● certain" : `○ ${CANNOT_TELL}`, "status"),
+    ));
 }

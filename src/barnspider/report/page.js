@@ -21,6 +21,7 @@ class StudyPage {
     input.addEventListener("change", () => this.search(input.value));
     input.addEventListener("keydown", (event) => event.key === "Enter" && this.search(input.value));
     if (this.study.size > ROWS) this.offerRows();
+    if (this.study.flows) new ResizeObserver(() => this.find(".arrows")?.draw()).observe(this.find(".detail"));
   }
 
   offerRows() {
@@ -120,6 +121,7 @@ class StudyPage {
 
   describe() {
     this.find(".detail").replaceChildren(...detail(this.study, this.arm, this.chosen, (cls) => this.choose(cls)));
+    this.find(".arrows")?.draw(); // it must know its width
   }
 
   // The pairs of classes whose confusion changed most surely at the chosen arm.
@@ -127,7 +129,8 @@ class StudyPage {
     const { study, arm } = this;
     if (!study.flows) return;
     this.find(".t-flows").textContent = study.flows.of[arm];
-    this.find(".flows tbody").replaceChildren(...flowRows(study, arm, (cls) => this.choose(cls)));
+    this.find(".pairs-table tbody").replaceChildren(...flowRows(study, arm, (cls) => this.choose(cls)));
+    this.find(".receivers tbody")?.replaceChildren(...receiverRows(study, arm, (cls) => this.choose(cls)));
   }
 
   data() {
@@ -139,6 +142,7 @@ class StudyPage {
       ranked: () => rankedData(study, arm),
       worst: () => ({ rows: study.worst }),
       tolls: () => tollData(study),
+      pairs: () => pairData(study, arm, this.find(".pairs").clientWidth),
     };
   }
 
@@ -148,7 +152,7 @@ class StudyPage {
     const view = await draw(node, name, this.study.specs[name], this.data()[name]());
     this.views[name] = view;
     if (name === "curves") this.hover(node, view);
-    if (["forest", "heat", "ranked", "tolls"].includes(name)) {
+    if (["forest", "heat", "ranked", "tolls", "pairs"].includes(name)) {
       view.addEventListener("click", (_, item) => item?.datum?.id !== undefined && this.choose(item.datum.id));
     }
   }
@@ -191,7 +195,7 @@ class StudyPage {
 
   refresh() {
     const data = this.data();
-    for (const name of ["curves", "ranked", "forest", "heat"]) {
+    for (const name of ["curves", "ranked", "forest", "heat", "pairs"]) {
       if (this.views[name]) refill(this.views[name], name, data[name]());
     }
   }
@@ -217,7 +221,7 @@ async function start() {
   await pages[0].draw("curves");
   root.dataset.drawn = Math.round(performance.now()); // milliseconds until the first picture
   for (const page of pages) {
-    for (const name of ["curves", "ranked", "forest", "tolls", "worst", "heat"]) {
+    for (const name of ["curves", "ranked", "forest", "tolls", "worst", "heat", "pairs"]) {
       if (!page.views[name]) await page.draw(name);
     }
     await page.examples?.ready;

@@ -22,6 +22,7 @@ SCRIPTS = (
     "words.js",
     "charts.js",
     "table.js",
+    "arrows.js",
     "flows.js",
     "detail.js",
     "examples.js",

@@ -15,6 +15,7 @@ from barnspider.inequality import Inequality, inequality
 from barnspider.predictions import Predictions
 from barnspider.preservation import Preservation
 from barnspider.readings import Readings, readings
+from barnspider.receivers import Receivers, receivers
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,7 @@ class Study:
     curves : a smooth curve over the doses for each class
     inequality : how unequal the classes are in each arm
     flows : which classes received the answers that a class lost
+    receivers : who received false answers, and what that does to precision
     readings : where more than one answer may be right, the effects by the single label as well
     examples : images of some classes, where the laboratory has drawn them
     preservation : up to which dose images still show their class, where references were asked
@@ -42,6 +44,7 @@ class Study:
     curves: DoseCurves | None = None
     inequality: Inequality | None = None
     flows: Flows | None = None
+    receivers: Receivers | None = None
     readings: Readings | None = None
     examples: Examples | None = None
     preservation: Preservation | None = None
@@ -103,6 +106,7 @@ def gather(
         ),
         flows=None if predictions.answered is None else flows(measured, effects),
         why_no_flows=words.no_answers(predictions.by) if predictions.answered is None else "",
+        receivers=receivers(measured, effects) if predictions.group is None else None,
         examples=examples,
         preservation=preservation,
         readings=None if predictions.accepted is None else readings(predictions, effects),

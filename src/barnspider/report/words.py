@@ -42,6 +42,11 @@ def within(low: float, high: float) -> str:
     return text if text == CANNOT else f"{text} points"
 
 
+def typeset(text: str) -> str:
+    """Return a text of numbers with true minus signs; what is unknown cannot be told."""
+    return CANNOT if text == "unknown" else text.replace("-", "−")
+
+
 def headline(effects: Effects, arm: str) -> str:
     """Return the sentence of every report: average, class dependence, how many are harmed and helped."""
     return effects.headline(arm).replace("unknown", CANNOT).replace("-", "−")  # it holds no names

@@ -58,6 +58,17 @@ class Hits:
         run = number[self.cell % self.runs]
         return Hits(len(rows), self.images, (self.cell // self.runs * len(rows) + run)[run >= 0])
 
+    def of_images(self, some: NDArray[np.bool_]) -> Hits:
+        """Return the hits on some of the images, Bool[N]."""
+        return Hits(self.runs, self.images, self.cell[some[self.cell // self.runs % self.images]])
+
+    def of_series(self, some: NDArray[np.bool_]) -> Hits:
+        """Return the hits of some of the series, Bool[P], numbered in the same order from 0."""
+        block = self.images * self.runs
+        own, number = self.cell // block, np.cumsum(some) - 1
+        kept = some[own]
+        return Hits(self.runs, self.images, (self.cell + (number[own] - own) * block)[kept])
+
 
 def rare_contrast(base: Hits, arm: Hits, n: Counts, pairs: Pairs) -> Contrast:
     """Describe the change of every series from one arm to another, as `crossed.contrast` does of right answers.
