@@ -20,7 +20,7 @@ function arrows(study, cls, lost, received, width) {
   const height = HEAD + ROW_HEIGHT * Math.max(...sides.map((pairs) => pairs.length)) + 6;
   const node = drawing("svg", {
     viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
-    "aria-label": `What ${study.label(cls)} lost to other classes and received from them; the same numbers are in the lists below`,
+    "aria-label": `What ${study.label(cls)} lost to others and received from them; the same numbers are in the lists below`,
   });
   node.append(
     drawing("text", { x: 0, y: 13, class: "soft" }, "its answers went to"),
