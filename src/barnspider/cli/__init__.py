@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from barnspider import __version__
-from barnspider.cli import comparisons, data, designs, pictures, studies, watching
+from barnspider.cli import comparisons, data, designs, pictures, studies, transfers, watching
 from barnspider.cli.options import grouped
 from barnspider.cli.output import talk
 from barnspider.errors import BarnspiderError, StoreError
@@ -29,7 +29,7 @@ app = typer.Typer(
 )
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
-    pictures.figures, designs.doses, comparisons.inequality, designs.power, data.doctor, data.cache,
+    pictures.figures, designs.doses, comparisons.inequality, designs.power, transfers.transfer, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
 
