@@ -54,6 +54,7 @@ def test_a_study_is_used_on_other_data_and_read_as_any_other(barnspider, study, 
     )
     assert "over 2 doses: cannot tell" in done.stdout
     assert "On the source. Best on average: rotation=" in done.stdout
+    assert "(best on average on digits/validation), in points; chosen on half.npz/validation" in done.stdout
     again = barnspider("transfer", "runs", "--to", half.name, "--json", "--workers", "1")
     assert "0 of 4 networks transferred now" in again.stderr
     found = json.loads(again.stdout)
@@ -61,28 +62,21 @@ def test_a_study_is_used_on_other_data_and_read_as_any_other(barnspider, study, 
     assert found["effects"]["on"] == "half.npz/test"
     assert [len(found["transfer"][name]) for name in ("source", "downstream", "worst")] == [2, 2, 2]
     assert found["transfer"]["downstream"][0]["value"] > 0.6  # a probe on frozen features tells five digits apart
-    assert "is neither known nor there" in barnspider("transfer", "runs", "--to", "none.npz", check=2).stderr
-    assert "digits/test: 10 classes" in barnspider("audit", "runs").stdout
     name = found["study"]
     assert "half.npz/test: 6 classes" in barnspider("audit", "runs", "--study", "small-to-half").stdout
-    assert barnspider("gate", "runs", "--study", name, "--max-drop", "0.9", check=None).returncode in (0, 1, 3)
-    assert "chosen on half.npz/validation" in barnspider("doses", "runs", "--study", name).stdout
-    barnspider("report", "runs", "--study", name, "-o", "there.html")
+    said = barnspider("report", "runs", "--study", name, "-o", "there.html").stderr
+    assert "no example images: the study was made of 'small-" in said
     page = (tmp_path / "there.html").read_text()
     assert name in page
     assert "<b>nine</b>" not in page
-    assert "4: 4 done" in barnspider("status", "runs", "--study", name).stdout
 
 
 def test_mistakes(barnspider, study, half, tmp_path):
-    assert "is no store" in barnspider("transfer", study, "--to", half.name, check=2).stderr
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "barnspider.json").write_text('{"format": 1}')
     assert "holds no run of" in barnspider("transfer", study, "--to", half.name, check=2).stderr
     said = barnspider("transfer", "runs", "--to", half.name, "--epochs", "3", check=2).stderr
     assert "expected --tune with it" in said
-    said = barnspider("transfer", study, "--study", "small", "--to", half.name, check=2).stderr
-    assert "leave out --study" in said
     other = tmp_path / "command.toml"
     other.write_text('command = "train {dose} {seed} {out}"\n[sweep]\nvary = "x"\ndoses = [0]\nseeds = 1\n')
     assert "whose weights no store keeps" in barnspider("transfer", other, "--to", half.name, check=2).stderr

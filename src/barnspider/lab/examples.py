@@ -96,6 +96,8 @@ def examples(
     """
     pick("baseline", baseline, predictions.arms)
     plan = store.study(study)
+    if plan.of is not None:
+        raise DataError(f"the study was made of {plan.of!r}, and only studies that train have example images")
     if "recipe" not in plan.sweep:
         raise DataError("the study's runs were trained by a command, and only that knows their images")
     documents = {arm: _document(store, plan, arm) for arm in _by_dose(predictions)}
