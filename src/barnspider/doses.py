@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from barnspider import words
 from barnspider.design import Design
-from barnspider.errors import InputError, listing
+from barnspider.errors import InputError, listing, pick
 from barnspider.names import visible
 from barnspider.predictions import Predictions
 from barnspider.stats import curves as gp
@@ -112,7 +112,8 @@ class Tolls(words.Shown):
         Cross-fitted: chosen on one part of the data and measured on another; NaN for a class without images.
     naive : Float[C]
         The same from one and the same data, winner's curse included: too large.
-    own : the arm chosen for each class by all the data; `average`: the one chosen for the average
+    own : the arm chosen for each class by all the data; `average`: the one chosen for the average, or elsewhere
+    chosen_for : why that arm was chosen
     chosen_on, measured_on : which images
     level : float
     generalizes_to : what may differ next time
@@ -132,6 +133,7 @@ class Tolls(words.Shown):
     level: float
     generalizes_to: Over
     by: str = ""
+    chosen_for: str = "best on average"
 
     @property
     def unit(self) -> str:
@@ -144,7 +146,7 @@ class Tolls(words.Shown):
         head = [self.unit, "own best", "toll", f"{100 * self.level:.4g} % interval", "naive"]
         where = f"chosen on {self.chosen_on}, measured on {self.measured_on}"
         title = (
-            f"Toll of {visible(self.average)} (best on average), in points; {where};"
+            f"Toll of {visible(self.average)} ({self.chosen_for}), in points; {where};"
             f" intervals generalize to {words.explained(self.generalizes_to)}"
         )
         more = len(self.classes) - len(rows)
@@ -163,8 +165,12 @@ def tolls(
     choose_on: Predictions | Design | None = None,
     level: float = 0.95,
     generalize_to: Wanted = "auto",
+    at: str | None = None,
+    chosen_for: str = "best on average",
 ) -> Tolls:
     """Estimate what each class loses at the dose chosen for the average, without the winner's curse.
+
+    With `at`, at that arm, which was chosen elsewhere; `chosen_for` says why, where it is shown.
 
     Doses are chosen on some runs and measured on the others, over all halvings of the runs (20 of them when there are
     more); choosing uses the images of `choose_on` (the same runs on validation images), or else one half of each
@@ -198,6 +204,7 @@ def tolls(
         contrast_of=d.contrast,
         over=over,
         level=level,
+        at=None if at is None else d.arms.index(pick("arm", at, d.arms)),
     )
     return Tolls(
         classes=d.preds.units,
@@ -214,6 +221,7 @@ def tolls(
         level=level,
         generalizes_to=over,
         by=d.by,
+        chosen_for=chosen_for,
     )
 
 

@@ -15,7 +15,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from barnspider import __version__
-from barnspider.cli import comparisons, data, designs, explaining, pictures, preserving, studies, watching
+from barnspider.cli import (
+    comparisons,
+    data,
+    designs,
+    explaining,
+    pictures,
+    preserving,
+    studies,
+    transfers,
+    watching,
+)
 from barnspider.cli.options import grouped
 from barnspider.cli.output import talk
 from barnspider.errors import BarnspiderError, StoreError
@@ -31,10 +41,10 @@ app = typer.Typer(
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
     explaining.flows, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality, designs.power,
-    data.doctor, data.cache,
+    transfers.transfer, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
-KEEPING = ("demo", "run")
+KEEPING = ("demo", "preserve", "run", "transfer")
 """Commands that train: what they finished is there when they are stopped."""
 
 

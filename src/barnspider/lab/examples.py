@@ -96,6 +96,8 @@ def examples(
     """
     pick("baseline", baseline, predictions.arms)
     plan = store.study(study)
+    if plan.of is not None:
+        raise DataError(f"the study was made of {plan.of!r}, and only studies that train have example images")
     if "recipe" not in plan.sweep:
         whose = (
             "of images that were changed for it" if plan.of else "trained by a command, which alone knows its images"

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,7 +29,7 @@ from barnspider.lab.sweep import Sweep
 from barnspider.lab.tally import Tally
 from barnspider.predictions import Predictions
 from barnspider.progress import Progress
-from barnspider.store import Store
+from barnspider.store import Planned, Store
 
 # One thread for each process and one process for each core; and memory that glibc keeps instead of handing it back
 # to the kernel at every step. `benchmarks/training.py` measures what both are worth.
@@ -102,7 +102,7 @@ def train_missing(
 
 
 def _train_missing(sweep: Sweep, store: Store, workers: int | None, device: str, about: Mapping[str, Any]) -> Tally:
-    _check_torch()
+    check_torch()
     data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     sweep.check_classes(data.classes)
     sweep.check_channels(data.shape[0])
@@ -118,17 +118,18 @@ def _train_missing(sweep: Sweep, store: Store, workers: int | None, device: str,
         clear_shared()
         with tempfile.TemporaryDirectory(prefix=f"barnspider-{owner()}-") as folder:
             share(data, Path(folder))
-            here = _work(store, sweep, missing, _commands(store, sweep, Path(folder), device, count))
+            here = _work(store, sweep, missing, commands("worker", store, sweep.identity, Path(folder), device, count))
     return Tally(here, missing - here)
 
 
-def _commands(store: Store, sweep: Sweep, data: Path, device: str, count: int) -> list[list[str]]:
-    """Return how each of `count` workers is started on shared data."""
-    command = [sys.executable, "-m", "barnspider.lab.worker", str(store.root), sweep.identity]
+def commands(room: str, store: Store, study: str, data: Path, device: str, count: int) -> list[list[str]]:
+    """Return how each of `count` workers of a room of the laboratory is started on shared data."""
+    command = [sys.executable, "-m", f"barnspider.lab.{room}", str(store.root), study]
     return [[*command, "--data", str(data), "--device", device, "--number", str(i)] for i in range(count)]
 
 
-def _check_torch() -> None:
+def check_torch() -> None:
+    """Raise `TrainingError` when torch is not installed."""
     if importlib.util.find_spec("torch") is None:
         raise TrainingError("training needs torch, which is not installed; try: pip install 'barnspider[lab]'")
 
@@ -147,28 +148,37 @@ def _refuse_other_data(sweep: Sweep, store: Store, fingerprint: str) -> None:
 
 
 def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]]) -> int:
-    """Start the workers and stay until they are done; return how many runs they sealed.
+    return set_to_work(commands, store, sweep.runs(), missing, doing="training", done="trained")
 
-    Raises `TrainingError` when runs are still missing then.
+
+def set_to_work(
+    commands: list[list[str]], store: Store, runs: Sequence[Planned], missing: int, *, doing: str, done: str
+) -> int:
+    """Start workers and stay until they are done; return how many runs they sealed.
+
+    Raises
+    ------
+    TrainingError
+        When some of the runs are still missing then; `doing` and `done` say what of.
     """
     complaints: list[str] = []
-    with _workers(commands) as events, Progress("training", total=missing) as progress:
-        progress.show(done := 0)
+    with _workers(commands) as events, Progress(doing, total=missing) as progress:
+        progress.show(sealed := 0)
         for event in events:
             if event["event"] == "ready":
                 progress.begin()
             elif event["event"] == "sealed":
-                done += 1
-                progress.show(done)
+                sealed += 1
+                progress.show(sealed)
             else:
                 complaints.append(event["error"])
-    still = len(store.missing(sweep.runs()))
+    still = len(store.missing(runs))
     if still:
         why = complaints[0] if complaints else "another command has changed the plan meanwhile; run the same again"
-        raise TrainingError(f"{still} of {missing} runs could not be trained; the first reason: {why}")
+        raise TrainingError(f"{still} of {missing} runs could not be {done}; the first reason: {why}")
     for complaint in complaints:  # another worker has done the work
         sys.stderr.write(f"note: {complaint}\n")
-    return done
+    return sealed
 
 
 @contextlib.contextmanager

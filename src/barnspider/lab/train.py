@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from barnspider.lab import nets
@@ -32,6 +32,23 @@ from barnspider.store import Answers, averaged_name
 
 Progress = Callable[[int, int], None]
 """Told after every epoch: epochs done, epochs in all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a training starts, if not from the seed's own weights.
+
+    Attributes
+    ----------
+    state
+        Weights and statistics by their names in the network; what is not named starts as always.
+    mean, std
+        Float[C, 1, 1]: images are normalized with these, not with the training images' own.
+    """
+
+    state: Mapping[str, Tensor]
+    mean: Tensor
+    std: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +101,12 @@ def train(
     device: str = "cpu",
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
+    start: Start | None = None,
 ) -> Trained:
     """Train the recipe's network with this seed and answer all validation and test images.
 
     One thread and the recipe's kernels are set meanwhile and put back afterwards. With a checkpoint, the training goes
-    on where that has it, and saves itself every few minutes.
+    on where that has it, and saves itself every few minutes. With a start, it begins there.
 
     Raises
     ------
@@ -109,7 +127,7 @@ def train(
     """
     recipe.check_channels(data.shape[0])
     with prepared(recipe, device):
-        training = _Training.begin(recipe, seed, data, device)
+        training = _Training.begin(recipe, seed, data, device, start)
         if checkpoint:
             checkpoint.restore(training.course, training.environment)
         validation = training.finish(checkpoint, progress or _silent)
@@ -140,12 +158,15 @@ class _Training:
         return self.course.seconds + time.perf_counter() - self.began
 
     @classmethod
-    def begin(cls, recipe: Recipe, seed: int, data: Dataset, device: str) -> _Training:
+    def begin(cls, recipe: Recipe, seed: int, data: Dataset, device: str, start: Start | None) -> _Training:
         """Lay everything out for the first step."""
         material = Material.of(data, recipe, device)
         net = nets.build(recipe, data.shape, len(data.classes), seed)
         if recipe.stem == "whitening":
             nets.whiten(net, material.some().cpu())
+        if start is not None:
+            net.load_state_dict(start.state, strict=False)
+            material = replace(material, mean=start.mean.to(device), std=start.std.to(device))
         net = _placed(net, device)
         average = Average.of(net, recipe.epochs * material.steps(recipe))
         course = Course(net, _optimizer(net, recipe), average, torch.zeros((), device=device))

@@ -36,6 +36,8 @@ def rank_correlation(x: Floats, y: Floats, level: float = 0.95) -> RankCorrelati
     """Return Spearman's rank correlation; pairs of which one is not finite are left out.
 
     The interval is Fisher's with the variance of Bonett & Wright (2000), (1 + rho^2 / 2) / (n - 3); p is of that z.
+    Rankings that agree wholly would get an interval of no width: it is taken from the next correlation that n ranks can
+    have.
 
     Examples
     --------
@@ -50,10 +52,12 @@ def rank_correlation(x: Floats, y: Floats, level: float = 0.95) -> RankCorrelati
     if n < 4 or not scale:
         return RankCorrelation(np.nan, np.nan, np.nan, np.nan, n)
     rho = float(np.clip(a @ b / scale, -1, 1))
-    z, se = np.arctanh(np.clip(rho, -1 + 1e-12, 1 - 1e-12)), np.sqrt((1 + rho**2 / 2) / (n - 3))
-    half = special.ndtri((1 + level) / 2) * se
-    p = float(2 * special.ndtr(-abs(z) / np.sqrt(1 / (n - 3))))
-    return RankCorrelation(rho, float(np.tanh(z - half)), float(np.tanh(z + half)), p, n)
+    next_to_one = 1 - 12 / (n * (n**2 - 1))
+    z = np.arctanh(np.clip(rho, -next_to_one, next_to_one))
+    half = special.ndtri((1 + level) / 2) * np.sqrt((1 + np.tanh(z) ** 2 / 2) / (n - 3))
+    p = float(2 * special.ndtr(-abs(z) * np.sqrt(n - 3)))
+    low, high = float(np.tanh(z - half)), float(np.tanh(z + half))
+    return RankCorrelation(rho, min(low, rho), max(high, rho), p, n)
 
 
 def concordance(ratings: Floats) -> Concordance:

@@ -165,25 +165,25 @@ class Toll:
     average: int
 
 
-def choose(accuracy: Floats, weight: Floats) -> tuple[NDArray[np.intp], int]:
-    """Return the best arm of each class and that of the weighted average, from accuracies Float[K, C].
+def choose(accuracy: Floats, weight: Floats, at: int | None = None) -> tuple[NDArray[np.intp], int]:
+    """Return the best arm of each class and that of the weighted average, or `at`, from accuracies Float[K, C].
 
     A class without images (NaN in all arms) gets the first arm, and does not count in the average.
     """
     average = np.einsum("kc,c->k", np.where(np.isfinite(accuracy), accuracy, 0.0), weight)
-    return np.argmax(accuracy, axis=0), int(np.argmax(average))
+    return np.argmax(accuracy, axis=0), int(np.argmax(average)) if at is None else at
 
 
-def cross_fit(chosen_on: Floats, measured_on: Floats, weight: Floats) -> Floats:
+def cross_fit(chosen_on: Floats, measured_on: Floats, weight: Floats, at: int | None = None) -> Floats:
     """Return the toll, Float[C], of arms chosen by one table of accuracies Float[K, C], measured in another."""
-    own, average = choose(chosen_on, weight)
+    own, average = choose(chosen_on, weight, at)
     classes = np.arange(measured_on.shape[1])
     return measured_on[own, classes] - measured_on[average, classes]
 
 
 def toll(
     measure: Sequence[Part], choose_on: Sequence[Part], ways: Sequence[Sequence[Bools]], weight: Floats,
-    *, chosen: Floats, whole: Floats, contrast_of: Contrasts, over: Over, level: float,
+    *, chosen: Floats, whole: Floats, contrast_of: Contrasts, over: Over, level: float, at: int | None = None,
 ) -> Toll:  # fmt: skip
     """Estimate the toll from many splits of the runs.
 
@@ -199,24 +199,28 @@ def toll(
         Float[K, C], accuracies from all the data that may choose, and from all the data that may be measured.
     contrast_of
         From all the data: its variance is the toll's, to which the variance between splits is added.
+    at
+        The arm whose toll is asked for, chosen elsewhere; by default that of the average.
     """
     from scipy.special import stdtrit  # importing scipy costs 0.1 s; only numbers need it
 
-    by_split = np.array(each(lambda some: _one_split(measure, choose_on, some, weight), ways))
-    own, average = choose(chosen, weight)
+    by_split = np.array(each(lambda some: _one_split(measure, choose_on, some, weight, at), ways))
+    own, average = choose(chosen, weight, at)
     s = _variance_of(own, average, contrast_of, over, level)
     estimate = by_split.mean(axis=0)
     between = by_split.var(axis=0, ddof=1) if len(by_split) > 1 else np.zeros(len(estimate))
     half = stdtrit(s.df, (1 + level) / 2) * np.sqrt(s.variance + between)
-    naive = whole.max(axis=0) - whole[choose(whole, weight)[1]]
+    naive = whole.max(axis=0) - whole[choose(whole, weight, at)[1]]
     return Toll(estimate, np.maximum(estimate - half, -1), np.minimum(estimate + half, 1), naive, own, average)
 
 
-def _one_split(measure: Sequence[Part], choose_on: Sequence[Part], some: Sequence[Bools], weight: Floats) -> Floats:
+def _one_split(
+    measure: Sequence[Part], choose_on: Sequence[Part], some: Sequence[Bools], weight: Floats, at: int | None
+) -> Floats:
     """Return the toll, Float[C], averaged over parts of the images and over both roles of the runs."""
     shares = {id(part): part.shares(some) for part in (*measure, *choose_on)}
     pairs = [(shares[id(by)], shares[id(on)]) for by, on in zip(choose_on, measure, strict=True)]
-    return np.mean([cross_fit(by[i], on[1 - i], weight) for by, on in pairs for i in (0, 1)], axis=0)
+    return np.mean([cross_fit(by[i], on[1 - i], weight, at) for by, on in pairs for i in (0, 1)], axis=0)
 
 
 def _variance_of(own: NDArray[np.intp], average: int, contrast_of: Contrasts, over: Over, level: float) -> Spread:

@@ -1,0 +1,13 @@
+"""Transfer: backbones of a study, trained at each dose, are used on another data set. Who pays there?
+
+Frozen features and a probe on top (`features.py`, `logistic.py`), or the whole network trained on (`tuning.py`). The
+plan needs no torch (`plan.py`).
+
+Source: Balestriero, Bottou & LeCun, "The effects of regularization and data augmentation are class dependent" (arXiv
+2204.03632), their experiment with iNaturalist.
+"""
+
+from barnspider.lab.transfer.plan import Transferring, Tuning
+from barnspider.lab.transfer.run import Carried, transfer
+
+__all__ = ["Carried", "Transferring", "Tuning", "transfer"]

@@ -1,0 +1,286 @@
+"""Transfer: features are the network's own, the probe is the right one, and nothing is done twice or in silence."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import nn
+
+from barnspider import InputError, TrainingError
+from barnspider.lab import Recipe, Store, Sweep, nets
+from barnspider.lab.data import from_arrays, load
+from barnspider.lab.material import levels_of
+from barnspider.lab.transfer import Tuning, logistic, transfer
+from barnspider.lab.transfer import worker as worker_room
+from barnspider.lab.transfer.features import features, head_of
+from barnspider.lab.transfer.fitting import fit
+from barnspider.lab.transfer.logistic import Labelled, Probe, chosen, follow
+from barnspider.lab.transfer.plan import Transferring
+from barnspider.lab.transfer.worker import result_of, work
+from barnspider.lab.weights import Kept, read_weights
+from barnspider.lab.worker import work as train_all
+
+BASE = Recipe(dataset="digits", network="mlp", width=8, epochs=1, train_images=200)
+KEEPING = Sweep(BASE, "rotation", doses=(0, 90), seeds=(0, 1), keep="weights")
+
+
+def kept_of(network="mlp", shape=(1, 8, 8), **fields):
+    recipe = replace(BASE, network=network, **fields)
+    net = nets.build(recipe, shape, 10, 0).eval()
+    return Kept(
+        net, recipe, 0, tuple("0123456789"), shape, torch.full((1, 1, 1), 70.0), torch.full((1, 1, 1), 90.0), ""
+    )
+
+
+def clouds(n, seed, classes=4, features=6):
+    """Overlapping classes in correlated features, one of which never changes."""
+    draw = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % classes
+    centres = 0.6 * torch.randn(classes, features, generator=torch.Generator().manual_seed(99))
+    x = centres[labels] + torch.randn(n, features, generator=draw)
+    return Labelled(torch.cat([x @ (torch.eye(features) + 0.5), torch.ones(n, 1)], dim=1), labels)
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.01, 0.0001])
+def test_the_probe_is_scikit_learns(strength):
+    train, validation = clouds(400, 0), clouds(100, 1)
+    probe, _ = follow(train, validation, 4, (strength,))
+    x, other = (((s.features - probe.mean) / probe.std).double().numpy() for s in (train, validation))
+    theirs = LogisticRegression(C=1 / (strength * 400), tol=1e-10, max_iter=100_000).fit(x, train.labels.numpy())
+    ours = probe.probabilities(validation.features).numpy()
+    assert np.abs(ours - theirs.predict_proba(other)).max() < 1e-4
+
+
+def test_the_strength_is_the_one_of_the_smallest_validation_loss():
+    train, validation = clouds(60, 0), clouds(400, 1)
+    probe, path = follow(train, validation, 4)
+    alone = [follow(train, validation, 4, (step.strength,))[1][0].loss for step in path]
+    assert np.allclose([step.loss for step in path], alone, atol=1e-3)
+    best = int(np.argmin(alone))
+    assert 0 < best < len(path) - 1
+    assert chosen(path) == path[best]
+    assert len(path) <= best + 1 + logistic.PATIENCE
+    exact, _ = follow(train, validation, 4, (path[best].strength,))
+    assert torch.allclose(probe.weight, exact.weight, atol=1e-3)
+
+
+def test_classes_without_training_images_are_never_answered_and_do_not_choose():
+    train, validation = clouds(200, 0), clouds(100, 1)
+    some = train.labels != 2
+    probe, _ = follow(Labelled(train.features[some], train.labels[some]), validation, 6)
+    p = probe.probabilities(validation.features)
+    assert p.shape == (100, 6)
+    assert not p[:, [2, 4, 5]].any()
+    assert torch.allclose(p.sum(1), torch.ones(100, dtype=torch.float64))
+
+
+def test_what_cannot_be_probed_is_said(monkeypatch):
+    train, one = clouds(80, 0), torch.zeros(80, dtype=torch.int64)
+    with pytest.raises(InputError, match="of 1 class; expected two classes or more"):
+        follow(Labelled(train.features, one), train, 4)
+    with pytest.raises(InputError, match="no validation image is of a class"):
+        follow(train, Labelled(train.features, one + 7), 8)
+    with pytest.raises(TrainingError, match="not all finite"):
+        follow(Labelled(train.features * torch.inf, train.labels), train, 4)
+    monkeypatch.setattr(logistic, "STEPS", 2)
+    with pytest.raises(TrainingError, match="strength 1 did not converge: after 2 steps"):
+        follow(train, train, 4)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("network", ["mlp", "resnet", "resnet8"])
+def test_features_and_the_last_layer_give_the_logits(network, mirrored):
+    kept, split = kept_of(network, mirrored=mirrored), load("digits").test
+    images = kept.normalize(levels_of(torch.from_numpy(split.read(np.arange(len(split))))))
+    head = kept.net.get_submodule(head_of(kept).name)
+    with torch.inference_mode():
+        found, logits = head(features(kept, split)), kept.net(images)
+        logits = (logits + kept.net(images.flip(3))) / 2 if mirrored else logits
+    assert torch.allclose(found, logits, atol=1e-4)
+
+
+def test_features_of_an_mlp_equal_those_made_by_hand():
+    kept, split = kept_of(), load("digits").validation
+    w = {name: tensor.double().numpy() for name, tensor in kept.net.state_dict().items()}
+    hidden = (split.read(np.arange(len(split))).reshape(len(split), 64) - 70.0) / 90.0
+    for layer in ("first", "second"):
+        hidden = np.maximum(hidden @ w[f"{layer}.weight"].T + w[f"{layer}.bias"], 0)
+    assert np.allclose(features(kept, split).numpy(), hidden, atol=1e-4)
+
+
+class Pooled(nn.Module):
+    """Ends in a convolution; its linear layer gives no logits."""
+
+    def __init__(self):
+        super().__init__()
+        self.gate, self.last = nn.Linear(8, 8), nn.Conv2d(1, 10, 3)
+
+    def forward(self, images):
+        return self.last(torch.sigmoid(self.gate(images)) * images).mean((2, 3))
+
+
+def test_a_network_without_a_linear_head_is_refused():
+    with pytest.raises(InputError, match="does not end in a linear layer"):
+        features(replace(kept_of(), net=Pooled().eval()), load("digits").test)
+
+
+@pytest.mark.parametrize("network", ["torchvision/vgg11", "torchvision/vit_b_32", "timm/convnext_atto"])
+def test_heads_of_other_libraries_are_found(network):
+    pytest.importorskip(network.partition("/")[0])
+    side = 224 if "vit" in network else 32
+    recipe = Recipe("digits", network=network)
+    net = nets.build(recipe, (3, side, side), 7, 0).eval()
+    kept = Kept(net, recipe, 0, tuple("abcdefg"), (3, side, side), torch.zeros(3, 1, 1), torch.ones(3, 1, 1), "")
+    assert head_of(kept).layer.out_features == 7
+
+
+def test_images_are_fitted_by_the_rule():
+    digits = load("digits")
+    assert fit(digits, (1, 8, 8)) is digits
+    colour = fit(digits, (3, 8, 8))
+    assert np.array_equal(colour.test.images, np.repeat(digits.test.images, 3, axis=3))
+    assert np.array_equal(fit(colour, (1, 8, 8)).test.images, digits.test.images)
+    small = fit(digits, (1, 4, 4))
+    assert small.shape == (1, 4, 4)
+    assert np.abs(small.train.images.mean((1, 2)) - digits.train.images.mean((1, 2))).max() < 20  # antialiased
+    assert small.fingerprint == digits.fingerprint
+    assert np.array_equal(small.test.sample, digits.test.sample)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A store whose weights are kept; tests copy it."""
+    store = Store(tmp_path_factory.mktemp("trained"))
+    train_here(KEEPING, store)
+    return store
+
+
+def train_here(sweep, store):
+    """Train a sweep in this process, as a worker does."""
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
+    train_all(store, sweep.identity)
+
+
+@pytest.fixture
+def store(trained, tmp_path):
+    import shutil
+
+    shutil.copytree(trained.root, tmp_path / "runs")
+    return Store(tmp_path / "runs")
+
+
+def planned(store, tuning=None):
+    """Plan a transfer to digits itself, as `transfer` does, but leave the work to this process."""
+    from barnspider.lab.images import describe
+
+    data = load("digits")
+    plan = Transferring(store.study(), "digits", data.fingerprint, tuning)
+    store.plan(plan.identity, plan.cells(), plan.as_dict())
+    describe(store, data)
+    return plan, data
+
+
+def test_killed_between_backbones_it_goes_on_where_it_was(store, monkeypatch):
+    plan, data = planned(store)
+    seen, real = [], result_of
+
+    def dies_at_the_third(store, source, *rest):
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        seen.append(source.key)
+        return real(store, source, *rest)
+
+    monkeypatch.setattr(worker_room, "result_of", dies_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        work(store, plan.identity, data)
+    assert len(store.missing(plan.cells())) == 2
+    monkeypatch.setattr(
+        worker_room, "result_of", lambda store, source, *rest: seen.append(source.key) or real(store, source, *rest)
+    )
+    work(store, plan.identity)
+    assert sorted(seen) == sorted(cell.key for cell in plan.source.cells)
+    answers = store.load(plan.cells())
+    assert (answers.arms, answers.seed, answers.paired) == (("rotation=0", "rotation=90"), (0, 0, 1, 1), True)
+    assert answers.left_out == ()
+
+
+def test_it_is_the_same_bits_again_and_a_study_of_its_own(store):
+    plan, data = planned(store)
+    (first, *_), (cell, *_) = plan.source.cells, plan.cells()
+    once, again = (result_of(store, first, plan, data) for _ in range(2))
+    assert np.array_equal(once.answers["test"].p_label, again.answers["test"].p_label)
+    assert store.study().identity == KEEPING.identity
+    assert store.study(plan.name).of == KEEPING.identity
+    assert Transferring.planned(store, plan.identity) == plan
+    told = once.about
+    assert (told["features"], told["of"]) == (8, first.key)
+    assert told["strength"] == min(told["path"], key=lambda step: step["loss"])["strength"]
+    assert cell.key != replace(plan, tuning=Tuning()).cells()[0].key != replace(plan, fingerprint="x").cells()[0].key
+
+
+def test_tuning_starts_from_the_backbone_and_normalizes_as_it_does(store):
+    plan, data = planned(store, Tuning(epochs=1, lr=1e-9))
+    source = plan.source.cells[0]
+    kept = read_weights(store, source.key)
+    given = worker_room.start_of(kept)
+    recipe = worker_room.recipe_of(kept, "rotation", "digits", plan.tuning)
+    trained = worker_room.train(recipe, 0, data, start=given)
+    after = trained.network.state_dict()
+    assert all(torch.allclose(after[name], tensor, atol=1e-6) for name, tensor in given.state.items())
+    assert set(after) - set(given.state) == {"head.weight", "head.bias"}
+    assert trained.mean == tuple(kept.mean.flatten().tolist())
+    result = result_of(store, source, replace(plan, tuning=Tuning(epochs=3, lr=0.1)), data)
+    assert result.status == "done"
+    assert (result.answers["test"].guess == data.test.labels).mean() > 0.3
+    assert result.about["recipe"]["epochs"] == 3
+
+
+def test_a_diverged_backbone_is_counted_as_diverged(store):
+    plan, data = planned(store)
+    first = plan.source.cells[0]
+    assert result_of(store, replace(first, key="none"), plan, data).status == "diverged"
+
+
+def test_without_weights_it_says_what_to_do(tmp_path):
+    store = Store(tmp_path)
+    plain = replace(KEEPING, keep="", doses=(0,), seeds=(0,))
+    train_here(plain, store)
+    with pytest.raises(InputError, match='add keep = "weights" above the tables of the study file and run it again'):
+        transfer(store, "digits")
+
+
+def test_backbones_without_weights_are_left_out_and_counted(store):
+    import shutil
+
+    lost = KEEPING.runs()[1]
+    shutil.rmtree(store.root / "weights" / lost.key)
+    carried = transfer(store, "digits", workers=1)
+    assert [(cell.arm, cell.seed) for cell in carried.lacking] == [(lost.arm, lost.seed)]
+    assert carried.done == 3
+    assert [(x.arm, x.seed, x.why) for x in carried.answers().left_out] == [(lost.arm, lost.seed, "missing")]
+    assert transfer(store, "digits", workers=1).done == 0
+    with pytest.raises(InputError, match="and has no weights of its own"):
+        transfer(store, "digits", study=carried.plan.identity)
+
+
+def test_one_class_to_train_on_is_refused(store, monkeypatch):
+    images, labels = np.zeros((60, 8, 8), np.uint8), np.zeros(60, int)
+    only = from_arrays({"x_train": images, "y_train": labels, "class_names": ["cat", "dog"]})
+    monkeypatch.setattr("barnspider.lab.transfer.run.load", lambda *_, **__: only)
+    with pytest.raises(InputError, match="training images of one class, cat; expected two classes or more"):
+        transfer(store, "cats")
+
+
+def test_a_probe_does_not_know_that_there_are_other_classes():
+    weight = torch.tensor([[5.0, -5.0], [0.0, 0.0]], dtype=torch.float64)
+    probe = Probe(torch.zeros(1), torch.ones(1), weight, torch.tensor([1, 3]), 4)
+    assert probe.probabilities(torch.tensor([[1.0], [-1.0]])).argmax(1).tolist() == [1, 3]
+
+
+def test_mistakes_in_tuning():
+    with pytest.raises(InputError, match="epochs=0; expected at least 1"):
+        Tuning(epochs=0)
+    with pytest.raises(InputError, match="lr=nan; expected a number above 0"):
+        Tuning(lr=float("nan"))
