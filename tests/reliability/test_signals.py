@@ -31,6 +31,7 @@ def test_a_study_that_is_stopped_goes_on_to_the_same_bytes(commands, expected, s
     assert commands.table() == expected
 
 
+@pytest.mark.slow
 def test_runs_that_diverge_are_sealed_counted_left_out_and_not_trained_again(commands):
     study = commands.folder / "tiny.toml"
     study.write_text(

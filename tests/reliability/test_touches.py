@@ -75,12 +75,6 @@ def touches(zygote, tmp_path_factory) -> int:
     return zygote.finish(tmp_path_factory.mktemp("whole") / "runs").said()[-1]["touches"]
 
 
-@pytest.fixture
-def slowly(request) -> None:
-    if "slow" not in request.config.option.markexpr:
-        pytest.skip("takes minutes: run it with -m slow")
-
-
 def table(store: Path) -> str:
     command = [sys.executable, "-m", "barnspider", "audit", str(store), "--json"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -118,7 +112,6 @@ def test_killed_before_some_touch(zygote, touches, tmp_path, undisturbed, expect
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("slowly")
 def test_killed_before_every_touch(zygote, touches, tmp_path, undisturbed, expected):
     for at in range(1, touches + 1):
         kill_and_go_on(zygote, tmp_path / f"at-{at}", undisturbed.store, at)
@@ -147,7 +140,6 @@ def test_a_disk_that_is_full_from_some_touch_on(zygote, touches, tmp_path, undis
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("slowly")
 def test_a_disk_that_is_full_from_any_touch_on(zygote, touches, tmp_path, undisturbed):
     for at in range(1, touches + 1):
         fill_and_go_on(zygote, tmp_path / f"at-{at}", undisturbed.store, at)
@@ -178,7 +170,6 @@ def test_a_worker_that_is_paused_before_some_touch(zygote, touches, tmp_path, un
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("slowly")
 def test_a_worker_that_is_paused_before_any_touch(zygote, touches, tmp_path, undisturbed):
     for at in range(1, touches + 1):
         pause_and_replace(zygote, tmp_path / f"at-{at}", undisturbed.store, at)
@@ -242,7 +233,6 @@ def test_a_fault_before_some_touch_while_commands_are_run(stranger, tmp_path, fa
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("slowly")
 @pytest.mark.parametrize("fault", ["kill", "full", "stop"])
 def test_a_fault_before_every_touch_while_commands_are_run(stranger, tmp_path, fault):
     for at in range(1, stranger.touches + 1):

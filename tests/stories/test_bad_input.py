@@ -1,7 +1,5 @@
 """A user's mistake: one message that names the thing and what to do, exit code 2, nothing half-written."""
 
-import os
-import shutil
 import subprocess
 import sys
 
@@ -117,24 +115,6 @@ def test_data_that_changed_since(barnspider, study, tmp_path):
         np.savez(tmp_path / "pictures.npz", x_train=images, y_train=labels, x_test=images[:30], y_test=labels[:30])
         done = barnspider("run", study, "--store", "runs", "--workers", "1", check=2 if change else 0)
     assert "is not what it was" in done.stderr
-
-
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root")
-def test_a_full_disk(study, tmp_path, barnspider):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=False, capture_output=True
-    ).returncode:
-        pytest.skip("this machine does not let us mount a tmpfs")
-    try:
-        done = barnspider("run", study, "--store", disk / "runs", "--workers", "1", check=2)
-        assert "No space left on device" in done.stderr
-        assert not list((disk / "runs" / "building").glob("*"))
-        for run in (disk / "runs" / "runs").glob("*"):
-            assert (run / "seal").exists(), "a torn run"
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
 def test_output_that_nobody_takes_is_an_error_and_a_closed_pipe_is_none(small_store):

@@ -65,6 +65,7 @@ def test_figures_of_a_study_with_doses(barnspider, dosed, tmp_path):
     assert "10 classes, 600 images of made up/test" in captions
 
 
+@pytest.mark.slow
 def test_the_same_answers_give_the_same_bytes(barnspider, dosed, tmp_path):
     for folder in ("one", "two"):
         barnspider("figures", dosed, "-o", folder, "--class", "class 0", "--as", "svg", "--as", "png")
@@ -149,6 +150,7 @@ def test_a_folder_that_is_a_file_and_an_axis_that_is_none(barnspider, dosed, tmp
     assert "has no axis to stand at" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_store_knows_its_axis(barnspider, study, tmp_path):
     text = study.read_text().replace('"rotation"', '"crop"').replace("[0, 60, 180]", "[0, 0.5, 0.92]")
     study.write_text(text)
