@@ -114,7 +114,7 @@ def test_a_worker_that_is_paused_is_stopped_too(monkeypatch):
 
 
 def test_a_plan_that_another_command_changed_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_room, "_commands", lambda *_: [[sys.executable, "-c", ""]])
+    monkeypatch.setattr(run_room, "commands", lambda *_: [[sys.executable, "-c", ""]])
     with pytest.raises(TrainingError, match=r"4 of 4 .* another command has changed the plan meanwhile"):
         run(SWEEP, Store(tmp_path))
 
