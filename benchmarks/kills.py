@@ -21,11 +21,11 @@ from typing import Any, BinaryIO, NoReturn
 
 import torch._dynamo  # noqa: F401  what the first optimizer loads: once here, not for seconds in each fork
 
-from barnspider import store as store_room
 from barnspider.lab import Recipe, Store, Sweep, checkpoint, worker
 from barnspider.lab.claims import clear_abandoned
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.images import describe
+from barnspider.store import folder as store_room
 
 BASE = Recipe("digits", network="mlp", width=8, epochs=2, batch=32, train_images=100)
 SWEEP = Sweep(BASE, vary="rotation", doses=(0, 90), seeds=range(4))
@@ -69,12 +69,12 @@ def often() -> None:
 
 
 POINTS: dict[str, Callable[[], object]] = {
-    "after the claim": lambda: die_before(worker, "_train_and_seal"),
+    "after the claim": lambda: die_before(worker, "_sealed"),
     "while answers are written": lambda: die_halfway(store_room, "validation.npz"),
     "while run.json is written": lambda: die_halfway(store_room, "run.json"),
     "before the seal": lambda: die_halfway(store_room, "seal"),
-    "before the rename": lambda: die_before(store_room, "_move_first"),
-    "after the rename": lambda: die_after(store_room, "_move_first"),
+    "before the rename": lambda: die_before(store_room, "move_first"),
+    "after the rename": lambda: die_after(store_room, "move_first"),
     "while a checkpoint is written": lambda: (often(), die_halfway(checkpoint, "checkpoints/*")),
     "after a checkpoint": lambda: (often(), die_after(checkpoint.Checkpoint, "save")),
     "at a random moment": lambda: None,
