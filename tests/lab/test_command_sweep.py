@@ -83,7 +83,7 @@ workers = 4
         (
             'name = "pets"',
             "retry = 1",
-            "field 'retry' is unknown; expected one of: name, recipe, command, sweep, paired, e",
+            "field 'retry' is unknown; expected one of: name, keep, recipe, command, sweep, paired, e",
         ),
         ("seeds = 3", "seeds = 3\nworkers = 2", r"field 'sweep.workers' is unknown; write it above the tables in \[\]"),
         ('name = "pets"', "environment = {'A=B' = 'x'}", "environment has 'A=B'"),

@@ -140,6 +140,7 @@ def test_what_is_decoded_is_not_decoded_again(tmp_path):
 
 @needs_tiny
 @pytest.mark.skipif(sys.platform != "linux", reason="kills a process group")
+@pytest.mark.slow
 def test_kill_9_loses_no_more_than_the_images_in_flight(tmp_path):
     code = f"from barnspider.lab.data import load; load({str(TINY)!r}, size=16)"
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL)

@@ -62,7 +62,7 @@ def test_a_disk_that_was_always_full_is_said(commands, disk):
     assert [path.name for path in disk.rglob("*") if path.is_file()] == [".writing-filling"]
 
 
-@pytest.mark.parametrize("blocks", [0, 2])
+@pytest.mark.parametrize("blocks", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_files_that_may_not_grow_are_said(commands, expected, blocks):
     """The portable form: a limit on the size of a file, of nothing and of 1 kB. Answers need more than that."""
     said = commands.run(check=2, limit=f"ulimit -f {blocks}; trap '' XFSZ;")
@@ -74,6 +74,7 @@ def test_files_that_may_not_grow_are_said(commands, expected, blocks):
     assert commands.table() == expected
 
 
+@pytest.mark.slow
 def test_a_store_that_can_only_be_read_is_said_and_can_be_audited(commands, disk, undisturbed, expected):
     shutil.copytree(undisturbed.store, disk, dirs_exist_ok=True)
     mount(disk, "-o", "remount,ro")

@@ -110,7 +110,7 @@ def test_options_of_a_file_and_what_is_said_of_them(barnspider, tmp_path):
     assert "note: 1 of 6 samples are left out" in done.stderr
     assert "note: --paired pairs runs of equal seed, but b and a have fewer than two seeds in common" in done.stderr
     gate = barnspider("gate", *args, check=None)
-    assert "Not judged, no images: y, z." in gate.stdout
+    assert "b, z: cannot tell, there is no evidence (0 images)" in gate.stdout
 
 
 def test_power_of_a_design_that_was_run(barnspider, brought):

@@ -7,6 +7,7 @@ import pytest
 
 from barnspider import read_predictions
 from barnspider.store import Answers, Cell, Images, Result, Store
+from barnspider.tables.completeness import SamplesLeftOut
 from barnspider.validation import read_validation
 
 NOTE = "note: doses are not chosen on validation images but on one half of the test images, and measured on the other: "
@@ -53,7 +54,8 @@ def test_label_sets_choose_where_they_know_validation_images(barnspider, small_s
     said, noted = doses(barnspider, small_store, "--label-sets", "sets.json")
     assert CHOSEN in said
     assert NOTE not in noted
-    found = read_validation(small_store, read_predictions(small_store), label_sets=tmp_path / "sets.json")
+    with pytest.warns(SamplesLeftOut, match="of 900 samples with labels"):
+        found = read_validation(small_store, read_predictions(small_store), label_sets=tmp_path / "sets.json")
     assert found.preds.accepted.shape == (300, 2)
 
 

@@ -6,6 +6,7 @@ import re
 import zlib
 
 import numpy as np
+import pytest
 
 from barnspider import read_predictions
 from barnspider.lab.data import keep
@@ -47,6 +48,7 @@ def test_a_store_of_digits_has_images(barnspider, small_store, tmp_path):
     assert any(arm[0] for each in found["classes"] for arm in each["lost"])
 
 
+@pytest.mark.slow
 def test_averaged_and_validation_answers_have_images_too(barnspider, small_store, tmp_path):
     ids = {}
     for split in ("test-averaged", "validation"):
@@ -95,6 +97,7 @@ def test_images_can_be_left_out(barnspider, small_store, tmp_path):
     assert "--no-images" in barnspider("report", "--help").stdout
 
 
+@pytest.mark.slow
 def test_data_that_is_gone_is_one_note_and_data_elsewhere_is_found(barnspider, tmp_path):
     rng = np.random.default_rng(0)
     arrays = {"x_train": rng.integers(256, size=(120, 10, 8), dtype=np.uint8), "y_train": np.arange(120) % 2}

@@ -256,7 +256,10 @@ def small(folder: Path, name: str, doses: str, seeds: int) -> None:
         (folder / script.name).write_bytes(script.read_bytes())
 
 
-@pytest.mark.parametrize(("name", "doses"), [("logistic", "[1, 30]"), ("plain-torch", "[0, 0.9]"), ("timm", "[0, 1]")])
+@pytest.mark.parametrize(
+    ("name", "doses"),
+    [("logistic", "[1, 30]"), pytest.param("plain-torch", "[0, 0.9]", marks=pytest.mark.slow), ("timm", "[0, 1]")],
+)
 def test_the_examples_run_to_a_report(barnspider, tmp_path, name, doses):
     if name == "timm" and find_spec("timm") is None:
         pytest.skip("timm is not installed")

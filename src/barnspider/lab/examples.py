@@ -99,10 +99,7 @@ def examples(
     if plan.of is not None:
         raise DataError(f"the study was made of {plan.of!r}, and only studies that train have example images")
     if "recipe" not in plan.sweep:
-        whose = (
-            "of images that were changed for it" if plan.of else "trained by a command, which alone knows its images"
-        )
-        raise DataError(f"the study's runs are {whose}")
+        raise DataError("the study's runs were trained by a command, and only that knows their images")
     documents = {arm: _document(store, plan, arm) for arm in _by_dose(predictions)}
     recipes = {arm: Recipe(**document["recipe"]) for arm, document in documents.items()}
     data = _data(recipes[baseline], documents[baseline]["fingerprint"])
