@@ -84,7 +84,7 @@ def test_sigterm_stops_the_workers_too(study, tmp_path):
     assert len(list((tmp_path / "runs").glob("runs/*/seal"))) == count
 
 
-@pytest.mark.parametrize("kill_after", [0, 1, 4])
+@pytest.mark.parametrize("kill_after", [0, 1, pytest.param(4, marks=pytest.mark.slow)])
 def test_kill_9_loses_only_the_runs_in_flight(study, tmp_path, barnspider, small_store, kill_after):
     process = start(study)
     wait_for_runs(tmp_path / "runs", kill_after)
