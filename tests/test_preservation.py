@@ -7,8 +7,9 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from barnspider import InputError, Predictions, estimate, simulate
-from barnspider.preservation import foretold, preservation, wilson
+from barnspider.preservation import foretold, preservation
 from barnspider.simulate import Noise
+from barnspider.stats.intervals import wilson
 
 DOSES = (0.0, 0.25, 0.5, 0.75, 1.0)
 QUIET = Noise(run=0, run_class=0)

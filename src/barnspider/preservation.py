@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barnspider import words
+from barnspider.as_json import plain
 from barnspider.effects import estimate
 from barnspider.errors import InputError, listing
 from barnspider.names import visible
 from barnspider.outcome import Effects, Floats
 from barnspider.predictions import Predictions
 from barnspider.sources import is_store
+from barnspider.stats.intervals import wilson
 from barnspider.stats.ranks import Concordance, RankCorrelation, concordance, rank_correlation
 from barnspider.store import Store
 
@@ -105,7 +107,7 @@ class Preservation(words.Shown):
         """Return `preserve --json`; doses that are beyond the strongest are null."""
         return {
             "delta": self.delta, "doses": self.doses.tolist(),
-            "level": self.effects[0].method.level, "agreement": _plain(vars(self.agreement)),
+            "level": self.effects[0].method.level, "agreement": plain(self.agreement),
             "networks": [self._network(m) for m in range(len(self.networks))],
         }  # fmt: skip
 
@@ -114,9 +116,9 @@ class Preservation(words.Shown):
         return {
             "network": self.networks[m],
             "classes": [
-                {"class": name, "n": int(e.n[c]), "before": _number(e.before[c])}
-                | {name: _number(getattr(self, name)[m, c]) for name in ("last", "last_low", "last_high")}
-                | {name: [_number(x) for x in getattr(e, name)[:, c]] for name in ("effect", "low", "high")}
+                {"class": name, "n": int(e.n[c]), "before": plain(e.before[c])}
+                | {name: plain(getattr(self, name)[m, c]) for name in ("last", "last_low", "last_high")}
+                | {name: plain(getattr(e, name)[:, c]) for name in ("effect", "low", "high")}
                 for c, name in enumerate(self.classes)
             ],
         }
@@ -190,7 +192,10 @@ def read_preservation(
     plans = [
         plan for plan in map(store.study, store.studies()) if plan.of == of and plan.sweep.get("made") == "preserve"
     ]
-    asked = {str(plan.sweep["references"]): store.load(plan.cells) for plan in plans}
+    # One that was stopped before it sealed anything is there, too, and says nothing yet.
+    asked = {
+        str(plan.sweep["references"]): store.load(plan.cells) for plan in plans if store.has_answers(plan.cells, "test")
+    }
     doses = (
         set[float | None].intersection(*({p.dose_of(arm) for arm in p.arms} for p in asked.values())) if asked else ()
     )
@@ -268,7 +273,7 @@ class Foretold(words.Shown):
     def to_json(self) -> dict[str, Any]:
         """Return what `preserve --json` says of one arm."""
         return {
-            "arm": self.arm, "network": self.network, "dose": self.dose, "correlation": _plain(vars(self.correlation)),
+            "arm": self.arm, "network": self.network, "dose": self.dose, "correlation": plain(self.correlation),
             "at_risk": _named(self.classes, self.at_risk), "harmed": _named(self.classes, self.harmed),
             "harmed_though_kept": self.surprising,
         }  # fmt: skip
@@ -282,23 +287,6 @@ def _share(start: str, total: int, which: str, hits: int, what: str, level: floa
         f"  {start} {words.counted(total, 'class')} {which}, {hits} {'is' if hits == 1 else 'are'} {what}:"
         f" {100 * hits / total:.0f} % ({100 * low:.0f} to {100 * high:.0f})."
     )
-
-
-def wilson(hits: int, total: int, level: float) -> tuple[float, float]:
-    """Return Wilson's interval (1927) of a share.
-
-    Examples
-    --------
-    >>> low, high = wilson(8, 10, 0.95)
-    >>> round(low, 3), round(high, 3)
-    (0.49, 0.943)
-    """
-    from scipy import special
-
-    z = float(special.ndtri((1 + level) / 2))
-    share, width = hits / total, z**2 / total
-    middle, half = share + width / 2, z * np.sqrt(share * (1 - share) / total + width / (4 * total))
-    return float(max((middle - half) / (1 + width), 0)), float(min((middle + half) / (1 + width), 1))
 
 
 def foretold(preserved: Preservation, effects: Effects) -> list[Foretold]:
@@ -337,11 +325,3 @@ def _foretold(preserved: Preservation, effects: Effects, a: int, dose: float, m:
 
 def _named(classes: tuple[str, ...], which: NDArray[np.bool_]) -> list[str]:
     return [name for name, x in zip(classes, which, strict=True) if x]
-
-
-def _plain(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: _number(x) for name, x in numbers.items()}
-
-
-def _number(x: float) -> float | None:
-    return (x if isinstance(x, int) else float(x)) if np.isfinite(x) else None

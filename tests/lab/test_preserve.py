@@ -12,6 +12,7 @@ from barnspider.lab import Recipe, Store, Sweep, run
 from barnspider.lab.preserve import Preserving, preserve
 from barnspider.lab.preserve import run as room
 from barnspider.lab.preserve.plan import of_study
+from barnspider.preservation import read_preservation
 
 BASE = Recipe(dataset="digits", network="mlp", width=8, epochs=5, flip=0.1)
 SWEEP = Sweep(BASE, "rotation", doses=(0, 60), seeds=(0, 1, 2))
@@ -119,3 +120,14 @@ def too_few(shape, classes):
 def test_networks_that_cannot_be_used(name, message, tmp_path):
     with pytest.raises(InputError, match=message):
         preserve(Preserving(SWEEP, (60,), pretrained=f"{__name__}:{name}"), Store(tmp_path))
+
+
+def test_a_page_needs_nothing_of_references_that_were_stopped_before_they_answered(store, kept, tmp_path):
+    other = Store(tmp_path)
+    run(SWEEP.with_seeds((0,)), other, workers=1)
+    plan = Preserving(SWEEP, (60,))
+    other.plan(plan.identity, plan.runs(), plan.as_dict())
+    assert read_preservation(tmp_path) is None
+    store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+    found = read_preservation(store.root)
+    assert (found.networks, found.doses.tolist()) == (("mlp",), [60, 180])

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from barnspider import InputError, StoreError
-from barnspider.lab import Recipe, Store, Sweep, read_study, run
+from barnspider.lab import Recipe, Store, Sweep, Tally, read_study, run, train_missing
+from barnspider.lab.cost import price
 from barnspider.lab.data import load
 from barnspider.lab.material import levels_of
 from barnspider.lab.weights import read_weights
@@ -21,7 +22,10 @@ def folder_of(store, planned):
     return store.root / "weights" / planned.key
 
 
-@pytest.mark.parametrize("network", ["mlp", "resnet"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("resnet8", "wide-resnet")]
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet", *SLOW])
 def test_a_kept_network_answers_as_its_run_did(tmp_path, network):
     base = replace(BASE, network=network, stem="whitening" if network == "resnet" else BASE.stem)
     sweep, store = Sweep(base, "rotation", doses=(30,), seeds=(3,), keep="weights"), Store(tmp_path)
@@ -94,3 +98,11 @@ def test_mistakes(tmp_path):
     file.write_text(f'keep = "weights"\ncommand = "train"\n{sweep}')
     with pytest.raises(InputError, match="keep='weights' is for our own trainings"):
         read_study(file)
+
+
+def test_a_plan_counts_weights_that_are_missing_and_a_run_says_that_it_made_them(tmp_path):
+    store = Store(tmp_path)
+    assert train_missing(PLAIN, store, workers=1) == Tally(2, 0)
+    assert price(KEEPING, store, workers=1).missing == 2
+    assert train_missing(KEEPING, store, workers=1) == Tally(2, 0)
+    assert price(KEEPING, store, workers=1).missing == 0

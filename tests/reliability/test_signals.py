@@ -10,7 +10,17 @@ import time
 import pytest
 
 
-@pytest.mark.parametrize(("sign", "runs"), [(signal.SIGTERM, 0), (signal.SIGINT, 1), (signal.SIGHUP, 1)])
+@pytest.mark.parametrize(
+    ("sign", "runs"),
+    [
+        (signal.SIGTERM, 0),
+        (signal.SIGINT, 1),
+        (signal.SIGHUP, 1),
+        pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 0, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 0, marks=pytest.mark.slow),
+    ],
+)
 def test_a_study_that_is_stopped_goes_on_to_the_same_bytes(commands, expected, sign, runs):
     """Before the first run is sealed, while Python is still loading; and in the middle of the study."""
     process = subprocess.Popen(

@@ -1,5 +1,7 @@
 """A user's mistake: one message that names the thing and what to do, exit code 2, nothing half-written."""
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -143,3 +145,22 @@ def test_names_cannot_act_on_the_terminal(barnspider, tmp_path):
     ):
         done = barnspider(*args, check=None)
         assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root")
+@pytest.mark.slow
+def test_a_full_disk(study, tmp_path, barnspider):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("this machine does not let us mount a tmpfs")
+    try:
+        done = barnspider("run", study, "--store", disk / "runs", check=2)
+        assert "No space left on device" in done.stderr
+        assert not list((disk / "runs" / "building").glob("*"))
+        for run in (disk / "runs" / "runs").glob("*"):
+            assert (run / "seal").exists(), "a torn run"
+    finally:
+        subprocess.run(["umount", disk], check=True)

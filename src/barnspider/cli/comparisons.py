@@ -13,6 +13,7 @@ import typer
 
 from barnspider import Effects, Predictions, readings
 from barnspider.cli.examples import Images, check_images, example_images
+from barnspider.cli.notes import adaptive_note, say_who_has_no_partner
 from barnspider.cli.options import (
     MAX_DROP,
     Against,
@@ -25,9 +26,7 @@ from barnspider.cli.options import (
     MaxDrop,
     Top,
     Usual,
-    adaptive_note,
     axis_of,
-    say_who_has_no_partner,
 )
 from barnspider.cli.output import dump, show, talk
 from barnspider.errors import InputError

@@ -99,11 +99,11 @@ def _effects(sweep: Sweep, store: Store, level: float) -> Effects | None:
     from barnspider.effects import estimate
 
     runs = sweep.runs()
-    trained = [run for run in runs if not store.missing([run])]
-    if len({run.arm for run in trained}) < 2 or sweep.baseline not in {run.arm for run in trained}:
+    trained = store.load(runs) if store.has_answers(runs, "test") else None
+    if trained is None or len(trained.arms) < 2 or sweep.baseline not in trained.arms:
         talk("note: the study itself is not trained yet; once it is, this says whether losing the label foretells harm")
         return None
-    return estimate(store.load(runs), sweep.baseline, level=level)
+    return estimate(trained, sweep.baseline, level=level)
 
 
 def _strength(store: Store, plan: Preserving) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers, earlier_note
+from barnspider.cli.notes import earlier_note
+from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import talk
 from barnspider.errors import InputError, TrainingError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from barnspider.lab.command.outlook import Outlook, outlook
@@ -9,7 +10,7 @@ from barnspider.lab.cores import core_count
 from barnspider.lab.data import load
 from barnspider.lab.probe import seconds_of
 from barnspider.lab.study import AnySweep
-from barnspider.lab.sweep import Sweep
+from barnspider.lab.sweep import Run, Sweep
 from barnspider.progress import clock
 from barnspider.store import Store
 
@@ -77,7 +78,18 @@ def _price(sweep: Sweep, store: Store, workers: int | None) -> Cost:
         seconds, source = seconds_of(runs[-1].recipe), "measured by two short trainings"
     answers = len(data.test.labels) + len(data.validation.labels)
     return Cost(
-        study=sweep.identity, planned=len(runs), missing=len(runs) - len(documents), seconds_each=seconds,
+        study=sweep.identity, planned=len(runs), missing=_missing(runs, store, len(documents)), seconds_each=seconds,
         measured_on=source, workers=workers or core_count(), bytes_each=2000 + 6 * answers,
         arms=tuple(dict.fromkeys(run.arm for run in runs)), seeds=len(sweep.seeds),
     )  # fmt: skip
+
+
+def _missing(runs: Sequence[Run], store: Store, sealed: int) -> int:
+    """Return how many runs would be trained: those that are not sealed, and those that lack weights to be kept.
+
+    A plan looks and changes nothing, so that damaged weights count as there until a run finds them.
+    """
+    if not any(run.keeps_weights for run in runs):
+        return len(runs) - sealed
+    done = [document["key"] for document in store.sealed(runs) if document["status"] == "done"]
+    return len(runs) - sealed + sum(not (store.root / "weights" / key).exists() for key in done)

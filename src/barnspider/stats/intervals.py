@@ -184,7 +184,26 @@ def share_interval(share: Floats, c: Contrast, s: Spread, level: float) -> tuple
     known = np.isfinite(s.variance) & np.isfinite(share)
     size = np.where(known, c.binomial / np.where(known, s.variance, 1.0), 1.0)
     p, z2 = np.where(known, share, 0.5), stdtrit(np.where(known, s.df, 1.0), (1 + level) / 2) ** 2
+    low, high = _wilson(p, size, z2)
+    return np.where(known, low, 0.0), np.where(known, high, 1.0)
+
+
+def wilson(hits: int, total: int, level: float) -> tuple[float, float]:
+    """Return the interval of a share of independent hits: Wilson's (1927).
+
+    Examples
+    --------
+    >>> low, high = wilson(8, 10, 0.95)
+    >>> round(low, 3), round(high, 3)
+    (0.49, 0.943)
+    """
+    from scipy.special import ndtri
+
+    low, high = _wilson(np.array(hits / total), np.array(float(total)), np.array(ndtri((1 + level) / 2) ** 2))
+    return float(low), float(high)
+
+
+def _wilson(p: Floats, size: Floats, z2: Floats) -> tuple[Floats, Floats]:
     middle = (p + z2 / (2 * size)) / (1 + z2 / size)
     half = np.sqrt(z2 / size * (p * (1 - p) + z2 / (4 * size))) / (1 + z2 / size)
-    low = np.where(known, np.maximum(middle - half, 0), 0.0)
-    return low, np.where(known, np.minimum(middle + half, 1), 1.0)
+    return np.maximum(middle - half, 0), np.minimum(middle + half, 1)

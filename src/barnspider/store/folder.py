@@ -26,7 +26,7 @@ import shutil
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -171,7 +171,9 @@ class Store:
         return document is not None and document["status"] == "done"  # what diverged has none
 
     def write(self, key: str, result: Result) -> bool:
-        """Seal a run. False when somebody else sealed it first: then theirs stays, and ours is dropped.
+        """Seal a run, and keep its weights where it has some.
+
+        False when somebody else did both first: then theirs stays, and ours is dropped.
 
         Raises
         ------
@@ -179,22 +181,28 @@ class Store:
             When the disk is full or the folder cannot be written; nothing half-written stays.
         """
         self._create()
-        if result.weights is not None:  # before the seal, which says that all is there
-            self._write_weights(key, result.weights)
-        building = self.root / "building" / f"{key}-{owner()}-{secrets.token_hex(4)}"
-        try:
-            building.mkdir(parents=True)
+        # Weights come before the seal, which says that all is there.
+        kept = result.weights is not None and self._write_weights(key, result.weights)
+        with self._building(key) as building:
             for split, answers in result.answers.items():
                 arrays: dict[str, NDArray[Any]] = {"guess": answers.guess}
                 if answers.p_label is not None:
                     arrays["p_label"] = answers.p_label.astype(np.float16)
                 write_whole(building / f"{split}.npz", lambda file, a=arrays: np.savez_compressed(file, **a))  # pyright: ignore
             self._write_document(building, key, result)
-            return move_first(building, self.root / "runs" / key)
+            return move_first(building, self.root / "runs" / key) or kept
+
+    @contextlib.contextmanager
+    def _building(self, name: str) -> Generator[Path]:
+        """Yield a folder in which something is made before it is moved to its place; nothing of it stays."""
+        folder = self.root / "building" / f"{name}-{owner()}-{secrets.token_hex(4)}"
+        try:
+            folder.mkdir(parents=True)
+            yield folder
         except OSError as error:
             raise StoreError(cannot_write(self.root, error)) from error
         finally:
-            shutil.rmtree(building, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _write_document(self, building: Path, key: str, result: Result) -> None:
         document = {
@@ -249,20 +257,14 @@ class Store:
 
     # -- weights -----------------------------------------------------------------------------------------------
 
-    def _write_weights(self, key: str, weights: Weights) -> None:
-        """Keep a run's weights; those that are there already stay."""
-        building = self.root / "building" / f"{key}-weights-{owner()}-{secrets.token_hex(4)}"
-        try:
-            building.mkdir(parents=True)
+    def _write_weights(self, key: str, weights: Weights) -> bool:
+        """Keep a run's weights; False when some are there already, which stay."""
+        with self._building(f"{key}-weights") as building:
             file = write_whole(building / WEIGHTS, lambda file: file.write(weights.file))
             document = {"key": key, "sha256": sha256(file), **weights.about}
             write_whole(building / "about.json", lambda file: file.write(summed(document)))
             (self.root / "weights").mkdir(exist_ok=True)
-            move_first(building, self.root / "weights" / slug(key))
-        except OSError as error:
-            raise StoreError(cannot_write(self.root, error)) from error
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+            return move_first(building, self.root / "weights" / slug(key))
 
     def has_weights(self, key: str) -> bool:
         """Return whether a run's weights are kept and sound; damaged ones are set aside and count as missing."""

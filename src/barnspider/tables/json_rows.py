@@ -152,7 +152,10 @@ def _lists(path: Path, name: str, values: Sequence[Any], where: str) -> pl.Serie
     try:
         return pl.Series(name, [value and [float(x) for x in value] for value in values], dtype=pl.List(pl.Float64))
     except (TypeError, ValueError):
-        pass
+        return _lists_of_names(path, name, values, where)
+
+
+def _lists_of_names(path: Path, name: str, values: Sequence[Any], where: str) -> pl.Series:
     try:
         return pl.Series(name, values, dtype=pl.List(pl.String))
     except (TypeError, ValueError, pl.exceptions.PolarsError):
