@@ -82,11 +82,9 @@ def _with_sets(found: Validation, like: Predictions, path: Path) -> Validation:
     if preds is None:
         return found
     why = _unknown(preds, like, read.sets, f"{path.name!r} says all right labels")
-    return (
-        Validation(None, f"{why}, and by their single labels they would be read in another way")
-        if why
-        else (Validation(with_label_sets(preds, read)))
-    )
+    if why:
+        return Validation(None, f"{why}, and by their single labels they would be read in another way")
+    return Validation(with_label_sets(preds, read))
 
 
 def _unknown(preds: Predictions, like: Predictions, known: Container[str], says: str) -> str:

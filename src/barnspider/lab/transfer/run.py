@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +33,7 @@ class Carried:
     ----------
     store : where its answers are sealed
     plan : what was asked; `plan.source` is the study that trained the backbones
-    done : how many backbones were transferred now
+    done : how many backbones were transferred now, by this command
     lacking : runs of the source whose weights are not kept: they are left out
     """
 
@@ -98,21 +97,21 @@ def transfer(
     describe(store, data)
     pairs = with_backbone(store, plan)
     missing = store.missing([cell for _, cell in pairs])
-    if missing:
-        _set_to_work(store, plan, missing, data, workers, device)
+    done = _set_to_work(store, plan, missing, data, workers, device) if missing else 0
     there = {cell.key for cell, _ in pairs}
-    return Carried(store, plan, len(missing), tuple(c for c in source.cells if c.key not in there))
+    return Carried(store, plan, done, tuple(c for c in source.cells if c.key not in there))
 
 
 def _set_to_work(
     store: Store, plan: Transferring, missing: list[Cell], data: Dataset, workers: int | None, device: str
-) -> None:
+) -> int:
+    """Start workers on what is missing; return how many backbones they transferred."""
     count = min(workers or (core_count() if device == "cpu" else 1), len(missing))
     clear_shared()
     with tempfile.TemporaryDirectory(prefix=f"barnspider-{owner()}-") as folder:
         share(data, Path(folder))
         started = commands("transfer.worker", store, plan.identity, Path(folder), device, count)
-        set_to_work(started, store, missing, len(missing), doing="transferring", done="transferred")
+        return set_to_work(started, store, missing, len(missing), doing="transferring", done="transferred")
 
 
 def with_backbone(store: Store, plan: Transferring) -> list[tuple[Cell, Cell]]:
@@ -163,11 +162,9 @@ def _shape_of(store: Store, source: Study) -> tuple[int, int, int]:
 
 def _check_classes(data: Dataset) -> None:
     """Refuse data of which nothing can be learned."""
-    for part in ("train", "validation"):
-        seen = Counter(getattr(data, part).labels.tolist())
-        if len(seen) < 2 and part == "train":
-            names = listing(data.classes[k] for k in seen)
-            raise InputError(
-                f"dataset={data.name!r} has training images of one class, {names}; expected two classes or more,"
-                " between which a probe can tell"
-            )
+    seen = set(data.train.labels.tolist())
+    if len(seen) < 2:
+        raise InputError(
+            f"dataset={data.name!r} has training images of one class, {listing(data.classes[k] for k in seen)};"
+            " expected two classes or more, between which a probe can tell"
+        )
