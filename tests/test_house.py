@@ -18,7 +18,7 @@ ROOMS = {
 # A room may import from its own floor and the floors below it, without cycles.
 FLOORS = [
     {"stats", "errors", "words", "names", "as_json", "dose_axis"},
-    {"files", "convert", "progress", "class_list", "finding"},
+    {"files", "convert", "progress", "class_list", "finding", "prescription"},
     {"predictions"},
     {
         "store",
@@ -77,6 +77,7 @@ LAB_MAY_USE = {
     "progress",
     "words",
     "dose_axis",
+    "prescription",
     "lab",
 }
 TORCH_ROOMS = {

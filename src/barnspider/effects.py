@@ -68,7 +68,7 @@ def estimate(
     >>> print(effects.sentence("arm 1", "class 0")[:52])
     Class 'class 0' lost 33.6 points, from 79.8 % to 46.
     """
-    base = _baseline(preds, baseline)
+    base = baseline_arm(preds, baseline)
     names = tuple(arms) if arms is not None else tuple(a for a in preds.arms if a != base)
     _check(preds.arms, base, names, level)
     design = Design.of(preds, (base, *names))
@@ -77,7 +77,8 @@ def estimate(
     return _assemble(design, over, compared, level)
 
 
-def _baseline(answers: Predictions | Design, baseline: str | float) -> str:
+def baseline_arm(answers: Predictions | Design, baseline: str | float) -> str:
+    """Return the arm of this name, or of this dose; `InputError` when there is none, or several have the dose."""
     if isinstance(baseline, str) and baseline not in answers.arms and (hint := pattern_hint(answers.arms)):
         raise InputError(f"baseline={baseline!r} is unknown; expected one of: {listing(answers.arms)}.{hint}")
     if isinstance(baseline, str):

@@ -17,7 +17,7 @@ from barnspider.errors import InputError, listing
 from barnspider.names import visible
 from barnspider.outcome import Effects, Floats
 from barnspider.predictions import Predictions
-from barnspider.sources import is_store
+from barnspider.sources import Source, is_store
 from barnspider.stats.intervals import wilson
 from barnspider.stats.ranks import Concordance, RankCorrelation, concordance, rank_correlation
 from barnspider.store import Store
@@ -174,7 +174,7 @@ def preservation(answers: Mapping[str, Predictions], *, delta: float = DELTA, le
 
 
 def read_preservation(
-    source: str | Path, study: str | None = None, *, delta: float = DELTA, level: float = 0.95
+    source: Source, study: str | None = None, *, delta: float = DELTA, level: float = 0.95
 ) -> Preservation | None:
     """Return what references were asked about a store's study, at the doses that all of them were asked about.
 
@@ -185,9 +185,23 @@ def read_preservation(
     InputError, StoreError
         As `read_predictions` and `preservation`.
     """
+    asked = read_asked(source, study)
+    return preservation(asked, delta=delta, level=level) if asked else None
+
+
+def read_asked(source: Source, study: str | None = None) -> dict[str, Predictions]:
+    """Return network -> what its references answered about a store's study, at the doses that all were asked about.
+
+    Empty where nobody was asked, or the source is no store.
+
+    Raises
+    ------
+    InputError, StoreError
+        As `read_predictions`.
+    """
     if not is_store(source):
-        return None
-    store = Store.existing(source)
+        return {}
+    store = Store.existing(Path(str(source)))
     of = store.study(study).identity
     plans = [
         plan for plan in map(store.study, store.studies()) if plan.of == of and plan.sweep.get("made") == "preserve"
@@ -200,9 +214,8 @@ def read_preservation(
         set[float | None].intersection(*({p.dose_of(arm) for arm in p.arms} for p in asked.values())) if asked else ()
     )
     if len(doses) < 2:
-        return None
-    shared = {name: p.where(arms=[arm for arm in p.arms if p.dose_of(arm) in doses]) for name, p in asked.items()}
-    return preservation(shared, delta=delta, level=level)
+        return {}
+    return {name: p.where(arms=[arm for arm in p.arms if p.dose_of(arm) in doses]) for name, p in asked.items()}
 
 
 def _against_off(name: str, preds: Predictions, level: float) -> Effects:

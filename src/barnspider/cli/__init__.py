@@ -21,6 +21,7 @@ from barnspider.cli import (
     designs,
     explaining,
     pictures,
+    prescribing,
     preserving,
     studies,
     transfers,
@@ -41,7 +42,7 @@ app = typer.Typer(
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
     explaining.flows, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality, designs.power,
-    transfers.transfer, data.doctor, data.cache,
+    transfers.transfer, prescribing.prescribe, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
 KEEPING = ("demo", "preserve", "run", "transfer")

@@ -16,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from barnspider.errors import InputError, listing, pick
 from barnspider.lab.command import Command, CommandSweep
 from barnspider.lab.command.sweep import checked_dose
-from barnspider.lab.recipe import Dose, Recipe
+from barnspider.lab.recipe import KNOBS, Dose, Recipe
 from barnspider.lab.sweep import Sweep
 from barnspider.names import visible
+from barnspider.prescription import Prescription
+from barnspider.tables.prescription_file import read_prescription
 
 AnySweep = Sweep | CommandSweep
 """What a study file plans: our own trainings, or runs of a command."""
@@ -30,7 +32,8 @@ EXPECTED = {
     "recipe": EITHER,
     "sweep": "a table [sweep] with vary, doses and seeds",
     "vary": "what the knob is called",
-    "doses": "a list of numbers; of our own trainings, one may itself be a list: a number for each class",
+    "doses": "a list of numbers; of our own trainings, one may itself be a list, a number for each class, or a file:"
+    " a prescription",
     "seeds": "how many seeds, or a list of seeds",
     "baseline": "one of the doses",
     "paired": "true or false",
@@ -49,7 +52,7 @@ class _SweepTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     vary: str
-    doses: list[float | list[float]]
+    doses: list[float | list[float] | str]
     seeds: int | list[int]
     baseline: float | list[float] | None = None
 
@@ -78,7 +81,8 @@ def read_study(path: str | Path) -> AnySweep:
     That is a table `[recipe]` (fields of `Recipe`), or `command` and what goes with it (fields of `Command`, and
     `paired`); commands are started in the folder of the study file. `seeds = 4` means the seeds 0 to 3. `baseline = 10`
     says with which of the doses the others are compared; a sweep over a plain field, such as epochs, needs it, and so
-    does one of a command where no dose is 0. `keep = "weights"` keeps the weights of our own trainings.
+    does one of a command where no dose is 0. `keep = "weights"` keeps the weights of our own trainings. Of these, a
+    dose may be a prescription's file, beside the study file: `doses = [0, "rx.json"]`; so may a knob in `[recipe]`.
 
     Raises
     ------
@@ -116,7 +120,7 @@ def _planned(study: _StudyFile, path: Path) -> AnySweep:
         raise InputError(f"field {idle[0]!r} goes with a command, and there is none")
     if study.recipe is None:
         raise InputError(f"nothing says what is to be trained; expected {EITHER}")
-    return _trainings(study.recipe, table, seeds, name, study.keep)
+    return _trainings(study.recipe, table, seeds, name, study.keep, path.parent)
 
 
 def _commands(study: _StudyFile, command: Any, seeds: tuple[int, ...], name: str, folder: Path) -> CommandSweep:
@@ -135,20 +139,39 @@ def _commands(study: _StudyFile, command: Any, seeds: tuple[int, ...], name: str
     )
 
 
-def _trainings(recipe: Mapping[str, Any], table: _SweepTable, seeds: tuple[int, ...], name: str, keep: str) -> Sweep:
+def _trainings(
+    recipe: Mapping[str, Any], table: _SweepTable, seeds: tuple[int, ...], name: str, keep: str, folder: Path
+) -> Sweep:
     for field in recipe:
         pick("field of [recipe]", field, [f.name for f in fields(Recipe)])
     if "dataset" not in recipe:
         raise InputError("[recipe] has no field 'dataset'; expected the name or path of a data set")
+    files = {dose: table.vary for dose in table.doses if isinstance(dose, str)}
+    files |= {value: knob for knob, value in recipe.items() if knob in KNOBS and isinstance(value, str)}
+    found = {file: _prescription(folder / file, knob) for file, knob in files.items()}
+    for file, prescription in found.items():
+        if prescription.dose in table.doses and file in table.doses:
+            raise InputError(f"{file!r} prescribes {prescription.dose:g} for every class, which is a dose already")
+    given: dict[str, Any] = {x: found[v].dose if x in KNOBS and isinstance(v, str) else v for x, v in recipe.items()}
     return Sweep(
-        base=Recipe(**recipe),
+        base=Recipe(**given),
         vary=table.vary,
-        doses=tuple(_dose(d) for d in table.doses),
+        doses=tuple(found[d].dose if isinstance(d, str) else _dose(d) for d in table.doses),
         seeds=seeds,
         name=name,
         baseline_dose=None if table.baseline is None else _dose(table.baseline),
         keep=keep,
+        prescribed=tuple(found.values()),
     )
+
+
+def _prescription(path: Path, knob: str) -> Prescription:
+    """Read a prescription; `InputError` when it is one of another knob, or prescribes nothing."""
+    found = read_prescription(path)
+    found.check(found.classes, knob)
+    if found.doubt:
+        raise InputError(f"{str(path)!r} prescribes nothing: {found.doubt}")
+    return found
 
 
 def _dose(dose: float | list[float]) -> Dose:

@@ -12,6 +12,7 @@ from barnspider.dose_axis import Usual
 from barnspider.errors import InputError, listing, pick
 from barnspider.lab.factory import source_sum
 from barnspider.lab.recipe import FIELDS, KNOBS, TRAINING_VERSION, Dose, Recipe, is_off
+from barnspider.prescription import Prescription, from_document
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Sweep:
     baseline_dose : the dose that the others are compared with; by default 0, or the first where 0 is not among them. A
         plain field has no natural zero: there it must be said
     keep : "weights" to keep every run's last weights in the store; no part of a run's key
+    prescribed : the prescriptions that some of the doses come from; they must be for the classes of the data
 
     Raises
     ------
@@ -78,6 +80,7 @@ class Sweep:
     name: str = ""
     baseline_dose: Dose | None = None
     keep: str = ""
+    prescribed: tuple[Prescription, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", tuple(map(self._checked, self.doses)))
@@ -129,6 +132,8 @@ class Sweep:
 
     def check_classes(self, classes: Sequence[str]) -> None:
         """Raise `InputError` when a dose has one number per class, but not for these classes."""
+        for prescription in self.prescribed:
+            prescription.check(classes, prescription.vary)
         for knob in KNOBS:
             for dose in (getattr(self.base, knob), *(self.doses if knob == self.vary else ())):
                 if isinstance(dose, tuple) and len(dose) != len(classes):
@@ -160,6 +165,8 @@ class Sweep:
             plan["baseline"] = self.baseline_dose
         if self.keep:
             plan["keep"] = self.keep
+        if self.prescribed:
+            plan["prescribed"] = [prescription.to_json() for prescription in self.prescribed]
         # For whoever draws the study and has no laboratory; it is no part of any key, nor of the study's identity.
         if (usual := _usual(self.vary)) is not None:
             plan["usual"] = str(usual)
@@ -170,7 +177,7 @@ class Sweep:
         """Make the sweep that `as_dict` described."""
         return cls(
             Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline"),
-            plan.get("keep", ""),
+            plan.get("keep", ""), tuple(map(from_document, plan.get("prescribed", ()))),
         )  # fmt: skip
 
 
