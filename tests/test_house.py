@@ -61,7 +61,7 @@ FLOORS = [
         "transfer",
     },
     {"report", "lab", "testing"},
-    {"demo", "status", "refine"},
+    {"demo", "status", "refine", "heal"},
     {"cli", "__main__"},
 ]
 LAB_MAY_USE = {

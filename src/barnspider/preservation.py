@@ -189,10 +189,10 @@ def read_preservation(
     return preservation(asked, delta=delta, level=level) if asked else None
 
 
-def read_asked(source: Source, study: str | None = None) -> dict[str, Predictions]:
+def read_asked(source: Source, study: str | None = None, *, split: str = "test") -> dict[str, Predictions]:
     """Return network -> what its references answered about a store's study, at the doses that all were asked about.
 
-    Empty where nobody was asked, or the source is no store.
+    Empty where nobody was asked about these images ("test", or "validation"), or the source is no store.
 
     Raises
     ------
@@ -208,7 +208,9 @@ def read_asked(source: Source, study: str | None = None) -> dict[str, Prediction
     ]
     # One that was stopped before it sealed anything is there, too, and says nothing yet.
     asked = {
-        str(plan.sweep["references"]): store.load(plan.cells) for plan in plans if store.has_answers(plan.cells, "test")
+        str(plan.sweep["references"]): store.load(plan.cells, split)
+        for plan in plans
+        if store.has_answers(plan.cells, split)
     }
     doses = (
         set[float | None].intersection(*({p.dose_of(arm) for arm in p.arms} for p in asked.values())) if asked else ()

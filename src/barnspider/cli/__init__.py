@@ -20,6 +20,7 @@ from barnspider.cli import (
     data,
     designs,
     explaining,
+    healing,
     pictures,
     prescribing,
     preserving,
@@ -42,10 +43,10 @@ app = typer.Typer(
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
     explaining.flows, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality, designs.power,
-    transfers.transfer, prescribing.prescribe, data.doctor, data.cache,
+    transfers.transfer, prescribing.prescribe, healing.heal, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
-KEEPING = ("demo", "preserve", "run", "transfer")
+KEEPING = ("demo", "heal", "preserve", "run", "transfer")
 """Commands that train: what they finished is there when they are stopped."""
 
 

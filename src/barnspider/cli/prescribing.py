@@ -75,15 +75,16 @@ def prescribe(
     if rule and answers.group is not None:
         raise InputError("--by groups classes, and a dose is for a class; expected --rule without --by")
     base = default_baseline(answers, asked.source, study=asked.study) if baseline is None else arm_of(baseline, answers)
-    keeping = rule == "label preservation"  # references were asked about the test images: half of these must choose
-    choose_on = None if keeping else asked.validation(answers)
+    choose_on = asked.validation(answers)
+    split = "test" if choose_on is None else "validation"
+    preserved = read_asked(asked.source, asked.study, split=split) if rule == "label preservation" else None
     if not (rule or objective):
         made = choose(answers, base, choose_on=choose_on, runs=runs, margin=margin, level=level)
         show({"schema": "barnspider/choices/1", **made.to_json()} if as_json else None, made)
         return
     found = prescribed(
         answers, vary or dose_axis(asked.source, study=asked.study).knob or "dose", base, at=at, choose_on=choose_on,
-        rule=rule or objective or "", runs=runs, preserved=read_asked(asked.source, asked.study) if keeping else None,
+        rule=rule or objective or "", runs=runs, preserved=preserved,
         delta=delta, margin=margin, level=level,
     )  # fmt: skip
     show(found.to_json() if as_json else None, found.text(None if everything else top or 10))

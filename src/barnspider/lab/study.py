@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from barnspider.errors import InputError, listing, pick
 from barnspider.lab.command import Command, CommandSweep
 from barnspider.lab.command.sweep import checked_dose
-from barnspider.lab.recipe import KNOBS, Dose, Recipe
+from barnspider.lab.recipe import KNOBS, Recipe
 from barnspider.lab.sweep import Sweep
 from barnspider.names import visible
 from barnspider.prescription import Prescription
@@ -36,6 +36,7 @@ EXPECTED = {
     " a prescription",
     "seeds": "how many seeds, or a list of seeds",
     "baseline": "one of the doses",
+    "arms": "tables [arms.NAME], each with the fields of the recipe that are others there",
     "paired": "true or false",
     "environment": "variables, each text or a whole number",
     "files": "a list of names of files",
@@ -65,6 +66,7 @@ class _StudyFile(BaseModel):
     recipe: dict[str, Any] | None = None
     command: Any = None
     sweep: _SweepTable
+    arms: dict[str, dict[str, Any]] = {}
     paired: bool = False
     environment: dict[str, str | int] = {}
     files: list[str] = []
@@ -82,7 +84,8 @@ def read_study(path: str | Path) -> AnySweep:
     `paired`); commands are started in the folder of the study file. `seeds = 4` means the seeds 0 to 3. `baseline = 10`
     says with which of the doses the others are compared; a sweep over a plain field, such as epochs, needs it, and so
     does one of a command where no dose is 0. `keep = "weights"` keeps the weights of our own trainings. Of these, a
-    dose may be a prescription's file, beside the study file: `doses = [0, "rx.json"]`; so may a knob in `[recipe]`.
+    dose may be a prescription's file, beside the study file: `doses = [0, "rx.json"]`; so may a knob in `[recipe]`. A
+    table `[arms.NAME]` is a further arm: the recipe with these fields instead.
 
     Raises
     ------
@@ -114,13 +117,15 @@ def _planned(study: _StudyFile, path: Path) -> AnySweep:
         raise InputError(f"both [recipe] and command say what is to be trained; expected {EITHER}")
     if study.command is not None and study.keep:
         raise InputError(f"keep={study.keep!r} is for our own trainings; a command keeps what it wants to keep")
+    if study.command is not None and study.arms:
+        raise InputError("[arms] is for our own trainings; of a command, every arm is a dose")
     if study.command is not None:
         return _commands(study, study.command, seeds, name, path.parent)
-    if idle := sorted(study.model_fields_set - {"name", "keep", "recipe", "command", "sweep"}):
+    if idle := sorted(study.model_fields_set - {"name", "keep", "recipe", "command", "sweep", "arms"}):
         raise InputError(f"field {idle[0]!r} goes with a command, and there is none")
     if study.recipe is None:
         raise InputError(f"nothing says what is to be trained; expected {EITHER}")
-    return _trainings(study.recipe, table, seeds, name, study.keep, path.parent)
+    return _Trainings(path.parent, table.vary).sweep(study, study.recipe, seeds, name)
 
 
 def _commands(study: _StudyFile, command: Any, seeds: tuple[int, ...], name: str, folder: Path) -> CommandSweep:
@@ -139,30 +144,48 @@ def _commands(study: _StudyFile, command: Any, seeds: tuple[int, ...], name: str
     )
 
 
-def _trainings(
-    recipe: Mapping[str, Any], table: _SweepTable, seeds: tuple[int, ...], name: str, keep: str, folder: Path
-) -> Sweep:
-    for field in recipe:
-        pick("field of [recipe]", field, [f.name for f in fields(Recipe)])
-    if "dataset" not in recipe:
-        raise InputError("[recipe] has no field 'dataset'; expected the name or path of a data set")
-    files = {dose: table.vary for dose in table.doses if isinstance(dose, str)}
-    files |= {value: knob for knob, value in recipe.items() if knob in KNOBS and isinstance(value, str)}
-    found = {file: _prescription(folder / file, knob) for file, knob in files.items()}
-    for file, prescription in found.items():
-        if prescription.dose in table.doses and file in table.doses:
-            raise InputError(f"{file!r} prescribes {prescription.dose:g} for every class, which is a dose already")
-    given: dict[str, Any] = {x: found[v].dose if x in KNOBS and isinstance(v, str) else v for x, v in recipe.items()}
-    return Sweep(
-        base=Recipe(**given),
-        vary=table.vary,
-        doses=tuple(found[d].dose if isinstance(d, str) else _dose(d) for d in table.doses),
-        seeds=seeds,
-        name=name,
-        baseline_dose=None if table.baseline is None else _dose(table.baseline),
-        keep=keep,
-        prescribed=tuple(found.values()),
-    )
+class _Trainings:
+    """Puts a sweep of our own trainings together, and remembers which prescriptions it read."""
+
+    def __init__(self, folder: Path, vary: str) -> None:
+        self.folder = folder
+        self.vary = vary
+        self.prescribed: dict[str, Prescription] = {}
+
+    def sweep(self, study: _StudyFile, recipe: Mapping[str, Any], seeds: tuple[int, ...], name: str) -> Sweep:
+        """Return the sweep that the file plans."""
+        if "dataset" not in recipe:
+            raise InputError("[recipe] has no field 'dataset'; expected the name or path of a data set")
+        table = study.sweep
+        base = Recipe(**self._fields("[recipe]", recipe))
+        doses = tuple(self._dose(dose, self.vary) for dose in table.doses)
+        for file, dose in zip(table.doses, doses, strict=True):
+            if isinstance(file, str) and doses.count(dose) > 1:
+                raise InputError(f"{file!r} prescribes {dose!r} for every class, which is a dose already")
+        also = {arm: self._fields(f"[arms.{visible(arm)}]", fields) for arm, fields in study.arms.items()}
+        return Sweep(
+            base=base,
+            vary=table.vary,
+            doses=doses,
+            seeds=seeds,
+            name=name,
+            baseline_dose=None if table.baseline is None else self._dose(table.baseline, self.vary),
+            keep=study.keep,
+            prescribed=tuple(self.prescribed.values()),
+            also=tuple((arm, replace(base, **changed)) for arm, changed in also.items()),
+        )
+
+    def _fields(self, table: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields of a recipe that a table gives."""
+        for field in given:
+            pick(f"field of {table}", field, [f.name for f in fields(Recipe)])
+        return {name: self._dose(value, name) if name in KNOBS else value for name, value in given.items()}
+
+    def _dose(self, dose: Any, knob: str) -> Any:
+        """Return a dose as a recipe takes it: a list for each class, or what a file prescribes, as a tuple."""
+        if isinstance(dose, str):
+            return self.prescribed.setdefault(dose, _prescription(self.folder / dose, knob)).dose
+        return tuple(dose) if isinstance(dose, list) else dose
 
 
 def _prescription(path: Path, knob: str) -> Prescription:
@@ -172,10 +195,6 @@ def _prescription(path: Path, knob: str) -> Prescription:
     if found.doubt:
         raise InputError(f"{str(path)!r} prescribes nothing: {found.doubt}")
     return found
-
-
-def _dose(dose: float | list[float]) -> Dose:
-    return tuple(dose) if isinstance(dose, list) else dose
 
 
 def _first_of_each(errors: Iterable[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from barnspider.dose_axis import Usual
 from barnspider.errors import InputError, listing, pick
 from barnspider.lab.factory import source_sum
 from barnspider.lab.recipe import FIELDS, KNOBS, TRAINING_VERSION, Dose, Recipe, is_off
+from barnspider.names import visible
 from barnspider.prescription import Prescription, from_document
 
 
@@ -57,6 +58,7 @@ class Sweep:
         plain field has no natural zero: there it must be said
     keep : "weights" to keep every run's last weights in the store; no part of a run's key
     prescribed : the prescriptions that some of the doses come from; they must be for the classes of the data
+    also : further arms, name and recipe: what is to be compared and is no dose of the knob. On the same data
 
     Raises
     ------
@@ -81,6 +83,7 @@ class Sweep:
     baseline_dose: Dose | None = None
     keep: str = ""
     prescribed: tuple[Prescription, ...] = ()
+    also: tuple[tuple[str, Recipe], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "doses", tuple(map(self._checked, self.doses)))
@@ -90,6 +93,7 @@ class Sweep:
         check_distinct("doses", self.doses)
         check_distinct("seeds", self.seeds)
         object.__setattr__(self, "baseline_dose", self._checked_baseline())
+        self._check_also()
 
     def _checked(self, dose: Dose) -> Dose:
         """Return the dose as the recipe keeps it."""
@@ -108,13 +112,25 @@ class Sweep:
             raise InputError(f"baseline={baseline!r} is not in the sweep; {expected}")
         return baseline
 
+    def _check_also(self) -> None:
+        for name, recipe in self.also:
+            if not name.strip() or (recipe.dataset, recipe.split_seed) != (self.base.dataset, self.base.split_seed):
+                raise InputError(
+                    f"arm {visible(name)!r} has no name, or other data; expected a name, and the same data"
+                )
+        if self.also:
+            check_distinct("arms", [*(dose_name(self.vary, d) for d in self.doses), *(name for name, _ in self.also)])
+
+    def arms(self) -> dict[str, tuple[float | None, Recipe]]:
+        """Return every arm: its dose, None where that is one per class or no dose at all, and its recipe."""
+        swept = {dose_name(self.vary, d): (_number(d), self.base.with_(self.vary, d)) for d in self.doses}
+        return swept | {name: (None, recipe) for name, recipe in self.also}
+
     def runs(self) -> tuple[Run, ...]:
-        """Return every run, seed by seed, so that whatever is trained first is balanced over the doses."""
-        arms = [(dose_name(self.vary, d), d, self.base.with_(self.vary, d)) for d in self.doses]
+        """Return every run, seed by seed, so that whatever is trained first is balanced over the arms."""
+        arms = self.arms()
         return tuple(
-            Run(recipe, seed, arm, None if isinstance(dose, tuple) else float(dose), bool(self.keep))
-            for seed in self.seeds
-            for arm, dose, recipe in arms
+            Run(recipe, seed, arm, dose, bool(self.keep)) for seed in self.seeds for arm, (dose, recipe) in arms.items()
         )
 
     @property
@@ -134,15 +150,16 @@ class Sweep:
         """Raise `InputError` when a dose has one number per class, but not for these classes."""
         for prescription in self.prescribed:
             prescription.check(classes, prescription.vary)
+        recipes = [self.base, *(recipe for _, recipe in self.arms().values())]
         for knob in KNOBS:
-            for dose in (getattr(self.base, knob), *(self.doses if knob == self.vary else ())):
+            for dose in {getattr(recipe, knob) for recipe in recipes}:
                 if isinstance(dose, tuple) and len(dose) != len(classes):
                     raise InputError(f"{knob} has {len(dose)} doses; expected one for each of {len(classes)} classes")
 
     def check_channels(self, channels: int) -> None:
         """Raise `InputError` when a knob is on, at any dose, that does nothing to images of so few channels."""
-        for dose in self.doses:
-            self.base.with_(self.vary, dose).check_channels(channels)
+        for _, recipe in self.arms().values():
+            recipe.check_channels(channels)
 
     def with_doses(self, doses: Iterable[Dose]) -> Sweep:
         """Return the same sweep at other doses, among which a stated baseline must be."""
@@ -167,6 +184,8 @@ class Sweep:
             plan["keep"] = self.keep
         if self.prescribed:
             plan["prescribed"] = [prescription.to_json() for prescription in self.prescribed]
+        if self.also:
+            plan["also"] = {name: recipe.as_dict() for name, recipe in self.also}
         # For whoever draws the study and has no laboratory; it is no part of any key, nor of the study's identity.
         if (usual := _usual(self.vary)) is not None:
             plan["usual"] = str(usual)
@@ -178,7 +197,12 @@ class Sweep:
         return cls(
             Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline"),
             plan.get("keep", ""), tuple(map(from_document, plan.get("prescribed", ()))),
+            tuple((name, Recipe(**fields)) for name, fields in plan.get("also", {}).items()),
         )  # fmt: skip
+
+
+def _number(dose: Dose) -> float | None:
+    return None if isinstance(dose, tuple) else float(dose)
 
 
 def _usual(vary: str) -> Usual | None:

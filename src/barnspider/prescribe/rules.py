@@ -49,7 +49,7 @@ class Ladder:
     margin: float
 
     @classmethod
-    def of(cls, preds: Predictions, baseline: str, at: float | None, level: float, margin: float) -> Ladder:
+    def of(cls, preds: Predictions, baseline: str, at: float | None, level: float, margin: float = 0.02) -> Ladder:
         """Put the arms that have a dose in order; `at` is by default the dose of the best mean.
 
         Raises

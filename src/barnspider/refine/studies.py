@@ -91,6 +91,8 @@ def _about(question: Question, said: list[list[str]]) -> dict[str, Any]:
 
 def _check(sweep: AnySweep, store: Store, question: Question) -> None:
     """Refuse unknown classes before anything is trained, and a question that is not the one the study began with."""
+    if isinstance(sweep, Sweep) and sweep.also:
+        raise InputError("an adaptive study goes from dose to dose; expected one without [arms]")
     known = _classes(sweep)
     if unknown := [name for name in question.classes if known and name not in known]:
         raise InputError(f"class={unknown[0]!r} is none of this data set; expected one of {listing(known)}")

@@ -12,7 +12,7 @@ from barnspider.lab.recipe import Dose, Recipe
 from barnspider.lab.sweep import Sweep, check_distinct, digest, dose_name
 from barnspider.store import Cell
 
-VERSION = 1
+VERSION = 2
 """Raised when the same question would get other answers than before: part of every key."""
 
 MIXED = ("mixup", "cutmix")

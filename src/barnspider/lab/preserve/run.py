@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def preserve(plan: Preserving, store: Store, *, workers: int | None = None, device: str = "cpu") -> Predictions:
-    """Ask reference networks about a study's test images at every dose; return what they answer, an arm for each dose.
+    """Ask reference networks about a study's images at every dose; return what they answer, an arm for each dose.
+
+    It is what they answer about test images; about validation images they are asked, too, so that doses can be chosen
+    on these (`Store.load(cells, "validation")`).
 
     References that are missing are trained first, and kept in the store. What is answered is sealed, network by network
     and draw by draw; a second call asks nothing. It is a study of its own in the store, so `audit`, `report` and all
@@ -110,12 +113,13 @@ def _ask(
             began = time.perf_counter()
             (model, draw), asked = divmod(cell.seed, plan.draws), plan.asked(doses[cell.arm])
             with prepared(plan.reference(), device):
-                given = answers(networks[model], data.test, asked, draw, device)
+                parts = {"test": data.test, "validation": data.validation}
+                given = {name: answers(networks[model], part, asked, draw, device) for name, part in parts.items()}
                 about = known(asked) | {
                     "seed": cell.seed,
                     "same_models": True,
                     "environment": environment(plan.reference(), device),
                 }
             about["seconds"] = round(time.perf_counter() - began, 3)
-            store.write(cell.key, Result("done", data.fingerprint, {"test": given}, about))
+            store.write(cell.key, Result("done", data.fingerprint, given, about))
             progress.show(done)

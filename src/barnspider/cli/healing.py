@@ -1,0 +1,117 @@
+"""The command that closes the loop: heal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from barnspider.cli.options import AsJson, Data, Device, Level, StoreFolder, StudyFile, Workers
+from barnspider.cli.output import show, talk
+from barnspider.cli.studies import look_for_data_in
+from barnspider.errors import InputError
+
+if TYPE_CHECKING:
+    from barnspider.heal import Healed, Healing
+
+Rules = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rule",
+        help="own best, label preservation, receivers, harmed and receivers; may be repeated. Default: all but the"
+        " second, which needs `barnspider preserve` first.",
+    ),
+]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        help="Judge beside them: clam, group-dro, fading labels, longer, shorter; or, made without training, mean"
+        " answers, mean weights, moved logits; may be repeated.",
+    ),
+]
+At = Annotated[
+    float | None, typer.Option("--at", help="The dose that all classes get otherwise. Default: that of the best mean.")
+]
+Rounds = Annotated[int, typer.Option("--rounds", min=0, help="Rounds of the loop, at most.")]
+Judges = Annotated[int, typer.Option("--judges", min=2, help="Fresh seeds that judge.")]
+Budget = Annotated[
+    int | None, typer.Option("--budget", min=1, help="Runs at most, of everything; else nothing starts.")
+]
+OnlyBill = Annotated[bool, typer.Option("--plan", help="Say how many runs it takes, and end.")]
+OutFolder = Annotated[
+    Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Write judgement and prescriptions there (JSON).")
+]
+
+
+def heal(
+    study: StudyFile,
+    store: StoreFolder = Path("runs"),
+    rules: Rules = None,
+    methods: Methods = None,
+    at: At = None,
+    rounds: Rounds = 3,
+    judges: Judges = 4,
+    budget: Budget = None,
+    only_bill: OnlyBill = False,
+    out: OutFolder = None,
+    level: Level = 0.95,
+    workers: Workers = None,
+    data: Data = None,
+    device: Device = "cpu",
+    as_json: AsJson = False,
+) -> None:
+    """Look for doses that harm nobody: prescribe, train, audit, adjust. And judge all of it with fresh seeds.
+
+    The study is trained, every rule prescribes a dose for each class, and a loop weakens the doses of who is still
+    harmed and of who receives their answers. All choices are made on validation images; test images and fresh seeds
+    judge every arm against the baseline, the best single dose and each class's own best dose. Stop it any time; run it
+    again to go on.
+    """
+    from barnspider.heal import Healing
+    from barnspider.heal import heal as made
+    from barnspider.lab import Store, Sweep, read_study
+
+    look_for_data_in(data)
+    sweep = read_study(study)
+    if not isinstance(sweep, Sweep):
+        raise InputError(
+            f"{str(study)!r} is a study of a command; prescribe for it, and let your trainer read the file"
+        )
+    plan = Healing(
+        sweep, *((tuple(rules),) if rules else ()), methods=tuple(methods or ()), rounds=rounds, judges=judges, at=at,
+        level=level,
+    )  # fmt: skip
+    _state(plan, budget)
+    if only_bill:
+        return
+    found = made(plan, Store(store), workers=workers, device=device, tell=talk)
+    show(found.to_json() if as_json else None, found)
+    if out is not None:
+        _write(found, out)
+    talk(f"The judgement is a study of its own: barnspider report {store} --study {found.study}")
+
+
+def _state(plan: Healing, budget: int | None) -> None:
+    """Say what it takes before anything is trained; `InputError` where that is more than allowed."""
+    bill = plan.bill()
+    talk(str(bill))
+    if budget is not None and bill.total > budget:
+        raise InputError(
+            f"budget={budget} is less than {bill.total} runs; expected more, or fewer rounds, rules, judges"
+        )
+
+
+def _write(found: Healed, folder: Path) -> None:
+    """Write the judgement, and each prescription that says something."""
+    from barnspider.files import write_whole
+    from barnspider.tables.prescription_file import write_prescription
+
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
+    write_whole(folder / "judgement.json", lambda file: file.write(f"{text}\n".encode()))
+    for name, rx in found.prescriptions.items():
+        write_prescription(rx, folder / f"{name.replace(' ', '-')}.json")
+    talk(f"written: {folder / 'judgement.json'} and {len(found.prescriptions)} prescriptions beside it")
