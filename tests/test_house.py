@@ -96,6 +96,7 @@ TORCH_ROOMS = {
     "seen_by",
     "strength",
     "train",
+    "weighing",
     "weights",
 }
 
