@@ -81,6 +81,7 @@ LAB_MAY_USE = {
 }
 TORCH_ROOMS = {
     "augment",
+    "averages",
     "averaging",
     "checkpoint",
     "counter",

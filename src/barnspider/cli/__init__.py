@@ -18,6 +18,7 @@ from barnspider import __version__
 from barnspider.cli import (
     comparisons,
     data,
+    deriving,
     designs,
     explaining,
     pictures,
@@ -41,10 +42,10 @@ app = typer.Typer(
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
     explaining.flows, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality, designs.power,
-    transfers.transfer, data.doctor, data.cache,
+    transfers.transfer, deriving.derive, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
-KEEPING = ("demo", "preserve", "run", "transfer")
+KEEPING = ("demo", "derive", "preserve", "run", "transfer")
 """Commands that train: what they finished is there when they are stopped."""
 
 
