@@ -255,3 +255,24 @@ def test_killed_and_shared_it_gives_the_same(trained, tmp_path, digits):
     for part in plan.parts():
         sealed = store.load([part.cell]).guess[0]
         assert np.array_equal(sealed, result_of(trained, part, digits).answers["test"].guess), part.cell.arm
+
+
+def test_the_command_shows_what_was_made_and_says_mistakes(trained, tmp_path, here, capsys):
+    from barnspider.cli import app
+
+    def derive_at(*args):
+        app(["derive", *map(str, args)], standalone_mode=False)
+        return capsys.readouterr()
+
+    store = copied(trained, tmp_path)
+    said = derive_at(store.root, "--how", "answers", "--doses", "0,60", "--top", 1)
+    assert "\nmean answers of rotation=0, 60 (2 runs)\n" in said.out
+    assert said.err.endswith(f"Next: barnspider report {store.root} --study {Deriving(KEEPING, (0, 60)).identity}\n")
+    document = json.loads(
+        derive_at(store.root, "--how", "answers", "--doses", "0,60", "--json", "--study", "digits-rotation").out
+    )
+    assert document["schema"] == "barnspider/effects/1"
+    with pytest.raises(InputError, match=r"was made of 'digits-rotation-.*', and has no weights; name that: --study"):
+        derive_at(store.root, "--study", "digits-rotation-averaged")
+    with pytest.raises(InputError, match="doses='0,x'; expected numbers with commas between"):
+        derive_at(store.root, "--doses", "0,x")
