@@ -82,6 +82,7 @@ LAB_MAY_USE = {
 }
 TORCH_ROOMS = {
     "augment",
+    "averages",
     "averaging",
     "checkpoint",
     "counter",
@@ -97,6 +98,7 @@ TORCH_ROOMS = {
     "seen_by",
     "strength",
     "train",
+    "weighing",
     "weights",
 }
 
@@ -192,7 +194,8 @@ def test_import_is_light():
 
 
 def test_the_laboratory_plans_without_torch():
-    assert "torch" not in modules_after("import barnspider.lab, barnspider.lab.run, barnspider.lab.study")
+    plans = "import barnspider.lab, barnspider.lab.run, barnspider.lab.study, barnspider.lab.derived"
+    assert "torch" not in modules_after(plans)
 
 
 def test_public_names_are_there_and_documented():

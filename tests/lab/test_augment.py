@@ -44,7 +44,7 @@ class TestMixingKnobs(MixingLaws):
 
 def test_every_knob_is_somewhere():
     augmentations = {step.knob for step in (*augment.STEPS, *augment.MIXING)}
-    assert set(KNOBS) == augmentations | set(drops.KNOBS) | {"label_smoothing", "weight_decay"}
+    assert set(KNOBS) == augmentations | set(drops.KNOBS) | {"label_smoothing", "fade", "weight_decay"}
 
 
 # --- crop against a plain reimplementation of torchvision's RandomResizedCrop -----------------------------------------

@@ -50,6 +50,7 @@ def killed_after(savings, path, recipe, data, seed=3):
 
 def same(a, b):
     assert a.validation_accuracy == b.validation_accuracy
+    assert a.class_weights == b.class_weights
     assert a.answers.keys() == b.answers.keys()
     for name, answers in a.answers.items():
         assert np.array_equal(answers.guess, b.answers[name].guess)
@@ -58,7 +59,13 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("savings", [1, 4, 7])  # 4 steps an epoch, 12 in all: in an epoch, and between two
-@pytest.mark.parametrize("changes", [{}, {"network": "mlp"}, {"momentum": 0.0}, {"schedule": "cosine"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {}, {"network": "mlp"}, {"momentum": 0.0}, {"schedule": "cosine"},
+        {"class_weights": "clam", "fade": 1.0, "crop": 0.5}, {"class_weights": "group-dro", "mixup": 0.4},
+    ],
+)  # fmt: skip
 def test_a_killed_run_goes_on_bit_for_bit(digits, path, savings, changes):
     recipe = dataclasses.replace(RECIPE, **changes)
     killed_after(savings, path, recipe, digits)

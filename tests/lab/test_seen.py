@@ -16,7 +16,7 @@ from barnspider.lab.recipe import KNOBS, Recipe
 from barnspider.lab.seen import changes_images, seen, trained_on
 
 COLOUR_ONLY = {knob.name for knob in KNOBS.values() if knob.needs_colour}
-IDLE = {"label_smoothing", "dropout", "stochastic_depth", "weight_decay"}
+IDLE = {"label_smoothing", "fade", "dropout", "stochastic_depth", "weight_decay"}
 
 
 @pytest.fixture(scope="module")

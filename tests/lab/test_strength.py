@@ -43,7 +43,7 @@ def test_more_changes_more_or_keeps_less(photographs, knob):
         strength(Recipe("squares").with_(knob, s * KNOBS[knob].strongest), photographs) for s in (0.1, 0.4, 0.7)
     ]
     kept, changes = [mean(s.kept) for s in strengths], [mean(s.change) for s in strengths]
-    if knob in {"label_smoothing", "dropout", "stochastic_depth", "weight_decay"}:
+    if knob in {"label_smoothing", "fade", "dropout", "stochastic_depth", "weight_decay"}:
         assert (set(kept), set(changes)) == ({1.0}, {0.0})
     else:
         assert changes == sorted(changes) or kept == sorted(kept, reverse=True)

@@ -18,6 +18,7 @@ from barnspider import __version__
 from barnspider.cli import (
     comparisons,
     data,
+    deriving,
     designs,
     explaining,
     healing,
@@ -43,10 +44,10 @@ app = typer.Typer(
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
     explaining.flows, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality, designs.power,
-    transfers.transfer, prescribing.prescribe, healing.heal, data.doctor, data.cache,
+    transfers.transfer, prescribing.prescribe, healing.heal, deriving.derive, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
-KEEPING = ("demo", "heal", "preserve", "run", "transfer")
+KEEPING = ("demo", "derive", "heal", "preserve", "run", "transfer")
 """Commands that train: what they finished is there when they are stopped."""
 
 

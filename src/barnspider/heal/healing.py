@@ -131,7 +131,7 @@ def _loop(
 
 
 def _trial(plan: Healing, found: Mapping[str, Prescription], at: float) -> tuple[Sweep, dict[str, float]]:
-    """Return the study that judges; and the arms that are not trained by themselves, since all classes have one dose."""
+    """Return the study that judges; and arms that are not trained by themselves, since all classes have one dose."""
     sweep = plan.sweep
     also: dict[str, Recipe] = {}
     same: dict[str, float] = {}

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from barnspider.files import write_whole
 from barnspider.lab.averaging import Average
+from barnspider.lab.weighing import Weighing
 
 EVERY = 180.0
 """Seconds of training between two checkpoints: what a kill costs. Shorter runs never write one."""
@@ -37,6 +38,7 @@ class Course:
     Attributes
     ----------
     loss : sum of the losses of this epoch's steps, on the device
+    weighing : how much each class counts in the loss; None while all images count alike
     step : steps taken, of all epochs
     curve : validation accuracy after each epoch that is done
     seconds : wall time that went into it before this process
@@ -46,6 +48,7 @@ class Course:
     optimizer: torch.optim.SGD
     average: Average
     loss: Tensor
+    weighing: Weighing | None = None
     step: int = 0
     curve: list[float] = field(default_factory=list[float])
     seconds: float = 0.0
@@ -54,6 +57,7 @@ class Course:
         """Return every tensor of the state, by name; writing into them changes the state."""
         return {
             "loss": self.loss,
+            **({} if self.weighing is None else {"weighing": self.weighing.state}),
             **{f"net.{name}": tensor for name, tensor in self.net.state_dict().items()},
             **{f"average.{i}": tensor for i, tensor in enumerate(self.average.sums)},
             **{f"momentum.{i}": tensor for i, tensor in enumerate(self._momenta())},

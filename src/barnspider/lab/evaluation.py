@@ -11,6 +11,7 @@ from barnspider.convert import smallest_int
 from barnspider.lab.data import Split
 from barnspider.lab.material import Material, levels_of, pieces
 from barnspider.lab.recipe import Recipe
+from barnspider.lab.weights import Kept
 from barnspider.store import Answers
 
 _PIXELS = 1 << 18
@@ -26,14 +27,16 @@ def answers(net: nn.Module, split: Split, material: Material, recipe: Recipe) ->
 
 
 @torch.inference_mode()
-def logits(net: nn.Module, split: Split, material: Material, recipe: Recipe) -> Tensor:
+def logits(net: nn.Module, split: Split, material: Material | Kept, recipe: Recipe) -> Tensor:
     """Return Float32[N, classes]; of a `mirrored` recipe, the mean over each image and its mirror image.
+
+    Images are normalized as the training material was, or that of a network that was kept.
 
     Whatever the recipe's precision, in float32: with fewer digits, many an image's best two logits would be equal, and
     the class that comes first in the list would win.
     """
     net.eval()
-    device = material.labels.device
+    device = material.mean.device
 
     def seen(images: NDArray[np.uint8]) -> Tensor:
         return material.normalize(levels_of(torch.from_numpy(images).to(device)))

@@ -35,11 +35,15 @@ _SOME = 1 << 21
 
 
 class Batch(NamedTuple):
-    """One step's images, Float[N, C, H, W]; labels, Int64[N], or targets, Float[N, classes]; and uniform numbers."""
+    """One step's images, Float[N, C, H, W]; labels, Int64[N], or targets, Float[N, classes]; and uniform numbers.
+
+    `classes` are the labels; where classes are weighed and images mixed, shares of each: Float[N, classes].
+    """
 
     images: Tensor
     targets: Tensor
     draws: Mapping[str, Tensor]
+    classes: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +100,9 @@ class Material:
             for part, own_rows in zip(images, group, strict=True):
                 place = own_rows.to(pixels.device)
                 own = {knob: numbers[place] for knob, numbers in draws.items()}
-                yield Batch(*augment.mixed(part, self.labels[place], recipe, own, self.n_classes), own)
+                asked = (part, self.labels[place], recipe, own, self.n_classes)
+                classes = augment.classes_of(*asked) if recipe.class_weights else self.labels[place]
+                yield Batch(*augment.mixed(*asked), own, classes)
 
     @property
     def _waits(self) -> bool:

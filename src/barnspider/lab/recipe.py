@@ -80,6 +80,9 @@ class Recipe:
         Answer each image and its mirror image, and average the logits.
     precision
         "float32", or "bfloat16" for the arithmetic inside the network, where the machine has instructions for it.
+    class_weights
+        "" counts every image alike in the loss. "clam" and "group-dro" give classes that do badly more weight while the
+        network is trained: `docs/methods.md`.
     deterministic
         False takes whatever kernels are fastest: then the same run does not give the same bits again.
     crop : dose 0 to 0.99
@@ -115,6 +118,9 @@ class Recipe:
         Largest area of a rectangle of another image that is pasted, with its label; 1 is CutMix with alpha = 1.
     label_smoothing : dose 0 to 1
         Share of the target that is given to all classes alike.
+    fade : dose 0 to 1
+        The same, growing with what `crop`, `fixed_crop` and `translation` have cut away of the image: the share given
+        away is dose * (share of the area that is lost)**2 (soft augmentation, Liu et al. 2023).
     dropout : dose 0 to 0.95
         Probability that a hidden unit before the last layer (in "mlp", any hidden unit) is left out of a step.
     stochastic_depth : dose 0 to 0.95
@@ -148,6 +154,7 @@ class Recipe:
     warm_up: float = 0.2
     precision: str = "float32"
     deterministic: bool = True
+    class_weights: str = ""
     crop: Dose = _knob(
         0.99,
         "1 - smallest share of the area kept",
@@ -178,6 +185,7 @@ class Recipe:
     mixup: Dose = _knob(0.5, "largest share of the other image")
     cutmix: Dose = _knob(1.0, "largest share of the area pasted")
     label_smoothing: Dose = _knob(1.0, "share of the target given to all classes")
+    fade: Dose = _knob(1.0, "share of the target given to all classes when nothing of the image is left")
     dropout: Dose = _knob(0.95, "probability", per_class=False)
     stochastic_depth: Dose = _knob(0.95, "probability for the last branch", per_class=False)
     weight_decay: Dose = _knob(1.0, "coefficient", per_class=False)
@@ -207,6 +215,11 @@ class Recipe:
     def is_foreign(self) -> bool:
         """Whether the network is torchvision's, timm's or the user's own."""
         return "/" in self.network or ":" in self.network
+
+    @property
+    def fades_in_vain(self) -> bool:
+        """Whether targets would fade with what is cut away, and nothing is."""
+        return not is_off(self.fade) and all(is_off(getattr(self, knob)) for knob in _CUTTING)
 
     def _check_network(self) -> None:
         """Refuse what this network cannot honour, before anything is trained."""
@@ -256,9 +269,13 @@ _CHOICES = {
     "stem": ("", "small", "whitening"),
     "schedule": ("one-cycle", "cosine"),
     "precision": ("float32", "bfloat16"),
+    "class_weights": ("", "clam", "group-dro"),
 }
 
-_LATER = ("stem", "mirrored", "schedule", "warm_up", "precision", "deterministic")
+_CUTTING = ("crop", "fixed_crop", "translation")
+"""Knobs that cut away parts of an image, by which targets fade."""
+
+_LATER = ("stem", "mirrored", "schedule", "warm_up", "precision", "deterministic", "class_weights")
 """Plain fields that came after the first release: at their default they are no part of a run's key."""
 
 

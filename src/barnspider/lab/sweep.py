@@ -64,7 +64,8 @@ class Sweep:
     ------
     InputError
         When the knob is unknown, a dose is out of range, a dose or seed stands twice, or the baseline is not among
-        the doses, or is needed and not said; or `keep` is something else.
+        the doses, or is needed and not said; when targets fade in no arm, though they should; or `keep` is something
+        else.
 
     Examples
     --------
@@ -94,6 +95,15 @@ class Sweep:
         check_distinct("seeds", self.seeds)
         object.__setattr__(self, "baseline_dose", self._checked_baseline())
         self._check_also()
+        self._check_fading()
+
+    def _check_fading(self) -> None:
+        fading = [recipe for _, recipe in self.arms().values() if not is_off(recipe.fade)]
+        if fading and all(recipe.fades_in_vain for recipe in fading):
+            raise InputError(
+                f"fade={fading[0].fade!r} does nothing while nothing of an image is cut away; turn up crop,"
+                " fixed_crop or translation, or leave fade out"
+            )
 
     def _checked(self, dose: Dose) -> Dose:
         """Return the dose as the recipe keeps it."""

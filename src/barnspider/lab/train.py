@@ -28,6 +28,7 @@ from barnspider.lab.material import Batch, Material
 from barnspider.lab.random import torch_seed
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.schedule import rate
+from barnspider.lab.weighing import weighing_of
 from barnspider.store import Answers, averaged_name
 
 Progress = Callable[[int, int], None]
@@ -72,6 +73,8 @@ class Trained:
         With the last weights.
     mean, std
         Of each channel's grey levels: images were normalized with these.
+    class_weights
+        How much each class counted in the loss at the end, 1 on average; empty when all images counted alike.
     """
 
     answers: Mapping[str, Answers]
@@ -82,6 +85,7 @@ class Trained:
     network: nn.Module
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    class_weights: tuple[float, ...] = ()
 
     @property
     def test(self) -> Answers | None:
@@ -136,7 +140,7 @@ def train(
     mean, std = (tuple(moment.flatten().tolist()) for moment in (training.material.mean, training.material.std))
     return Trained(
         {} if diverged else given, tuple(training.course.curve), training.seconds, diverged, training.environment,
-        training.course.net, mean, std,
+        training.course.net, mean, std, training.class_weights,
     )  # fmt: skip
 
 
@@ -157,6 +161,12 @@ class _Training:
         """Wall time spent on this run, by this process and by those before it."""
         return self.course.seconds + time.perf_counter() - self.began
 
+    @property
+    def class_weights(self) -> tuple[float, ...]:
+        """How much each class counts in the loss now, 1 on average; empty when all images count alike."""
+        weighing = self.course.weighing
+        return () if weighing is None else tuple(weighing.weights().tolist())
+
     @classmethod
     def begin(cls, recipe: Recipe, seed: int, data: Dataset, device: str, start: Start | None) -> _Training:
         """Lay everything out for the first step."""
@@ -169,7 +179,8 @@ class _Training:
             material = replace(material, mean=start.mean.to(device), std=start.std.to(device))
         net = _placed(net, device)
         average = Average.of(net, recipe.epochs * material.steps(recipe))
-        course = Course(net, _optimizer(net, recipe), average, torch.zeros((), device=device))
+        weighing = weighing_of(recipe, len(data.classes), device)
+        course = Course(net, _optimizer(net, recipe), average, torch.zeros((), device=device), weighing)
         return cls(recipe, seed, data, material, course, environment(recipe, device))
 
     def finish(self, checkpoint: Checkpoint | None, progress: Progress) -> Answers | None:
@@ -179,6 +190,8 @@ class _Training:
             self._epoch(epoch, checkpoint)
             if not math.isfinite(float(self.course.loss)):
                 return None
+            if self.course.weighing is not None:
+                self.course.weighing.after_epoch(self.course.net, self.material, self.recipe, self.seed, epoch)
             validation = answers(self.course.net, self.data.validation, self.material, self.recipe)
             self.course.curve.append(accuracy(validation, self.data.validation))
             progress(epoch + 1, self.recipe.epochs)
@@ -202,13 +215,18 @@ class _Training:
         _set_lr(course.optimizer, rate(self.recipe, course.step / steps))
         with narrow(self.recipe, batch.images.device.type):
             logits = course.net(batch.images, batch.draws)
-        loss = functional.cross_entropy(logits.float(), batch.targets)
+        loss = self._loss(logits.float(), batch)
         course.optimizer.zero_grad()
         loss.backward()
         course.optimizer.step()
         course.average.add(course.step)
         course.loss += loss.detach()
         course.step += 1
+
+    def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
+        if self.course.weighing is None:
+            return functional.cross_entropy(logits, batch.targets)
+        return self.course.weighing.loss(logits, batch)
 
     def answers(self, validation: Answers) -> dict[str, Answers]:
         """Return what is kept of a run: answers to both parts, by the last weights and by their average."""

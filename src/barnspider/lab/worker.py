@@ -55,6 +55,8 @@ def result_of(run: Run, data: Dataset, checkpoint: Checkpoint | None = None, dev
         "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],
         "strength": _strength(run.recipe, data), "environment": dict(trained.environment),
     }  # fmt: skip
+    if trained.class_weights:
+        about = {**about, "class_weights": [float(f"{weight:.4g}") for weight in trained.class_weights]}
     weights = _weights(run, data, trained) if run.keeps_weights and not trained.diverged else None
     return Result("diverged" if trained.diverged else "done", data.fingerprint, trained.answers, about, weights)
 

@@ -13,14 +13,14 @@ mean colour. Last come those of `MIXING`, which change the label too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from barnspider.errors import InputError
-from barnspider.lab.augment import colour, composed, erasing, geometry, mixing, rectangles, targets, texture
+from barnspider.lab.augment import colour, composed, erasing, geometry, mixing, rectangles, targets, texture, visible
 from barnspider.lab.recipe import Dose, Recipe, is_off
 
 
@@ -121,7 +121,7 @@ def shown(
 def mixed(
     images: Tensor, labels: Tensor, recipe: Recipe, draws: Mapping[str, Tensor], n_classes: int
 ) -> tuple[Tensor, Tensor]:
-    """Return a batch's images and targets: smoothed, then mixed; the labels themselves while all of that is off.
+    """Return a batch's images and targets: smoothed and faded, then mixed; the labels while all of that is off.
 
     Examples
     --------
@@ -130,12 +130,39 @@ def mixed(
     [[0.75, 0.25], [0.25, 0.75]]
     """
     on = [step for step in MIXING if not is_off(getattr(recipe, step.knob))]
-    if not on and is_off(recipe.label_smoothing):
+    if not on and is_off(recipe.label_smoothing) and is_off(recipe.fade):
         return images, labels
     wanted = functional.one_hot(labels, n_classes).float()
     wanted = targets.smooth(wanted, doses("label_smoothing", recipe.label_smoothing, labels, n_classes))
+    if not is_off(recipe.fade):
+        left = _visible(images, labels, recipe, draws, n_classes)
+        wanted = targets.fade(wanted, doses("fade", recipe.fade, labels, n_classes), left)
     for step in on:
         dose = mixing.pair_doses(doses(step.knob, getattr(recipe, step.knob), labels, n_classes))
         images, share = step.act(images, dose, draws[step.knob])
         wanted = targets.mix(wanted, share)
     return images, wanted
+
+
+def classes_of(images: Tensor, labels: Tensor, recipe: Recipe, draws: Mapping[str, Tensor], n_classes: int) -> Tensor:
+    """Return which classes a batch's images show: labels, Int64[N]; of mixed images shares, Float[N, classes].
+
+    Examples
+    --------
+    >>> pair, draws = torch.zeros(2, 1, 1, 1), {"mixup": torch.tensor([[0.5], [0.0]])}
+    >>> classes_of(pair, torch.tensor([0, 1]), Recipe("digits", mixup=0.5, label_smoothing=0.1), draws, 2).tolist()
+    [[0.75, 0.25], [0.0, 1.0]]
+    """
+    plain = replace(recipe, label_smoothing=0.0, fade=0.0)
+    return mixed(images[:, :1], labels, plain, draws, n_classes)[1]
+
+
+def _visible(images: Tensor, labels: Tensor, recipe: Recipe, draws: Mapping[str, Tensor], n_classes: int) -> Tensor:
+    """Return Float[N]: the share of each image's area that crops and shifts have left."""
+    height, width = images.shape[-2:]
+    share = torch.ones(len(labels), device=labels.device)
+    for knob, kept in visible.KEPT.items():
+        dose = getattr(recipe, knob)
+        if not is_off(dose):
+            share = share * kept(height, width, doses(knob, dose, labels, n_classes), draws[knob])
+    return share

@@ -16,7 +16,7 @@ VERSION = 2
 """Raised when the same question would get other answers than before: part of every key."""
 
 MIXED = ("mixup", "cutmix")
-WITHIN = ("label_smoothing", "dropout", "stochastic_depth", "weight_decay")
+WITHIN = ("label_smoothing", "fade", "dropout", "stochastic_depth", "weight_decay")
 """Knobs that leave every image as it is."""
 
 
