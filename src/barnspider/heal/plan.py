@@ -82,6 +82,9 @@ class Healing:
             )
         if self.at is not None and self.at not in sweep.doses:
             raise InputError(f"at={self.at:g} is not in the study; expected one of {listing(sweep.doses)}")
+        strongest = sweep.base.with_(sweep.vary, max(float(d) for d in sweep.doses if not isinstance(d, tuple)))
+        if "fading labels" in self.methods and METHODS["fading labels"](strongest).fades_in_vain:
+            raise InputError("method='fading labels' does nothing where nothing of an image is cut away; leave it out")
         for name, given, known in (("rule", self.rules, RULES), ("method", self.methods, [*METHODS, *FREE])):
             for item in given:
                 pick(name, item, known)
