@@ -92,6 +92,7 @@ TORCH_ROOMS = {
     "machine",
     "material",
     "nets",
+    "pretrained",
     "seen",
     "seen_by",
     "strength",

@@ -1,5 +1,6 @@
 """Transfer: features are the network's own, the probe is the right one, and nothing is done twice or in silence."""
 
+import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 
 from barnspider import InputError, TrainingError
 from barnspider.lab import Recipe, Store, Sweep, nets
+from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.data import from_arrays, load
 from barnspider.lab.material import levels_of
 from barnspider.lab.transfer import Tuning, logistic, transfer
@@ -76,6 +78,15 @@ def test_classes_without_training_images_are_never_answered_and_do_not_choose():
     assert torch.allclose(p.sum(1), torch.ones(100, dtype=torch.float64))
 
 
+def test_a_class_without_training_images_changes_nothing_of_the_path():
+    train, validation = clouds(200, 0, classes=3), clouds(100, 1, classes=3)
+    spread = torch.tensor([0, 2, 5])
+    probe, path = follow(train, validation, 3)
+    other, same = follow(*(Labelled(s.features, spread[s.labels]) for s in (train, validation)), 7)
+    assert path == same
+    assert torch.equal(other.probabilities(validation.features)[:, spread], probe.probabilities(validation.features))
+
+
 def test_what_cannot_be_probed_is_said(monkeypatch):
     train, one = clouds(80, 0), torch.zeros(80, dtype=torch.int64)
     with pytest.raises(InputError, match="of 1 class; expected two classes or more"):
@@ -121,19 +132,80 @@ class Pooled(nn.Module):
         return self.last(torch.sigmoid(self.gate(images)) * images).mean((2, 3))
 
 
-def test_a_network_without_a_linear_head_is_refused():
+class Distilled(nn.Module):
+    """Two heads on two parts of what it sees, as DeiT and LeViT have; nothing they are given has a place for a bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Linear(32, 10, bias=False), nn.Linear(32, 10, bias=False)
+
+    def forward(self, images):
+        first, second = images.flatten(1).split(32, dim=1)
+        return (self.one(first) + self.other(second)) / 2
+
+
+class Twice(nn.Module):
+    """Asks its last layer twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(64, 10)
+
+    def forward(self, images):
+        self.last(images.flip(3).flatten(1))
+        return self.last(images.flatten(1))
+
+
+def clipped():
+    """Its logits are no linear layer's, but what is above 0 of them, as SqueezeNet's are."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.ReLU())
+
+
+@pytest.mark.parametrize("network", [Pooled, Distilled, Twice, clipped])
+def test_a_network_without_a_linear_head_is_refused(network):
+    kept = replace(kept_of(), net=network().eval(), mean=torch.zeros(1, 1, 1))
     with pytest.raises(InputError, match="does not end in a linear layer"):
-        features(replace(kept_of(), net=Pooled().eval()), load("digits").test)
+        features(kept, load("digits").test)
 
 
-@pytest.mark.parametrize("network", ["torchvision/vgg11", "torchvision/vit_b_32", "timm/convnext_atto"])
-def test_heads_of_other_libraries_are_found(network):
-    pytest.importorskip(network.partition("/")[0])
-    side = 224 if "vit" in network else 32
-    recipe = Recipe("digits", network=network)
-    net = nets.build(recipe, (3, side, side), 7, 0).eval()
-    kept = Kept(net, recipe, 0, tuple("abcdefg"), (3, side, side), torch.zeros(3, 1, 1), torch.ones(3, 1, 1), "")
-    assert head_of(kept).layer.out_features == 7
+def pixel_head(channels=1, classes=10):
+    """A head that is a convolution of one pixel, as that of timm's ResNetV2, behind another of them."""
+    inner = [nn.Conv2d(channels, 6, 1), nn.Conv2d(6, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
+    return nn.Sequential(*inner, nn.Conv2d(6, classes, 1), nn.Flatten())
+
+
+def test_a_head_of_one_pixel_is_a_linear_layer():
+    torch.manual_seed(0)
+    kept, split = replace(kept_of(), net=pixel_head().eval()), load("digits").validation
+    images = kept.normalize(levels_of(torch.from_numpy(split.read(np.arange(len(split))))))
+    found = features(kept, split)
+    head = head_of(kept).layer
+    with torch.inference_mode():
+        assert torch.allclose(found @ head.weight[:, :, 0, 0].T + head.bias, kept.net(images), atol=1e-5)
+
+
+HEADS = [
+    ("torchvision/resnet18", "net.fc", 64), ("torchvision/mobilenet_v3_small", "net.classifier.3", 64),
+    ("torchvision/vit_b_32", "net.heads.head", 224), ("torchvision/squeezenet1_1", "", 64),
+    ("timm/resnet18", "net.fc", 64), ("timm/convnext_atto", "net.head.fc", 64),
+    ("timm/vit_tiny_patch16_224", "net.head", 224), ("timm/resnetv2_50", "net.head.fc", 64),
+    ("timm/levit_128s", "", 224),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("network", "name", "side"), HEADS)
+def test_heads_of_other_libraries_are_found(network, name, side, monkeypatch):
+    if importlib.util.find_spec(network.partition("/")[0]) is None:
+        pytest.skip(f"{network.partition('/')[0]} is not installed")
+    monkeypatch.setattr("warnings.filters", [])  # a stranger's warnings are no failures of ours
+    recipe, shape = Recipe("digits", network=network), (3, side, side)
+    net = nets.build(recipe, shape, 7, 0).eval()
+    kept = Kept(net, recipe, 0, tuple("abcdefg"), shape, torch.zeros(3, 1, 1), torch.ones(3, 1, 1), "")
+    if name:
+        assert head_of(kept).name == name
+    else:
+        with pytest.raises(InputError, match="does not end in a linear layer"):
+            head_of(kept)
 
 
 def test_images_are_fitted_by_the_rule():
@@ -235,6 +307,34 @@ def test_tuning_starts_from_the_backbone_and_normalizes_as_it_does(store):
     assert result.status == "done"
     assert (result.answers["test"].guess == data.test.labels).mean() > 0.3
     assert result.about["recipe"]["epochs"] == 3
+
+
+def test_a_tuning_that_was_killed_goes_on_bit_for_bit(store, monkeypatch):
+    plan, data = planned(store, Tuning(epochs=2))
+    (source, *_), (cell, *others) = plan.source.cells, plan.cells()
+    undisturbed = result_of(store, source, plan, data)
+    for other in others:
+        store.write(other.key, undisturbed)
+    path, steps, real = store.root / "checkpoints" / cell.key, [], Checkpoint.save
+
+    def dies_at_the_fifth(self, course, environment, seconds):
+        real(self, course, environment, seconds)
+        steps.append(course.step)
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "due", lambda _: True)
+    monkeypatch.setattr(Checkpoint, "save", dies_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        work(store, plan.identity, data)
+    assert path.exists()
+    work(store, plan.identity, data)
+    assert steps[4:7] == [5, 5, 6], "it did not begin at its beginning"
+    assert not path.exists()
+    document, answers = store.document(cell.key), store.load([cell])
+    assert document["validation_accuracy"] == undisturbed.about["validation_accuracy"]
+    assert np.array_equal(answers.guess[0], undisturbed.answers["test"].guess)
+    assert np.array_equal(answers.p_label[0], undisturbed.answers["test"].p_label.astype(np.float16))
 
 
 def test_a_diverged_backbone_is_counted_as_diverged(store):
