@@ -1,5 +1,7 @@
 """Networks that were trained elsewhere: what is asked of them, and that they are what they were."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,8 @@ from barnspider.lab import Store
 from barnspider.lab.data import load
 from barnspider.lab.transfer import Borrowing, borrow, borrowed
 from barnspider.lab.transfer import run as room
+from barnspider.lab.transfer import worker as worker_room
+from barnspider.lab.transfer.logistic import follow
 from barnspider.lab.transfer.worker import work
 
 DIGITS = load("digits")
@@ -64,6 +68,7 @@ def here(monkeypatch):
         return len(missing) - len(store.missing(missing))
 
     monkeypatch.setattr(room, "_set_to_work", set_to_work)
+    monkeypatch.setattr(worker_room, "follow", partial(follow, strengths=(0.1, 0.03, 0.01)))
 
 
 def ask(store, *told):

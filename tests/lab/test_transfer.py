@@ -1,7 +1,9 @@
 """Transfer: features are the network's own, the probe is the right one, and nothing is done twice or in silence."""
 
 import importlib.util
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -26,6 +28,12 @@ from barnspider.lab.worker import work as train_all
 
 BASE = Recipe(dataset="digits", network="mlp", width=8, epochs=1, train_images=200)
 KEEPING = Sweep(BASE, "rotation", doses=(0, 90), seeds=(0, 1), keep="weights")
+
+
+@pytest.fixture(autouse=True)
+def short_path(monkeypatch):
+    """Workers try three strengths only: what is chosen among many is tested by `follow` itself."""
+    monkeypatch.setattr(worker_room, "follow", partial(follow, strengths=(0.1, 0.03, 0.01)))
 
 
 def kept_of(network="mlp", shape=(1, 8, 8), **fields):
@@ -208,6 +216,39 @@ def test_heads_of_other_libraries_are_found(network, name, side, monkeypatch):
             head_of(kept)
 
 
+def others(shape, n_classes, _width):
+    """A network as strangers write them: it leaves out by chance, counts batches, and its head is a pixel's."""
+    body = [
+        nn.Conv2d(shape[0], 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Dropout(0.1),
+        nn.AdaptiveAvgPool2d(2),
+    ]
+    return nn.Sequential(*body, nn.Conv2d(8, 16, 2), nn.ReLU(), nn.Conv2d(16, n_classes, 1), nn.Flatten())
+
+
+@pytest.mark.parametrize("network", [f"{__name__}:others", "torchvision/resnet18", "timm/resnet18"])
+def test_networks_of_others_are_frozen_and_tuned(network, tmp_path, monkeypatch):
+    if "/" in network and importlib.util.find_spec(network.partition("/")[0]) is None:
+        pytest.skip(f"{network.partition('/')[0]} is not installed")
+    monkeypatch.setattr("warnings.filters", [])
+    store = Store(tmp_path)
+    base = Recipe("digits", network=network, epochs=2, train_images=200)
+    train_here(Sweep(base, "rotation", doses=(0,), seeds=(0,), keep="weights"), store)
+    (source,) = store.study().cells
+    plan, data = planned(store)
+    frozen = result_of(store, source, plan, data)
+    assert frozen.about["features"] == (16 if ":" in network else 512)
+    assert (frozen.answers["test"].guess == data.test.labels).mean() > 0.5
+    kept = read_weights(store, source.key)
+    assert {*kept.net.state_dict()} - {*worker_room.start_of(kept).state} == {
+        f"{head_of(kept).name}.{what}" for what in ("weight", "bias")
+    }
+    tuned = result_of(store, source, replace(plan, tuning=Tuning(epochs=6, lr=0.2)), data)
+    assert (tuned.answers["test"].guess == data.test.labels).mean() > 0.3
+
+
 def test_images_are_fitted_by_the_rule():
     digits = load("digits")
     assert fit(digits, (1, 8, 8)) is digits
@@ -237,8 +278,6 @@ def train_here(sweep, store):
 
 @pytest.fixture
 def store(trained, tmp_path):
-    import shutil
-
     shutil.copytree(trained.root, tmp_path / "runs")
     return Store(tmp_path / "runs")
 
@@ -351,9 +390,12 @@ def test_without_weights_it_says_what_to_do(tmp_path):
         transfer(store, "digits")
 
 
-def test_backbones_without_weights_are_left_out_and_counted(store):
-    import shutil
+def test_backbones_without_weights_are_left_out_and_counted(store, monkeypatch):
+    def here(store, study, missing, data, *_):
+        work(store, study, data)
+        return len(missing)
 
+    monkeypatch.setattr("barnspider.lab.transfer.run._set_to_work", here)
     lost = KEEPING.runs()[1]
     shutil.rmtree(store.root / "weights" / lost.key)
     carried = transfer(store, "digits", workers=1)

@@ -1,10 +1,16 @@
 """A study is used on another data set from the command line, and read there as any other study is."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+
+from barnspider import InputError
+from barnspider.cli import app
+from barnspider.lab import Store, read_study
+from barnspider.lab.worker import work
 
 STUDY = """
 name = "small"
@@ -43,8 +49,29 @@ def half(tmp_path):
     return path
 
 
-def test_a_study_is_used_on_other_data_and_read_as_any_other(barnspider, study, half, tmp_path):
-    barnspider("run", study, "--workers", "1")
+@pytest.fixture
+def inside(tmp_path, monkeypatch, capsys):
+    """Run `barnspider ARGS` in this process, which spares each the start of torch; returns stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def run(*args):
+        capsys.readouterr()
+        app([str(arg) for arg in args], standalone_mode=False)
+        return capsys.readouterr()
+
+    return run
+
+
+def trained(study, store):
+    """Train a study in this process, as a worker does."""
+    sweep = read_study(study)
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
+    work(store, sweep.identity)
+
+
+def test_a_study_is_used_on_other_data_and_read_as_any_other(barnspider, inside, study, half, tmp_path):
+    trained(study, Store(tmp_path / "runs"))
     done = barnspider("transfer", study, "--to", half.name, "--workers", "1")
     assert "4 of 4 networks transferred now" in done.stderr
     assert "Change of accuracy from 'rotation=0' (2 runs) on half.npz/test: 6 classes, 396 images" in done.stdout
@@ -55,28 +82,72 @@ def test_a_study_is_used_on_other_data_and_read_as_any_other(barnspider, study, 
     assert "over 2 doses: cannot tell" in done.stdout
     assert "On the source. Best on average: rotation=" in done.stdout
     assert "(best on average on digits/validation), in points; chosen on half.npz/validation" in done.stdout
-    again = barnspider("transfer", "runs", "--to", half.name, "--json", "--workers", "1")
-    assert "0 of 4 networks transferred now" in again.stderr
-    found = json.loads(again.stdout)
+    again = inside("transfer", "runs", "--to", half.name, "--json", "--workers", "1")
+    assert "0 of 4 networks transferred now" in again.err
+    found = json.loads(again.out)
     assert (found["schema"], found["lacking"]) == ("barnspider/transfer/1", [])
     assert found["effects"]["on"] == "half.npz/test"
     assert [len(found["transfer"][name]) for name in ("source", "downstream", "worst")] == [2, 2, 2]
     assert found["transfer"]["downstream"][0]["value"] > 0.6  # a probe on frozen features tells five digits apart
     name = found["study"]
-    assert "half.npz/test: 6 classes" in barnspider("audit", "runs", "--study", "small-to-half").stdout
-    said = barnspider("report", "runs", "--study", name, "-o", "there.html").stderr
+    assert "half.npz/test: 6 classes" in inside("audit", "runs", "--study", "small-to-half").out
+    said = inside("report", "runs", "--study", name, "-o", "there.html").err
     assert "no example images: the study was made of 'small-" in said
     page = (tmp_path / "there.html").read_text()
     assert name in page
     assert "<b>nine</b>" not in page
 
 
-def test_mistakes(barnspider, study, half, tmp_path):
+NETS = """
+import torch
+from torch import nn
+
+def net(seed, shape, hidden):
+    torch.manual_seed(seed)
+    pixels = shape[0] * shape[1] * shape[2]
+    return nn.Sequential(nn.Flatten(), nn.Linear(pixels, hidden), nn.ReLU(), nn.Linear(hidden, 1000))
+
+def wide(shape, classes):
+    print("downloading ...")
+    return net(0, shape, 64)
+
+def narrow(shape, classes):
+    return net(1, shape, 2)
+"""
+
+
+def test_networks_of_ones_own_are_arms(inside, half, tmp_path):
+    (tmp_path / "elsewhere_nets.py").write_text(NETS)
+    asked = ["--to", half.name, "--workers", "1"]
+    one = inside("transfer", "--pretrained", "wide=elsewhere_nets:wide", *asked)
+    assert "1 of 1 networks transferred now" in one.err
+    assert one.out.startswith("What each network is worth on half.npz/test (396 test images, 5 classes), in per cent;")
+    name = one.err.partition("--study ")[2].partition(";")[0]
+    assert "wide" in inside("inequality", "runs", "--study", name).out
+    both = ["--pretrained", "wide=elsewhere_nets:wide", "--pretrained", "narrow=elsewhere_nets:narrow"]
+    found = json.loads(inside("transfer", *both, *asked, "--json").out)
+    assert (found["study"], found["of"], found["transfer"]) == (name, None, None)
+    effects = found["effects"]
+    assert (effects["baseline"], effects["generalizes_to"]) == ("wide", "images")
+    assert effects["arms"][0]["overall"]["high"] < 0
+    assert found["worth"]["average"][0]["value"] > 0.8
+    inside("report", "runs", "--study", name, "-o", "there.html")
+    assert "narrow" in (tmp_path / "there.html").read_text()
+
+
+def test_mistakes(barnspider, inside, study, half, tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "barnspider.json").write_text('{"format": 1}')
-    assert "holds no run of" in barnspider("transfer", study, "--to", half.name, check=2).stderr
-    said = barnspider("transfer", "runs", "--to", half.name, "--epochs", "3", check=2).stderr
-    assert "expected --tune with it" in said
     other = tmp_path / "command.toml"
     other.write_text('command = "train {dose} {seed} {out}"\n[sweep]\nvary = "x"\ndoses = [0]\nseeds = 1\n')
-    assert "whose weights no store keeps" in barnspider("transfer", other, "--to", half.name, check=2).stderr
+    assert "holds no run of" in barnspider("transfer", study, "--to", half.name, check=2).stderr
+    for args, message in [
+        (["runs", "--epochs", "3"], "expected --tune with it"),
+        ([other], "whose weights no store keeps"),
+        ([], "nothing says whose networks; expected a study file or a store, or --pretrained"),
+        (["runs", "--pretrained", "a=b:c"], "stands in the place of a study; leave out 'runs', or --pretrained"),
+        (["--pretrained", "a=b:c", "--tune"], "leave out --tune"),
+        (["--pretrained", "a=b:c", "--study", "x"], "leave out --study"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            inside("transfer", *args, "--to", half.name)

@@ -141,9 +141,8 @@ def _rounded(step: Step) -> dict[str, float]:
 
 
 def _answers(probe: Probe, images: Labelled) -> Answers:
-    p = probe.probabilities(images.features)
-    own = p.gather(1, images.labels[:, None])[:, 0].cpu().numpy()
-    return Answers(p.argmax(1).cpu().numpy().astype(smallest_int(probe.classes)), own)
+    guess, own = probe.answers(images)
+    return Answers(guess.cpu().numpy().astype(smallest_int(probe.classes)), own.cpu().numpy())
 
 
 def _tuned(
