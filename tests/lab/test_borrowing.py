@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from barnspider import InputError
+from barnspider.cli import app
 from barnspider.lab import Store
 from barnspider.lab.data import load
 from barnspider.lab.transfer import Borrowing, borrow, borrowed
@@ -128,3 +129,12 @@ def test_a_name_is_a_dose_only_where_it_ends_in_a_number():
     plan = Borrowing(borrowed(["b=1=m:f", "a=m:g", "b=0=m:h"]), ("x", "y", "z"), "digits", DIGITS.fingerprint)
     assert plan.as_dict()["baseline"] == "b=0"
     assert plan.as_dict()["vary"] == "b"
+
+
+def test_one_network_is_compared_with_nothing(tmp_path, here, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    app(["transfer", "--pretrained", f"alone={__name__}:third", "--to", "digits"], standalone_mode=False)
+    said = capsys.readouterr()
+    assert said.out.startswith("What each network is worth on digits/test (600 test images, 10 classes), in per cent;")
+    assert "Next: barnspider inequality runs --study pretrained-to-digits-" in said.err
+    assert "give another network of the same data to compare it with" in said.err
