@@ -60,7 +60,7 @@ def _try(kept: Kept, name: str, device: str, answers: int) -> None:
         raise InputError(f"pretrained={name!r} does not take images {tuple(images.shape)}: {error}") from error
     shape = tuple(given.shape) if isinstance(given, Tensor) else ()
     fits = len(shape) == 2 and shape[0] == 2 and answers in (ANY, shape[1])
-    if not fits or not bool(given.isfinite().all()):
+    if not fits or not torch.as_tensor(given).isfinite().all():
         expected = "(2, its own classes)" if answers == ANY else (2, answers)
-        got = shape if isinstance(given, Tensor) else type(given).__name__
+        got = shape or type(given).__name__
         raise InputError(f"pretrained={name!r} answers two images with {got}; expected finite logits {expected}")

@@ -46,7 +46,10 @@ def head_of(kept: Kept) -> Head:
     called: list[tuple[str, Last, Tensor]] = []
 
     def watch(name: str, layer: Last) -> Any:
-        return layer.register_forward_hook(lambda _layer, _given, out: called.append((name, layer, out)))
+        def note(_layer: nn.Module, _given: Any, out: Any) -> None:
+            called.append((name, layer, out))
+
+        return layer.register_forward_hook(note)
 
     hooks = [watch(name, layer) for name, layer in kept.net.named_modules() if _may_be_last(layer)]
     try:
