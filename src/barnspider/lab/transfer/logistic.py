@@ -234,9 +234,10 @@ class _Problem:
             log_p = _logits(rows, weight).log_softmax(1)
             loss = loss - log_p.gather(1, own[:, None]).sum() / len(self.x)
             kept.append(log_p.exp_())
-            excess = kept[-1].clone()
-            excess[torch.arange(len(own), device=own.device), own] -= 1
-            self._add(gradient, rows, excess)
+            # In place and back again: with many classes, a copy costs as much as all the rest.
+            p_own = log_p.gather(1, own[:, None])
+            self._add(gradient, rows, log_p.scatter_(1, own[:, None], p_own - 1))
+            log_p.scatter_(1, own[:, None], p_own)
         self.at, self.p = flat.copy(), kept
         return float(loss), gradient.flatten().cpu().numpy()
 
@@ -247,8 +248,8 @@ class _Problem:
         along = self.weight(direction)
         product = self._penalized(along)
         for (rows, _), p in zip(_parts(self.shape[1], self.x, self.labels), self.p, strict=True):
-            change = p * _logits(rows, along)
-            self._add(product, rows, change - p * change.sum(1, keepdim=True))
+            change = _logits(rows, along).mul_(p)
+            self._add(product, rows, change.addcmul_(p, change.sum(1, keepdim=True), value=-1))
         return product.flatten().cpu().numpy()
 
     def _penalized(self, weight: Tensor) -> Tensor:
