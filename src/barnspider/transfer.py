@@ -164,7 +164,7 @@ def worth(preds: Predictions, *, level: float = 0.95, generalize_to: Wanted = "a
     >>> from barnspider.simulate import simulate
     >>> found = worth(simulate(classes=4, images=300, runs=1, effect=[[0.05] * 4], seed=1).predictions)
     >>> found.arms, found.images, found.average[0].low < found.average[0].value
-    (('baseline', 'arm 1'), 300, True)
+    (('baseline', 'arm 1'), 1200, True)
     """
     d = Design.of(preds, preds.arms)
     return Worth(
