@@ -95,6 +95,19 @@ def test_a_class_without_training_images_changes_nothing_of_the_path():
     assert torch.equal(other.probabilities(validation.features)[:, spread], probe.probabilities(validation.features))
 
 
+def test_few_rows_at_a_time_give_the_same_probe(monkeypatch):
+    train, validation = clouds(200, 0), clouds(100, 1)
+    whole, path = follow(train, validation, 4, (0.1, 0.01))
+    monkeypatch.setattr(logistic, "_PART", 4 * 7)
+    parts, same = follow(train, validation, 4, (0.1, 0.01))
+    assert torch.allclose(whole.weight, parts.weight, atol=1e-6)
+    assert np.allclose([step.loss for step in path], [step.loss for step in same], atol=1e-8)
+    guess, own = parts.answers(validation)
+    p = parts.probabilities(validation.features)
+    assert torch.equal(guess, p.argmax(1))
+    assert torch.allclose(own, p[torch.arange(100), validation.labels])
+
+
 def test_what_cannot_be_probed_is_said(monkeypatch):
     train, one = clouds(80, 0), torch.zeros(80, dtype=torch.int64)
     with pytest.raises(InputError, match="of 1 class; expected two classes or more"):
