@@ -94,6 +94,7 @@ TORCH_ROOMS = {
     "machine",
     "material",
     "nets",
+    "pretrained",
     "seen",
     "seen_by",
     "strength",

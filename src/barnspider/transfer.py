@@ -20,7 +20,7 @@ from barnspider.stats.dispersion import Measured
 from barnspider.stats.intervals import share_interval, spread
 from barnspider.stats.ranks import RankCorrelation, rank_correlation
 
-__all__ = ["Level", "Transfer", "compare_transfer"]
+__all__ = ["Level", "Transfer", "Worth", "compare_transfer", "worth"]
 
 FEW = 10
 """Doses below which a rank correlation is said to rest on few."""
@@ -92,7 +92,7 @@ class Transfer(words.Shown):
         return f"{title}\n{words.text_table(head, rows)}"
 
     def _worst_name(self) -> str:
-        return "worst class downstream" if self.classes <= FEW else "worst tenth of classes downstream"
+        return f"{_worst_name(self.classes)} downstream"
 
     def _agreement(self) -> str:
         found, what = self.agreement, f"of the source's average and the {self._worst_name()}"
@@ -115,6 +115,68 @@ class Transfer(words.Shown):
     def to_json(self) -> dict[str, Any]:
         """Return it as plain Python: proportions, and None where nothing is known."""
         return plain(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Worth(words.Shown):
+    """What each arm is worth on data that its networks were not trained on. K arms.
+
+    Attributes
+    ----------
+    arms, runs : names, and how many runs answered
+    average : for each arm, the accuracy over all test images
+    worst : for each arm, the mean of the worst tenth of classes, corrected as in `Transfer`
+    images, classes : test images, and classes that have some
+    on : which images
+    level : of every interval
+    """
+
+    arms: tuple[str, ...]
+    runs: tuple[int, ...]
+    average: tuple[Level, ...]
+    worst: tuple[Measured, ...]
+    images: int
+    classes: int
+    on: str
+    level: float
+
+    def __str__(self) -> str:
+        title = (
+            f"What each network is worth on {visible(self.on)} ({words.counted(self.images, 'test image')},"
+            f" {words.counted(self.classes, 'class')}), in per cent; {100 * self.level:.4g} % intervals"
+        )
+        rows = [
+            [arm, str(runs), _shown(average), _shown(worst)]
+            for arm, runs, average, worst in zip(self.arms, self.runs, self.average, self.worst, strict=True)
+        ]
+        return f"{title}\n{words.text_table(['arm', 'runs', 'average', _worst_name(self.classes)], rows)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain Python: proportions, and None where nothing is known."""
+        return plain(self)
+
+
+def worth(preds: Predictions, *, level: float = 0.95, generalize_to: Wanted = "auto") -> Worth:
+    """Say what each arm is worth: its average, and its worst classes.
+
+    Examples
+    --------
+    >>> from barnspider.simulate import simulate
+    >>> found = worth(simulate(classes=4, images=300, runs=1, effect=[[0.05] * 4], seed=1).predictions)
+    >>> found.arms, found.images, found.average[0].low < found.average[0].value
+    (('baseline', 'arm 1'), 1200, True)
+    """
+    d = Design.of(preds, preds.arms)
+    return Worth(
+        arms=tuple(preds.arms),
+        runs=tuple(counts.runs for counts in d.counts),
+        average=_levels(d, generalize_to, level),
+        worst=_worst(d, generalize_to, level),
+        images=int(d.layout.n.sum()),
+        classes=int(np.count_nonzero(d.layout.n)),
+        on=preds.on or "the data",
+        level=level,
+    )
 
 
 def compare_transfer(
@@ -203,6 +265,10 @@ def _worst(d: Design, wanted: Wanted, level: float) -> tuple[Measured, ...]:
     """Return the mean of each arm's worst tenth of classes."""
     arms = (dispersion.Arm.of(x, d.layout, d.over(wanted, k), level) for k, x in enumerate(d.counts))
     return tuple(dispersion.measure(arm)["worst tenth"] for arm in arms)
+
+
+def _worst_name(classes: int) -> str:
+    return "worst class" if classes <= FEW else "worst tenth of classes"
 
 
 def _runs(here: int, there: int) -> str:

@@ -1,6 +1,9 @@
 """Transfer: features are the network's own, the probe is the right one, and nothing is done twice or in silence."""
 
+import importlib.util
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from torch import nn
 
 from barnspider import InputError, TrainingError
 from barnspider.lab import Recipe, Store, Sweep, nets
+from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.data import from_arrays, load
 from barnspider.lab.material import levels_of
 from barnspider.lab.transfer import Tuning, logistic, transfer
@@ -24,6 +28,12 @@ from barnspider.lab.worker import work as train_all
 
 BASE = Recipe(dataset="digits", network="mlp", width=8, epochs=1, train_images=200)
 KEEPING = Sweep(BASE, "rotation", doses=(0, 90), seeds=(0, 1), keep="weights")
+
+
+@pytest.fixture(autouse=True)
+def short_path(monkeypatch):
+    """Workers try three strengths only: what is chosen among many is tested by `follow` itself."""
+    monkeypatch.setattr(worker_room, "follow", partial(follow, strengths=(0.1, 0.03, 0.01)))
 
 
 def kept_of(network="mlp", shape=(1, 8, 8), **fields):
@@ -76,6 +86,28 @@ def test_classes_without_training_images_are_never_answered_and_do_not_choose():
     assert torch.allclose(p.sum(1), torch.ones(100, dtype=torch.float64))
 
 
+def test_a_class_without_training_images_changes_nothing_of_the_path():
+    train, validation = clouds(200, 0, classes=3), clouds(100, 1, classes=3)
+    spread = torch.tensor([0, 2, 5])
+    probe, path = follow(train, validation, 3)
+    other, same = follow(*(Labelled(s.features, spread[s.labels]) for s in (train, validation)), 7)
+    assert path == same
+    assert torch.equal(other.probabilities(validation.features)[:, spread], probe.probabilities(validation.features))
+
+
+def test_few_rows_at_a_time_give_the_same_probe(monkeypatch):
+    train, validation = clouds(200, 0), clouds(100, 1)
+    whole, path = follow(train, validation, 4, (0.1, 0.01))
+    monkeypatch.setattr(logistic, "_PART", 4 * 7)
+    parts, same = follow(train, validation, 4, (0.1, 0.01))
+    assert torch.allclose(whole.weight, parts.weight, atol=1e-6)
+    assert np.allclose([step.loss for step in path], [step.loss for step in same], atol=1e-8)
+    guess, own = parts.answers(validation)
+    p = parts.probabilities(validation.features)
+    assert torch.equal(guess, p.argmax(1))
+    assert torch.allclose(own, p[torch.arange(100), validation.labels])
+
+
 def test_what_cannot_be_probed_is_said(monkeypatch):
     train, one = clouds(80, 0), torch.zeros(80, dtype=torch.int64)
     with pytest.raises(InputError, match="of 1 class; expected two classes or more"):
@@ -121,19 +153,114 @@ class Pooled(nn.Module):
         return self.last(torch.sigmoid(self.gate(images)) * images).mean((2, 3))
 
 
-def test_a_network_without_a_linear_head_is_refused():
+class Distilled(nn.Module):
+    """Two heads on two parts of what it sees, as DeiT and LeViT have; nothing they are given has a place for a bias."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Linear(32, 10, bias=False), nn.Linear(32, 10, bias=False)
+
+    def forward(self, images):
+        first, second = images.flatten(1).split(32, dim=1)
+        return (self.one(first) + self.other(second)) / 2
+
+
+class Twice(nn.Module):
+    """Asks its last layer twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(64, 10)
+
+    def forward(self, images):
+        self.last(images.flip(3).flatten(1))
+        return self.last(images.flatten(1))
+
+
+def clipped():
+    """Its logits are no linear layer's, but what is above 0 of them, as SqueezeNet's are."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.ReLU())
+
+
+@pytest.mark.parametrize("network", [Pooled, Distilled, Twice, clipped])
+def test_a_network_without_a_linear_head_is_refused(network):
+    kept = replace(kept_of(), net=network().eval(), mean=torch.zeros(1, 1, 1))
     with pytest.raises(InputError, match="does not end in a linear layer"):
-        features(replace(kept_of(), net=Pooled().eval()), load("digits").test)
+        features(kept, load("digits").test)
 
 
-@pytest.mark.parametrize("network", ["torchvision/vgg11", "torchvision/vit_b_32", "timm/convnext_atto"])
-def test_heads_of_other_libraries_are_found(network):
-    pytest.importorskip(network.partition("/")[0])
-    side = 224 if "vit" in network else 32
-    recipe = Recipe("digits", network=network)
-    net = nets.build(recipe, (3, side, side), 7, 0).eval()
-    kept = Kept(net, recipe, 0, tuple("abcdefg"), (3, side, side), torch.zeros(3, 1, 1), torch.ones(3, 1, 1), "")
-    assert head_of(kept).layer.out_features == 7
+def pixel_head(channels=1, classes=10):
+    """A head that is a convolution of one pixel, as that of timm's ResNetV2, behind another of them."""
+    inner = [nn.Conv2d(channels, 6, 1), nn.Conv2d(6, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
+    return nn.Sequential(*inner, nn.Conv2d(6, classes, 1), nn.Flatten())
+
+
+def test_a_head_of_one_pixel_is_a_linear_layer():
+    torch.manual_seed(0)
+    kept, split = replace(kept_of(), net=pixel_head().eval()), load("digits").validation
+    images = kept.normalize(levels_of(torch.from_numpy(split.read(np.arange(len(split))))))
+    found = features(kept, split)
+    head = head_of(kept).layer
+    with torch.inference_mode():
+        assert torch.allclose(found @ head.weight[:, :, 0, 0].T + head.bias, kept.net(images), atol=1e-5)
+
+
+HEADS = [
+    ("torchvision/resnet18", "net.fc", 64), ("torchvision/mobilenet_v3_small", "net.classifier.3", 64),
+    ("torchvision/vit_b_32", "net.heads.head", 224), ("torchvision/squeezenet1_1", "", 64),
+    ("timm/resnet18", "net.fc", 64), ("timm/convnext_atto", "net.head.fc", 64),
+    ("timm/vit_tiny_patch16_224", "net.head", 224), ("timm/resnetv2_50", "net.head.fc", 64),
+    ("timm/levit_128s", "", 224),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("network", "name", "side"), HEADS)
+def test_heads_of_other_libraries_are_found(network, name, side, monkeypatch):
+    if importlib.util.find_spec(network.partition("/")[0]) is None:
+        pytest.skip(f"{network.partition('/')[0]} is not installed")
+    monkeypatch.setattr("warnings.filters", [])  # a stranger's warnings are no failures of ours
+    recipe, shape = Recipe("digits", network=network), (3, side, side)
+    net = nets.build(recipe, shape, 7, 0).eval()
+    kept = Kept(net, recipe, 0, tuple("abcdefg"), shape, torch.zeros(3, 1, 1), torch.ones(3, 1, 1), "")
+    if name:
+        assert head_of(kept).name == name
+    else:
+        with pytest.raises(InputError, match="does not end in a linear layer"):
+            head_of(kept)
+
+
+def others(shape, n_classes, _width):
+    """A network as strangers write them: it leaves out by chance, counts batches, and its head is a pixel's."""
+    body = [
+        nn.Conv2d(shape[0], 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Dropout(0.1),
+        nn.AdaptiveAvgPool2d(2),
+    ]
+    return nn.Sequential(*body, nn.Conv2d(8, 16, 2), nn.ReLU(), nn.Conv2d(16, n_classes, 1), nn.Flatten())
+
+
+@pytest.mark.parametrize("network", [f"{__name__}:others", "torchvision/resnet18", "timm/resnet18"])
+def test_networks_of_others_are_frozen_and_tuned(network, tmp_path, monkeypatch):
+    if "/" in network and importlib.util.find_spec(network.partition("/")[0]) is None:
+        pytest.skip(f"{network.partition('/')[0]} is not installed")
+    monkeypatch.setattr("warnings.filters", [])
+    store = Store(tmp_path)
+    ours = ":" in network
+    base = Recipe("digits", network=network, epochs=2, train_images=200)
+    train_here(Sweep(base, "rotation", doses=(0,), seeds=(0,), keep="weights"), store)
+    (source,) = store.study().cells
+    plan, data = planned(store)
+    frozen = result_of(store, source, plan, data)
+    assert frozen.about["features"] == (16 if ours else 512)
+    assert (frozen.answers["test"].guess == data.test.labels).mean() > 0.5
+    kept = read_weights(store, source.key)
+    assert {*kept.net.state_dict()} - {*worker_room.start_of(kept).state} == {
+        f"{head_of(kept).name}.{what}" for what in ("weight", "bias")
+    }
+    tuned = result_of(store, source, replace(plan, tuning=Tuning(epochs=6 if ours else 1, lr=0.2)), data)
+    assert (tuned.answers["test"].guess == data.test.labels).mean() > (0.3 if ours else 0.1)
 
 
 def test_images_are_fitted_by_the_rule():
@@ -165,8 +292,6 @@ def train_here(sweep, store):
 
 @pytest.fixture
 def store(trained, tmp_path):
-    import shutil
-
     shutil.copytree(trained.root, tmp_path / "runs")
     return Store(tmp_path / "runs")
 
@@ -237,6 +362,34 @@ def test_tuning_starts_from_the_backbone_and_normalizes_as_it_does(store):
     assert result.about["recipe"]["epochs"] == 3
 
 
+def test_a_tuning_that_was_killed_goes_on_bit_for_bit(store, monkeypatch):
+    plan, data = planned(store, Tuning(epochs=2))
+    (source, *_), (cell, *others) = plan.source.cells, plan.cells()
+    undisturbed = result_of(store, source, plan, data)
+    for other in others:
+        store.write(other.key, undisturbed)
+    path, steps, real = store.root / "checkpoints" / cell.key, [], Checkpoint.save
+
+    def dies_at_the_fifth(self, course, environment, seconds):
+        real(self, course, environment, seconds)
+        steps.append(course.step)
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "due", lambda _: True)
+    monkeypatch.setattr(Checkpoint, "save", dies_at_the_fifth)
+    with pytest.raises(KeyboardInterrupt):
+        work(store, plan.identity, data)
+    assert path.exists()
+    work(store, plan.identity, data)
+    assert steps[4:7] == [5, 5, 6], "it did not begin at its beginning"
+    assert not path.exists()
+    document, answers = store.document(cell.key), store.load([cell])
+    assert document["validation_accuracy"] == undisturbed.about["validation_accuracy"]
+    assert np.array_equal(answers.guess[0], undisturbed.answers["test"].guess)
+    assert np.array_equal(answers.p_label[0], undisturbed.answers["test"].p_label.astype(np.float16))
+
+
 def test_a_diverged_backbone_is_counted_as_diverged(store):
     plan, data = planned(store)
     first = plan.source.cells[0]
@@ -251,9 +404,12 @@ def test_without_weights_it_says_what_to_do(tmp_path):
         transfer(store, "digits")
 
 
-def test_backbones_without_weights_are_left_out_and_counted(store):
-    import shutil
+def test_backbones_without_weights_are_left_out_and_counted(store, monkeypatch):
+    def here(store, study, missing, data, *_):
+        work(store, study, data)
+        return len(missing)
 
+    monkeypatch.setattr("barnspider.lab.transfer.run._set_to_work", here)
     lost = KEEPING.runs()[1]
     shutil.rmtree(store.root / "weights" / lost.key)
     carried = transfer(store, "digits", workers=1)

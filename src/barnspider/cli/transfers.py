@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +16,25 @@ from barnspider.errors import InputError, listing
 
 if TYPE_CHECKING:
     from barnspider import Effects
-    from barnspider.lab.transfer import Carried, Tuning
+    from barnspider.lab.transfer import Carried, Lent, Tuning
     from barnspider.store import Store
     from barnspider.transfer import Transfer
 
 Source = Annotated[
-    Path, typer.Argument(metavar="STUDY.toml|STORE", help="The study that trained the networks: its file, or a store.")
+    Path | None,
+    typer.Argument(
+        metavar="STUDY.toml|STORE",
+        help="The study that trained the networks: its file, or a store.",
+        show_default=False,
+    ),
+]
+Pretrained = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pretrained",
+        metavar="NAME=MODULE:FUNCTION",
+        help="In the place of a study, a network of yours, trained already; may be repeated, a NAME too.",
+    ),
 ]
 To = Annotated[str, typer.Option("--to", metavar="DATASET", help="The other data set: a name or path, as in a recipe.")]
 Tune = Annotated[bool, typer.Option("--tune", help="Train whole networks on, instead of probes on frozen features.")]
@@ -31,8 +45,9 @@ Rate = Annotated[
 
 
 def transfer(
-    source: Source,
     to: To,
+    source: Source = None,
+    pretrained: Pretrained = None,
     tune: Tune = False,
     epochs: Epochs = None,
     lr: Rate = None,
@@ -50,32 +65,81 @@ def transfer(
     """Use a study's networks on another data set. Who pays there for the dose that was chosen here?
 
     The networks of every dose are frozen, and a probe is trained on what they make of the other images. That needs a
-    study with keep = "weights". What is answered is a study of its own in the same store, for audit, gate, report,
-    doses and others with --study. Stop it any time; run it again to go on.
+    study with keep = "weights", or networks of your own: --pretrained. What is answered is a study of its own in the
+    same store, for audit, gate, report, doses and others with --study. Stop it any time; run it again to go on.
     """
     from barnspider.lab.transfer import transfer as carry
 
     look_for_data_in(data)
+    most = sys.maxsize if everything else top
+    if pretrained:
+        _refuse_beside_pretrained(source=source, tune=tune, epochs=epochs, lr=lr, study=study)
+        _show_lent(_lent(store, to, pretrained, workers, device), baseline, level, most, as_json)
+        return
     opened, name = _opened(source, store, study)
     carried = carry(opened, to, study=name, tuning=_tuning(tune, epochs, lr), workers=workers, device=device)
     _talk_about(carried)
+    _show_carried(carried, baseline, level, most, as_json)
+
+
+def _show_carried(carried: Carried, baseline: str | None, level: float, top: int | None, as_json: bool) -> None:
     effects, found = _compared(carried, baseline, level)
     identity = carried.plan.identity
-    if as_json:
-        about = {"schema": "barnspider/transfer/1", "study": identity, "of": carried.plan.source.identity}
-        lacking = [{"arm": cell.arm, "seed": cell.seed} for cell in carried.lacking]
-        show({**about, "lacking": lacking, "effects": effects.to_json(), "transfer": found.to_json()}, "")
-    else:
-        show(None, f"{effects.text(len(effects.classes) if everything else top)}\n\n{found}")
-    talk(f"Next: barnspider report {opened.root} --study {identity}")
+    about = {"schema": "barnspider/transfer/1", "study": identity, "of": carried.plan.source.identity}
+    lacking = [{"arm": cell.arm, "seed": cell.seed} for cell in carried.lacking]
+    told = {"lacking": lacking, "effects": effects.to_json(), "transfer": found.to_json()}
+    show({**about, **told} if as_json else None, f"{effects.text(top)}\n\n{found}")
+    talk(f"Next: barnspider report {carried.store.root} --study {identity}")
 
 
-def _opened(source: Path, store: Path, study: str | None) -> tuple[Store, str | None]:
+def _refuse_beside_pretrained(source: Path | None, tune: bool, **given: object) -> None:
+    if source is not None:
+        raise InputError(f"--pretrained stands in the place of a study; leave out {str(source)!r}, or --pretrained")
+    for name, value in {"tune": tune, **given}.items():
+        if value not in (None, False):
+            raise InputError(
+                f"--{name} is for networks of a study, whose recipe is known; of pretrained ones, features are used as"
+                f" they are: leave out --{name}"
+            )
+
+
+def _lent(store: Path, to: str, pretrained: list[str], workers: int | None, device: str) -> Lent:
+    from barnspider.lab.transfer import borrow, borrowed
+    from barnspider.store import Store
+
+    lent = borrow(Store(store), to, borrowed(pretrained), workers=workers, device=device)
+    talk(f"{lent.done} of {len(pretrained)} networks transferred now; their answers are in {lent.store.root}/.")
+    return lent
+
+
+def _show_lent(lent: Lent, baseline: str | None, level: float, top: int | None, as_json: bool) -> None:
+    """Say what each arm is worth and, where there are several, whom the choice between them costs."""
+    from barnspider.effects import estimate
+    from barnspider.sources import default_baseline
+    from barnspider.transfer import worth
+
+    there, identity = lent.answers(), lent.plan.identity
+    value, effects = worth(there, level=level), None
+    if len(there.arms) > 1:
+        base = named_arm(baseline, there) if baseline is not None else None
+        base = base or default_baseline(there, lent.store.root, study=identity)
+        effects = estimate(there, baseline=base, level=level)
+    about = {"schema": "barnspider/transfer/1", "study": identity, "of": None, "lacking": [], "transfer": None}
+    told = {"effects": None if effects is None else effects.to_json(), "worth": value.to_json()}
+    blocks = [] if effects is None else [effects.text(top)]
+    show({**about, **told} if as_json else None, "\n\n".join([*blocks, str(value)]))
+    one = "; give another network of the same data to compare it with" if effects is None else ""
+    talk(f"Next: barnspider {'inequality' if one else 'report'} {lent.store.root} --study {identity}{one}")
+
+
+def _opened(source: Path | None, store: Path, study: str | None) -> tuple[Store, str | None]:
     """Return the store and the study that a study file, or a store, names."""
     from barnspider.lab.study import read_study
     from barnspider.lab.sweep import Sweep
     from barnspider.store import Store
 
+    if source is None:
+        raise InputError("nothing says whose networks; expected a study file or a store, or --pretrained")
     if source.suffix != ".toml":
         return Store.existing(source), study
     if study is not None:

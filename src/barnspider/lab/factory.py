@@ -44,7 +44,7 @@ def source_sum(network: str) -> str:
 
 
 def imported(network: str) -> Any:
-    """Import the module and return its factory.
+    """Import the module, from the current folder or where Python looks, and return its factory.
 
     Raises
     ------
@@ -52,6 +52,8 @@ def imported(network: str) -> Any:
         When the module cannot be imported, or has no such function.
     """
     module, _, name = network.partition(":")
+    if str(Path.cwd()) not in sys.path:  # Python puts it there for `python -m`, and not for a command that is installed
+        sys.path.append(str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ImportError as error:

@@ -80,8 +80,9 @@ def _make(store: Store, run: R, seal: Seal[R]) -> None:
 
 def say(**event: object) -> None:
     """Write one line for the process that started this one."""
-    sys.stdout.write(json.dumps(event) + "\n")
-    sys.stdout.flush()
+    assert sys.__stdout__ is not None
+    sys.__stdout__.write(json.dumps(event) + "\n")
+    sys.__stdout__.flush()
 
 
 def serve(room: str, what: str, work: Work) -> None:
@@ -96,6 +97,7 @@ def serve(room: str, what: str, work: Work) -> None:
         "--number", type=int, default=0, help="which of several workers this is: spreads them over GPUs and runs"
     )
     asked = parser.parse_args()
+    sys.stdout = sys.stderr  # what strangers' networks print is no line of ours
     try:
         device = placed(asked.device, asked.number)
         work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data), device, asked.number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -72,9 +74,9 @@ def preserve(plan: Preserving, store: Store, *, workers: int | None = None, devi
 
 
 def _theirs(plan: Preserving, data: Dataset, device: str) -> tuple[list[Kept], tuple[Cell, ...]]:
-    from barnspider.lab.preserve.seen_by import pretrained
+    from barnspider.lab.pretrained import pretrained
 
-    kept, sum_ = pretrained(plan.pretrained, data, device)
+    kept, sum_ = pretrained(plan.pretrained, data, device, answers=len(data.classes))
     return [kept], plan.runs(sum_)
 
 
@@ -112,7 +114,7 @@ def _ask(
         for done, cell in enumerate(missing, start=1):
             began = time.perf_counter()
             (model, draw), asked = divmod(cell.seed, plan.draws), plan.asked(doses[cell.arm])
-            with prepared(plan.reference(), device):
+            with prepared(plan.reference(), device), contextlib.redirect_stdout(sys.stderr):
                 parts = {"test": data.test, "validation": data.validation}
                 given = {name: answers(networks[model], part, asked, draw, device) for name, part in parts.items()}
                 about = known(asked) | {

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from barnspider.convert import smallest_int
-from barnspider.errors import InputError
-from barnspider.lab import augment, factory
-from barnspider.lab.data import Dataset, Split
+from barnspider.lab import augment
+from barnspider.lab.data import Split
 from barnspider.lab.material import levels_of
 from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import Recipe, is_off
-from barnspider.lab.weights import Kept, packed
+from barnspider.lab.weights import Kept
 from barnspider.store import Answers
 
 _PIXELS = 1 << 20
@@ -49,35 +45,3 @@ def answers(kept: Kept, split: Split, asked: Recipe, draw: int, device: str = "c
 def _logits(kept: Kept, images: Tensor) -> Tensor:
     given: Tensor = kept.net(images)
     return ((given + kept.net(images.flip(3))) / 2 if kept.recipe.mirrored else given).float()
-
-
-def pretrained(name: str, data: Dataset, device: str = "cpu") -> tuple[Kept, str]:
-    """Return a user's trained network and the sum of its weights.
-
-    Raises
-    ------
-    InputError
-        When it cannot be made, or does not answer such images with one finite number for each class.
-    """
-    make: Callable[[tuple[int, int, int], int], object] = factory.imported(name)
-    net = make(data.shape, len(data.classes))
-    if not isinstance(net, nn.Module):
-        raise InputError(f"pretrained={name!r} returned {type(net).__name__}; expected a torch.nn.Module")
-    net = net.to(device).eval()
-    zero, white = (torch.full((1, 1, 1), level, device=device) for level in (0.0, 255.0))
-    kept = Kept(net, Recipe(data.name), 0, data.classes, data.shape, zero, white, data.fingerprint)
-    _try(kept, name, device)
-    return kept, hashlib.sha256(packed(net)).hexdigest()
-
-
-@torch.inference_mode()
-def _try(kept: Kept, name: str, device: str) -> None:
-    images = torch.full((2, *kept.shape), 0.5, device=device)
-    try:
-        given = kept.net(images)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"pretrained={name!r} does not take images {tuple(images.shape)}: {error}") from error
-    expected = (2, len(kept.classes))
-    if not isinstance(given, Tensor) or tuple(given.shape) != expected or not bool(given.isfinite().all()):
-        got = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
-        raise InputError(f"pretrained={name!r} answers two images with {got}; expected finite logits {expected}")

@@ -15,7 +15,7 @@ Strengths go from strong to weak, each from the solution of the one before: warm
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,8 +38,8 @@ STEPS = 200
 PATIENCE, BETTER = 3, 0.001
 """The path ends after so many strengths in a row without a validation loss that is smaller by this share."""
 
-_ROWS = 1 << 15
-
+_ROWS, _PART = 1 << 15, 1 << 24
+"""So many rows at most, and so many of their numbers for all classes, are worked on at a time."""
 
 Floats = NDArray[np.float64]
 
@@ -63,6 +63,14 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
+class Labelled:
+    """Features, Float32[N, d], and the classes of their images, Int64[N]."""
+
+    features: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Probe:
     """A probe that was fitted.
 
@@ -83,17 +91,17 @@ class Probe:
     def probabilities(self, features: Tensor) -> Tensor:
         """Float32[N, d] -> Float64[N, classes]."""
         found = features.new_zeros((len(features), self.classes), dtype=torch.float64)
-        x = (features - self.mean) / self.std
-        found[:, self.present] = torch.cat([_logits(rows, self.weight).softmax(1) for rows in x.split(_ROWS)])
+        found[:, self.present] = _logits((features - self.mean) / self.std, self.weight).softmax(1)
         return found
 
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """Features, Float32[N, d], and the classes of their images, Int64[N]."""
-
-    features: Tensor
-    labels: Tensor
+    def answers(self, images: Labelled) -> tuple[Tensor, Tensor]:
+        """Return each image's likeliest class, Int64[N], and the probability of its own, Float64[N]."""
+        found: list[tuple[Tensor, Tensor]] = []
+        for rows, labels in _parts(self.classes, images.features, images.labels):
+            p = self.probabilities(rows)
+            found.append((p.argmax(1), p.gather(1, labels[:, None])[:, 0]))
+        guess, own = zip(*found, strict=True)
+        return torch.cat(guess), torch.cat(own)
 
 
 def follow(
@@ -165,9 +173,8 @@ def _judged(probe: Probe, images: Labelled) -> tuple[float, float]:
     """Return log loss and accuracy over images of classes that the probe knows."""
     known = torch.isin(images.labels, probe.present)
     labels = images.labels[known]
-    p = probe.probabilities(images.features[known])
-    own = p.gather(1, labels[:, None])[:, 0].clamp(min=1e-300)
-    return float(-own.log().mean()), float((p.argmax(1) == labels).double().mean())
+    guess, own = probe.answers(Labelled(images.features[known], labels))
+    return float(-own.clamp(min=1e-300).log().mean()), float((guess == labels).double().mean())
 
 
 def solve(x: Tensor, labels: Tensor, strength: float, start: Tensor) -> tuple[Tensor, int, float]:
@@ -223,13 +230,14 @@ class _Problem:
         weight = self.weight(flat)
         penalized = self._penalized(weight)
         loss, gradient, kept = (penalized * weight).sum() / 2, penalized, list[Tensor]()
-        for rows, own in zip(self.x.split(_ROWS), self.labels.split(_ROWS), strict=True):
+        for rows, own in _parts(self.shape[1], self.x, self.labels):
             log_p = _logits(rows, weight).log_softmax(1)
             loss = loss - log_p.gather(1, own[:, None]).sum() / len(self.x)
-            kept.append(log_p.exp())
-            excess = kept[-1].clone()
-            excess[torch.arange(len(own), device=own.device), own] -= 1
-            self._add(gradient, rows, excess)
+            kept.append(log_p.exp_())
+            # In place and back again: with many classes, a copy costs as much as all the rest.
+            p_own = log_p.gather(1, own[:, None])
+            self._add(gradient, rows, log_p.scatter_(1, own[:, None], p_own - 1))
+            log_p.scatter_(1, own[:, None], p_own)
         self.at, self.p = flat.copy(), kept
         return float(loss), gradient.flatten().cpu().numpy()
 
@@ -239,9 +247,9 @@ class _Problem:
             self.loss_and_gradient(flat)
         along = self.weight(direction)
         product = self._penalized(along)
-        for rows, p in zip(self.x.split(_ROWS), self.p, strict=True):
-            change = p * _logits(rows, along)
-            self._add(product, rows, change - p * change.sum(1, keepdim=True))
+        for (rows, _), p in zip(_parts(self.shape[1], self.x, self.labels), self.p, strict=True):
+            change = _logits(rows, along).mul_(p)
+            self._add(product, rows, change.addcmul_(p, change.sum(1, keepdim=True), value=-1))
         return product.flatten().cpu().numpy()
 
     def _penalized(self, weight: Tensor) -> Tensor:
@@ -252,6 +260,12 @@ class _Problem:
     def _add(self, total: Tensor, rows: Tensor, excess: Tensor) -> None:
         total[:-1].addmm_(rows.double().T, excess, alpha=1 / len(self.x))
         total[-1] += excess.sum(0) / len(self.x)
+
+
+def _parts(classes: int, features: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield rows and their labels; fewer at a time where there are many classes."""
+    size = max(1, min(_ROWS, _PART // classes))
+    return zip(features.split(size), labels.split(size), strict=True)
 
 
 def _logits(rows: Tensor, weight: Tensor) -> Tensor:

@@ -81,10 +81,10 @@ class Transferring:
 
     def cells(self) -> tuple[Cell, ...]:
         """Return a cell for each of the source's runs: the same arm, dose and seed."""
-        return tuple(Cell(c.arm, c.dose, c.seed, self._key(c), c.paired) for c in self.source.cells)
+        return tuple(Cell(c.arm, c.dose, c.seed, self.key(c), c.paired) for c in self.source.cells)
 
-    def _key(self, cell: Cell) -> str:
-        """Return a hash of all that can change the answers of a backbone."""
+    def key(self, cell: Cell) -> str:
+        """Return a hash of all that can change the answers of a backbone, one of the source's runs."""
         return digest({"transfer": VERSION, "of": cell.key, "data": self.fingerprint, **self._how()})
 
     def _how(self) -> dict[str, Any]:

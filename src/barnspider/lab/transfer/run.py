@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from barnspider.lab.data.options import parse
 from barnspider.lab.data.sharing import share
 from barnspider.lab.images import describe
 from barnspider.lab.run import check_torch, commands, set_to_work
+from barnspider.lab.transfer.borrowing import Borrowed, Borrowing
 from barnspider.lab.transfer.plan import Transferring, Tuning
 from barnspider.predictions import Predictions
 from barnspider.store import Cell, Store, Study
@@ -97,20 +99,86 @@ def transfer(
     describe(store, data)
     pairs = with_backbone(store, plan)
     missing = store.missing([cell for _, cell in pairs])
-    done = _set_to_work(store, plan, missing, data, workers, device) if missing else 0
+    done = _set_to_work(store, plan.identity, missing, data, workers, device) if missing else 0
     there = {cell.key for cell, _ in pairs}
     return Carried(store, plan, done, tuple(c for c in source.cells if c.key not in there))
 
 
-def _set_to_work(
-    store: Store, plan: Transferring, missing: list[Cell], data: Dataset, workers: int | None, device: str
-) -> int:
+@dataclass(frozen=True)
+class Lent:
+    """Networks that were trained elsewhere, used on a data set.
+
+    Attributes
+    ----------
+    store : where their answers are sealed
+    plan : what was asked
+    done : how many networks were transferred now, by this command
+    """
+
+    store: Store
+    plan: Borrowing
+    done: int
+
+    def answers(self, split: str = "test") -> Predictions:
+        """Return the answers of all networks that were ever asked about this data, these and earlier ones."""
+        return self.store.load(self.store.study(self.plan.identity).cells, split)
+
+
+def borrow(
+    store: Store, to: str, networks: Sequence[Borrowed], *, workers: int | None = None, device: str = "cpu"
+) -> Lent:
+    """Train a probe on the frozen features of networks that were trained elsewhere: an arm for each name.
+
+    What is answered is sealed network by network in a study of its own, which networks that are asked about the same
+    data later join. Images that must be decoded are decoded at the size that the data set's name says.
+
+    Parameters
+    ----------
+    to
+        A data set's name or path, as in a recipe.
+    networks
+        Each function is called as function((C, H, W), classes) and returns a torch module in which Float[N, C, H, W],
+        levels from 0 to 1, become logits of whatever classes: what is used is what its last linear layer is given. It
+        normalizes and resizes as it was trained to.
+    workers, device
+        As in `run`.
+
+    Raises
+    ------
+    InputError
+        When a network cannot be used or does not end in a linear layer, or the data has fewer than two classes to
+        train on.
+    TrainingError
+        When a network cannot be transferred: a probe that does not converge.
+    StoreError
+        When the store cannot be written.
+    """
+    check_torch()
+    from barnspider.lab.pretrained import pretrained
+    from barnspider.lab.transfer.features import head_of
+
+    data = load(to)
+    _check_classes(data)
+    sums: list[str] = []
+    for network in networks:
+        kept, sum_ = pretrained(network.function, data)
+        head_of(kept)  # refuses what has none, before anything is planned
+        sums.append(sum_)
+    plan = Borrowing(tuple(networks), tuple(sums), to, data.fingerprint)
+    store.plan(plan.identity, plan.cells(), plan.as_dict())
+    clear_abandoned(store.root)
+    describe(store, data)
+    missing = store.missing(plan.cells())
+    return Lent(store, plan, _set_to_work(store, plan.identity, missing, data, workers, device) if missing else 0)
+
+
+def _set_to_work(store: Store, study: str, missing: list[Cell], data: Dataset, workers: int | None, device: str) -> int:
     """Start workers on what is missing; return how many backbones they transferred."""
     count = min(workers or (core_count() if device == "cpu" else 1), len(missing))
     clear_shared()
     with tempfile.TemporaryDirectory(prefix=f"barnspider-{owner()}-") as folder:
         share(data, Path(folder))
-        started = commands("transfer.worker", store, plan.identity, Path(folder), device, count)
+        started = commands("transfer.worker", store, study, Path(folder), device, count)
         return set_to_work(started, store, missing, len(missing), doing="transferring", done="transferred")
 
 

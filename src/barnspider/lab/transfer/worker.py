@@ -6,17 +6,25 @@ It needs to know nothing but the store and the study's name, as workers that tra
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from barnspider.convert import smallest_int
-from barnspider.lab.data import Dataset
+from barnspider.errors import InputError
+from barnspider.lab.checkpoint import Checkpoint
+from barnspider.lab.data import Dataset, load
 from barnspider.lab.machine import environment, prepared
+from barnspider.lab.pretrained import pretrained
+from barnspider.lab.recipe import Recipe
 from barnspider.lab.settling import say, serve, settle_all
 from barnspider.lab.train import train
+from barnspider.lab.transfer.borrowing import Borrowed, Borrowing
 from barnspider.lab.transfer.features import labelled
 from barnspider.lab.transfer.logistic import Labelled, Probe, Step, chosen, follow
-from barnspider.lab.transfer.plan import Transferring, Tuning
+from barnspider.lab.transfer.plan import Transferring
 from barnspider.lab.transfer.run import arrived, with_backbone
 from barnspider.lab.transfer.tuning import recipe_of, start_of
 from barnspider.lab.weights import Kept, read_weights
@@ -28,16 +36,41 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
 
     A backbone whose weights are not kept is left alone.
     """
-    plan = Transferring.planned(store, study)
-    images = data or arrived(store, plan.source, plan.to)
-    pairs = with_backbone(store, plan)
-    sources = {cell.key: source for source, cell in pairs}
+    theirs = "networks" in store.study(study).sweep
+    jobs = _theirs(store, study, data, device) if theirs else _own(store, study, data, device)
     say(event="ready")
 
     def seal(cell: Cell) -> bool:
-        return store.write(cell.key, result_of(store, sources[cell.key], plan, images, device))
+        first = store.write(cell.key, jobs[cell]())
+        _checkpoint(store, cell.key).unlink(missing_ok=True)
+        return first
 
-    settle_all(store, [cell for _, cell in pairs], seal, number)
+    settle_all(store, jobs, seal, number)
+
+
+Jobs = dict[Cell, Callable[[], Result]]
+"""What is to be made, and what makes it."""
+
+
+def _own(store: Store, study: str, data: Dataset | None, device: str) -> Jobs:
+    plan = Transferring.planned(store, study)
+    images = data or arrived(store, plan.source, plan.to)
+    return {
+        cell: partial(result_of, store, source, plan, images, device) for source, cell in with_backbone(store, plan)
+    }
+
+
+def _theirs(store: Store, study: str, data: Dataset | None, device: str) -> Jobs:
+    plan = Borrowing.planned(store, study)
+    images = data or load(plan.to)
+    return {
+        cell: partial(result_of_theirs, network, sum_, images, device)
+        for cell, network, sum_ in zip(plan.cells(), plan.networks, plan.sums, strict=True)
+    }
+
+
+def _checkpoint(store: Store, key: str) -> Path:
+    return store.root / "checkpoints" / key
 
 
 def result_of(store: Store, source: Cell, plan: Transferring, data: Dataset, device: str = "cpu") -> Result:
@@ -56,24 +89,51 @@ def result_of(store: Store, source: Cell, plan: Transferring, data: Dataset, dev
     if kept is None:
         return Result("diverged", plan.fingerprint, {}, {**about, "seconds": 0.0})
     if plan.tuning is None:
-        with prepared(kept.recipe, device):
-            answers, told = _probed(kept, data)
-        told |= {"environment": environment(kept.recipe, device)}
+        answers, told = _probed(kept, data, device)
+        told |= {"seconds": _since(began)}
     else:
-        answers, told = _tuned(store, kept, plan, plan.tuning, data, device)
-    status = "done" if answers else "diverged"
-    return Result(
-        status, plan.fingerprint, answers, {**about, **told, "seconds": round(time.perf_counter() - began, 3)}
-    )
+        checkpoint = Checkpoint(_checkpoint(store, plan.key(source)), data.fingerprint)
+        recipe = recipe_of(kept, plan.source.sweep["vary"], plan.to, plan.tuning)
+        answers, told = _tuned(recipe, kept, data, checkpoint, device)
+    return Result("done" if answers else "diverged", plan.fingerprint, answers, {**about, **told})
 
 
-def _probed(kept: Kept, data: Dataset) -> tuple[dict[str, Answers], dict[str, Any]]:
+def result_of_theirs(network: Borrowed, sum_: str, data: Dataset, device: str = "cpu") -> Result:
+    """Use a network that was trained elsewhere, and return what a store keeps of it.
+
+    Raises
+    ------
+    InputError
+        When it is not what it was when it was planned, or does not end in a linear layer.
+    TrainingError
+        When the probe does not converge.
+    """
+    began = time.perf_counter()
+    kept, found = pretrained(network.function, data, device)
+    if found != sum_:
+        raise InputError(
+            f"pretrained={network.function!r} returned other weights than when it was planned; expected the same"
+            " whenever it is called: load them from a file, or set torch's seed"
+        )
+    answers, told = _probed(kept, data, device)
+    about = {"network": network.function, "sum": sum_, "seed": network.seed, "seconds": _since(began)}
+    return Result("done", data.fingerprint, answers, about | told)
+
+
+def _since(began: float) -> float:
+    return round(time.perf_counter() - began, 3)
+
+
+def _probed(kept: Kept, data: Dataset, device: str) -> tuple[dict[str, Answers], dict[str, Any]]:
     """Return what a probe on frozen features answers, and how it was found."""
-    seen = {name: labelled(kept, getattr(data, name)) for name in ("train", "validation", "test")}
-    probe, path = follow(seen["train"], seen["validation"], len(data.classes))
-    answers = {name: _answers(probe, seen[name]) for name in ("validation", "test")}
-    width = seen["train"].features.shape[1]
-    return answers, {"features": width, "strength": chosen(path).strength, "path": [_rounded(step) for step in path]}
+    with prepared(kept.recipe, device):
+        seen = {name: labelled(kept, getattr(data, name)) for name in ("train", "validation", "test")}
+        probe, path = follow(seen["train"], seen["validation"], len(data.classes))
+        answers = {name: _answers(probe, seen[name]) for name in ("validation", "test")}
+    return answers, {
+        "features": seen["train"].features.shape[1], "strength": chosen(path).strength,
+        "path": [_rounded(step) for step in path], "environment": environment(kept.recipe, device),
+    }  # fmt: skip
 
 
 def _rounded(step: Step) -> dict[str, float]:
@@ -81,20 +141,21 @@ def _rounded(step: Step) -> dict[str, float]:
 
 
 def _answers(probe: Probe, images: Labelled) -> Answers:
-    p = probe.probabilities(images.features)
-    own = p.gather(1, images.labels[:, None])[:, 0].cpu().numpy()
-    return Answers(p.argmax(1).cpu().numpy().astype(smallest_int(probe.classes)), own)
+    guess, own = probe.answers(images)
+    return Answers(guess.cpu().numpy().astype(smallest_int(probe.classes)), own.cpu().numpy())
 
 
 def _tuned(
-    store: Store, kept: Kept, plan: Transferring, tuning: Tuning, data: Dataset, device: str
+    recipe: Recipe, kept: Kept, data: Dataset, checkpoint: Checkpoint, device: str
 ) -> tuple[dict[str, Answers], dict[str, Any]]:
-    """Return what the whole network answers when it was trained on, and how; no answers when it diverged."""
-    recipe = recipe_of(kept, plan.source.sweep["vary"], plan.to, tuning)
-    trained = train(recipe, kept.seed, data, device, start=start_of(kept))
+    """Return what the whole network answers when it was trained on, and how; no answers when it diverged.
+
+    It goes on where its checkpoint has it, as trainings do: so a kill costs a few minutes at most.
+    """
+    trained = train(recipe, kept.seed, data, device, checkpoint=checkpoint, start=start_of(kept))
     curve = [round(a, 5) for a in trained.validation_accuracy]
     told = {"recipe": recipe.as_dict(), "validation_accuracy": curve, "environment": dict(trained.environment)}
-    return dict(trained.answers), told
+    return dict(trained.answers), told | {"seconds": round(trained.seconds, 3)}
 
 
 def main() -> None:
