@@ -23,6 +23,7 @@ from barnspider.cli import (
     pictures,
     preserving,
     studies,
+    theories,
     transfers,
     watching,
 )
@@ -40,8 +41,8 @@ app = typer.Typer(
 )
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
-    explaining.flows, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality, designs.power,
-    transfers.transfer, data.doctor, data.cache,
+    explaining.flows, theories.theory, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality,
+    designs.power, transfers.transfer, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
 KEEPING = ("demo", "preserve", "run", "transfer")
