@@ -102,7 +102,8 @@ class Theory(words.Shown):
         e = self.effects
         head = ["arm", "penalty", "average", "change", "worst class", "", "harmed", "helped", "class dependence"]
         first = [e.baseline, _number(self.penalty[0]), words.percent(e.overall_before), *[""] * 6]
-        return words.text_table(head, [first, *map(self._row, range(len(e.arms)))])
+        table = words.text_table(head, [first, *map(self._row, range(len(e.arms)))])
+        return "\n".join(line.rstrip() for line in table.splitlines())
 
     def _row(self, a: int) -> list[str]:
         e = self.effects

@@ -27,7 +27,7 @@ FeaturesOf = Annotated[
 ]
 Count = Annotated[int, typer.Option("--count", min=8, help="How many random features.")]
 Images = Annotated[
-    int, typer.Option("--images", min=0, help="Training images of each run. Default: 10,000 shared by all runs.")
+    int | None, typer.Option("--images", min=1, help="Training images of each run. Default: 10,000 shared by all.")
 ]
 Runs = Annotated[int, typer.Option("--runs", min=1, help="Runs; no two share a training image.")]
 Draws = Annotated[int, typer.Option("--draws", min=1, help="How many times each image is changed at random.")]
@@ -49,7 +49,7 @@ def theory(
     study: StudyFile,
     features: FeaturesOf = "patches",
     count: Count = 1000,
-    images: Images = 0,
+    images: Images = None,
     runs: Runs = 4,
     draws: Draws = 4,
     doses: Doses = None,
@@ -61,10 +61,10 @@ def theory(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Solve a study on a linear model, in seconds, before it is trained. Where is the optimum, and who is at risk?
+    """Solve a study on a linear model, in seconds. Where is the optimum, and who is at risk?
 
-    Ridge regression on fixed features, with the study's augmentation, has a closed form: no steps, no learning rate.
-    Nothing is stored.
+    Ridge regression on fixed features, with the study's augmentation, has a closed form: no steps, no learning rate. A
+    sanity check before a study is trained. Nothing is stored.
     """
     from barnspider.lab import Sweep, read_study
     from barnspider.lab.exact import Exact, exact
@@ -78,7 +78,7 @@ def theory(
     trained = None if store is None else _trained(sweep, store, level)
     if doses is not None:
         sweep = sweep.with_doses(_doses(doses))
-    plan = Exact(sweep, features, count, images, runs, draws)
+    plan = Exact(sweep, features, count, images or 0, runs, draws)
     larger = None if growth is None else _at(plan, growth)
     rows = None if everything else top or 10
     solved = exact(plan)

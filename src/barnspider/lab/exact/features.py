@@ -26,6 +26,9 @@ PAIRS = 512
 PATCH = 6
 """Side of a patch, pixels; a quarter of a small image's."""
 
+FEW = 64
+"""Images whose features are computed in one go: what lies between then fits into a processor's cache."""
+
 RIDGE = 0.1
 """What is added to the variance of a patch's directions before they are made equal (Coates & Ng 2012)."""
 
@@ -41,7 +44,7 @@ class Features:
 
     def __call__(self, images: Tensor) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return (self.act(images) * self.scale).numpy()
+            return (torch.cat([self.act(some) for some in images.split(FEW)]) * self.scale).numpy()
 
 
 def features(name: str, count: int, images: Tensor, seed: int) -> Features:
@@ -74,7 +77,7 @@ def features(name: str, count: int, images: Tensor, seed: int) -> Features:
     }  # fmt: skip
     act = make[name](count, images, stream(seed, f"exact {name}"))
     with torch.inference_mode():
-        variance = float(act(images).double().var(0, correction=0).mean())
+        variance = float(Features(act, 1.0)(images).astype(np.float64).var(axis=0).mean())
     return Features(act, variance**-0.5 if variance > 0 else 1.0)
 
 
@@ -110,13 +113,14 @@ def _patches(count: int, images: Tensor, rng: np.random.Generator) -> Map:
     answers = (cut - mean) @ weights.T
     weights = weights / answers.std(0).clamp(min=1e-6)[:, None]
     bias, kernel = -(weights @ mean), weights.view(filters, channels, side, side)
-    return lambda batch: _pooled(functional.conv2d(batch.contiguous(), kernel, bias))
+    stride = 2 if side == PATCH else 1
+    return lambda batch: _pooled(functional.conv2d(batch.contiguous(), kernel, bias, stride))
 
 
 def _pooled(answers: Tensor) -> Tensor:
     """Return how far answers exceed 1 on either side, on average in each quarter of the image: Float[n, 8 filters]."""
-    both = torch.cat([functional.relu(answers - 1), functional.relu(-answers - 1)], dim=1)
-    return functional.adaptive_avg_pool2d(both, 2).flatten(1)
+    sides = (functional.relu(answers - 1), functional.relu_(answers.neg_().sub_(1)))
+    return torch.cat([functional.adaptive_avg_pool2d(x, 2).flatten(1) for x in sides], dim=1)
 
 
 def _cut(images: Tensor, side: int, count: int, rng: np.random.Generator) -> Tensor:
