@@ -13,6 +13,7 @@ from barnspider.cli.options import All, AsJson, Data, Level, StudyFile, Top
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
 from barnspider.errors import InputError
+from barnspider.names import visible
 
 if TYPE_CHECKING:
     from barnspider import Effects
@@ -133,7 +134,7 @@ def _about(solved: Solved) -> str:
     plan = solved.plan
     given = {"patches": "random convolutions", "fourier": "random Fourier features", "pixels": "pixels"}[plan.features]
     return (
-        f"{plan.sweep.name} on a linear model: ridge regression on {solved.features:,} {given};"
+        f"{visible(plan.sweep.name)} on a linear model: ridge regression on {solved.features:,} {given};"
         f" {words.counted(plan.runs, 'run')}, each of {solved.images:,} training images of its own, changed at random"
         f" {words.counted(plan.draws, 'time')}; each run's penalty is the best on validation images"
     )

@@ -19,7 +19,7 @@ from barnspider.lab.material import channel_moments, levels_of
 from barnspider.lab.random import shuffled, stream, uniforms
 from barnspider.lab.recipe import Recipe, is_off
 
-_PIXELS = 1 << 22
+_NUMBERS = 1 << 22
 _SOME = 2048
 
 
@@ -42,7 +42,7 @@ class Pool:
     @property
     def piece(self) -> int:
         """How many images are changed in one go; mixing takes neighbours from among them."""
-        return int(np.clip(_PIXELS // self.split.pixels[0].size, 32, 1024))
+        return int(np.clip(_NUMBERS // max(self.split.pixels[0].size, self.classes), 32, 1024))
 
     def normalize(self, levels: Tensor) -> Tensor:
         """Return grey levels with the training images' mean 0 and variance 1 in each channel."""

@@ -53,7 +53,7 @@ class Solved:
         return (self.guess["validation"] == self.data.validation.labels).sum(axis=3).argmax(axis=1)
 
     def penalty(self, dose: Dose) -> float:
-        """Return the penalty that most runs choose at a dose: the middle one of those chosen."""
+        """Return the penalty that was chosen at a dose: of several runs the middle one."""
         d = self.plan.sweep.doses.index(dose)
         return self.plan.path(dose)[int(np.median(self.chosen[d]))]
 
@@ -75,11 +75,11 @@ class Solved:
         NaN for a class without images.
         """
         split: Split = getattr(self.data, part)
+        count = len(self.data.classes)
         right = (self.guess[part] == split.labels).mean(axis=2)
-        counts = np.bincount(split.labels, minlength=len(self.data.classes))
-        by_class = np.eye(len(counts))[split.labels]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return right @ by_class / counts
+        sums = [np.bincount(split.labels, row, minlength=count) for row in right.reshape(-1, len(split))]
+        with np.errstate(invalid="ignore"):
+            return np.reshape(sums, (*right.shape[:2], count)) / np.bincount(split.labels, minlength=count)
 
     def _predictions(self, part: str, guess: Guesses, arms: Sequence[str], doses: Sequence[Dose]) -> Predictions:
         split: Split = getattr(self.data, part)
