@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -89,7 +90,7 @@ def theory(
     document["growth"] = None if growing is None else growing.to_json()
     blocks = [found.text(rows), *([] if growing is None else [growing.text(rows)])]
     show(document if as_json else None, "\n\n".join(blocks))
-    talk(f"Nothing was trained or stored. Next: barnspider plan {study}")
+    talk(f"Nothing was trained or stored. Next: barnspider plan {shlex.quote(str(study))}")
 
 
 def _doses(text: str) -> list[float]:
