@@ -46,7 +46,7 @@ class Beside:
         told = (
             "cannot tell, from so few classes"
             if np.isnan(r.rho)
-            else f"{r.rho:.2f} ({r.low:.2f} to {r.high:.2f}) over {words.counted(r.n, 'class')}"
+            else f"{_two(r.rho)} ({_two(r.low)} to {_two(r.high)}) over {words.counted(r.n, 'class')}"
         )
         return (
             f"  {visible(self.arm)}: rank correlation of the classes' effects {told}; harmed in the trained study"
@@ -330,6 +330,10 @@ class Growth(words.Shown):
             "sizes": list(self.sizes), "arm": self.effects[-1].arms[0], "remains": self.remains,
             "effects": [e.to_json() for e in self.effects],
         }  # fmt: skip
+
+
+def _two(x: float) -> str:
+    return f"{round(x, 2) + 0.0:.2f}"  # no "-0.00"
 
 
 def _number(x: float) -> str:

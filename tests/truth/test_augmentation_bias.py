@@ -23,7 +23,7 @@ def data():
 
 def effects(data, knob):
     """Return the effects of a knob with few, more and most images, and with infinitely many."""
-    plan = Exact(study(knob, (0, DOSE)), features="pixels", images=MOST, draws=2, penalties=(PENALTY,))
+    plan = Exact(study(knob, (0, DOSE)), features="pixels", images=MOST, runs=4, draws=2, penalties=(PENALTY,))
     off, on = (WORLD.population(Recipe("arrows", **{knob: dose}), PENALTY) for dose in (0.0, DOSE))
     found = [estimate(solved.answers(), baseline=0.0) for solved in growth(plan, SIZES, data)]
     return found, on - off

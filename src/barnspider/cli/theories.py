@@ -50,9 +50,9 @@ SMALLEST = 100
 def theory(
     study: StudyFile,
     features: FeaturesOf = "patches",
-    count: Count = 1000,
+    count: Count = 500,
     images: Images = None,
-    runs: Runs = 4,
+    runs: Runs = 8,
     draws: Draws = 4,
     doses: Doses = None,
     growth: GrowthAt = None,

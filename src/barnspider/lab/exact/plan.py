@@ -54,9 +54,9 @@ class Exact:
 
     sweep: Sweep
     features: str = FEATURES[0]
-    count: int = 1000
+    count: int = 500
     images: int = 0
-    runs: int = 4
+    runs: int = 8
     draws: int = 4
     penalties: tuple[float, ...] = PENALTIES
 
