@@ -84,6 +84,19 @@ def test_cutout_has_the_moments_of_its_closed_form():
     assert np.abs((kept - 1) * (bare.T @ bare) / 100).max() > 0.6
 
 
+def test_noise_has_the_moments_of_weight_decay():
+    """Noise that is cut off nowhere adds its variance to the diagonal, and nothing else: it is a penalty."""
+    pool = Pool.of(arrows().data(25, test=5), Recipe("arrows"))
+    rows = np.arange(100)
+    _, images, wanted = next(Drawing(pool, rows, Recipe("arrows", noise=0.06), 0, 300).pieces((100,)))
+    drawn = Moments.of(images.flatten(1).numpy(), wanted.numpy())
+    bare = Moments.of(pool.shown(pool.split, rows).flatten(1).numpy(), np.eye(4)[pool.split.labels[rows]])
+    added = (0.06 * 255 / float(pool.std)) ** 2
+    np.testing.assert_allclose(drawn.xx / drawn.count, bare.xx / 100 + added * np.eye(64), atol=0.03)
+    np.testing.assert_allclose(drawn.xy / drawn.count, bare.xy / 100, atol=0.01)
+    assert added > 0.4
+
+
 def test_without_augmentation_it_answers_as_scikit_learn_does():
     data = load("digits")
     plan = small(doses=(0, 90), images=200, penalties=(0.01, 1.0))
