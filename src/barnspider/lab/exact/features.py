@@ -24,7 +24,7 @@ PAIRS = 512
 """Images whose distances from one another say what is near."""
 
 PATCH = 6
-"""Side of a patch, pixels; a quarter of a small image's."""
+"""Side of a patch, pixels; of a small image, a quarter of its side."""
 
 FEW = 64
 """Images whose features are computed in one go: what lies between then fits into a processor's cache."""
@@ -57,7 +57,8 @@ def features(name: str, count: int, images: Tensor, seed: int) -> Features:
         features for large-scale kernel machines", NIPS 2007); their products have the mean exp(-d^2 / (2 s^2)), with d
         the distance of two images and s the median of it. "patches": whitened patches of these images as filters, what
         exceeds one standard deviation on either side, its mean in each quarter of the image (Coates & Ng, "Learning
-        feature representations with k-means", 2012, with patches drawn at random).
+        feature representations with k-means", 2012, with patches drawn at random). Patches have 6 x 6 pixels, at every
+        other place; of images below 24 pixels, a quarter of the side, at least 3, at every place.
     images
         Float[n, C, H, W], normalized training images: they say what is usual, their labels are not known here.
 
