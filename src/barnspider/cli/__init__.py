@@ -26,6 +26,7 @@ from barnspider.cli import (
     prescribing,
     preserving,
     studies,
+    theories,
     transfers,
     watching,
 )
@@ -43,8 +44,8 @@ app = typer.Typer(
 )
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
-    explaining.flows, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality, designs.power,
-    transfers.transfer, prescribing.prescribe, healing.heal, deriving.derive, data.doctor, data.cache,
+    explaining.flows, theories.theory, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality,
+    designs.power, transfers.transfer, prescribing.prescribe, healing.heal, deriving.derive, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
 KEEPING = ("demo", "derive", "heal", "preserve", "run", "transfer")

@@ -116,13 +116,13 @@ def balanced(split: Split, count: int, seed: int) -> Split:
         raise InputError(f"train_images={count}; expected at most {len(split)}, the number of training images (0: all)")
     if count in (0, len(split)):
         return split
-    place, _ = _place_in_class(split.labels, seed, "subset")
+    place, _ = place_in_class(split.labels, seed, "subset")
     return split.take(np.sort(np.lexsort((split.labels, place))[:count]))
 
 
 def parted(whole: Split, count: int, seed: int, purpose: str) -> tuple[Split, Split]:
     """Take `count` images out, every class in proportion; both parts keep the order of the whole."""
-    place, size = _place_in_class(whole.labels, seed, purpose)
+    place, size = place_in_class(whole.labels, seed, purpose)
     # (place + 1/2) / size spreads every class evenly over 0 to 1, so a cut anywhere is stratified.
     taken = np.lexsort((whole.labels, (place + 0.5) / size))[:count]
     mask = np.zeros(len(whole), dtype=bool)
@@ -186,7 +186,7 @@ def ids(prefix: str, count: int) -> NDArray[np.str_]:
     return np.array([f"{prefix}-{i:05d}" for i in range(count)], dtype=np.str_)
 
 
-def _place_in_class(labels: NDArray[np.int64], seed: int, purpose: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def place_in_class(labels: NDArray[np.int64], seed: int, purpose: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return each image's place in a shuffled queue of its class, and the length of that queue."""
     place, size = np.zeros_like(labels), np.ones_like(labels)
     # Sorted once: to look for each of 10,000 classes among a million labels would take a minute.
