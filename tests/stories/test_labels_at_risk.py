@@ -2,6 +2,8 @@
 
 import json
 
+from barnspider import read_predictions
+
 
 def test_before_and_after(barnspider, study, tmp_path):
     first = barnspider("preserve", study, "--draws", "1", "--workers", "1")
@@ -23,6 +25,24 @@ def test_before_and_after(barnspider, study, tmp_path):
     assert "these models, not the recipe" in told
     assert "rotation=180 (dose 180, 1 run)" in told
     assert "rotation=180 (dose 180, 3 runs)" in barnspider("audit", "runs").stdout
+    shown_with_and_without_label_sets(barnspider, tmp_path)
+
+
+def shown_with_and_without_label_sets(barnspider, folder):
+    """What was foretold is on the page and in the figures; by sets in which all is right, nothing loses its label."""
+    barnspider("report", "runs", "-o", "page.html", "--study", "small")
+    assert "Does losing the label foretell harm?" in (folder / "page.html").read_text("utf-8")
+    drawn = barnspider("figures", "runs", "--study", "small", "--arm", "180", "--class", "3", "-o", "out")
+    assert "label-preservation" not in drawn.stderr
+    assert (folder / "out/class-3-3-preservation.svg").exists()
+    assert "What changing the test images as at rotation=180 costs each class" in (
+        folder / "out/captions.txt"
+    ).read_text("utf-8")
+    preds = read_predictions(folder / "runs", study="small")
+    (folder / "sets.json").write_text(json.dumps({s: list(range(10)) for s in preds.sample.tolist()}))
+    barnspider("report", "runs", "-o", "sets.html", "--study", "small", "--label-sets", "sets.json")
+    said = (folder / "sets.html").read_text("utf-8")
+    assert "No class is among those that certainly lose their label." in said
 
 
 def test_mistakes(barnspider, study, tmp_path):
