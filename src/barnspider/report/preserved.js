@@ -34,6 +34,8 @@ class PreservedCard {
     const { told } = this, select = this.find(".pick-asked");
     if (select) select.value = this.arm;
     if (told) this.find(".t-foretold").textContent = told.words;
+    const { size, units } = this.study, note = this.find(".points-drawn");
+    if (note && size > MANY) note.textContent = ` Of ${count(size)} ${units} every ${Math.ceil(size / MANY)}th is a point, and each that is ringed.`;
   }
 
   // The page's dose, where references were asked about it, too.
