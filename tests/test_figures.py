@@ -145,7 +145,7 @@ def test_a_folder_holds_what_can_be_drawn_and_keeps_what_is_not_ours(effects, tm
     made = write_figures(tmp_path, effects, classes=[HOSTILE[0], HOSTILE[5]], width=140)
     assert [file.name for file in made.files] == [
         "dose-curves.svg", "forest.svg", "heat-map.svg", "mean-against-worst.svg",
-        "class-0-img-src-x-onerror-alert-1.svg", "effects.tex", "captions.txt",
+        "class-0-img-src-x-onerror-alert-1.svg", "effects.tex", "captions.txt", "captions.md", "captions.tex",
     ]  # fmt: skip
     assert made.left_out == {
         "ranked": "the forest holds all classes, up to 40 of them", "class-5": "there is no image of this class"

@@ -16,6 +16,7 @@ import pytest
 import barnspider as barn
 from barnspider import words as barn_words
 from barnspider.gate import Gate
+from barnspider.preservation import preservation
 from barnspider.report import Study, contents, gather, packing, page, words
 
 HOSTILE = (
@@ -235,7 +236,8 @@ def test_size(tmp_path, classes, limit):
     rng = np.random.default_rng(0)
     guess = {f"crop={d}": rng.choice([0, 1], (2, len(label))) for d in range(13)}
     preds = barn.Predictions.from_arrays(label, guess, classes=names, dose={f"crop={d}": d for d in range(13)})
-    study = gather(preds, barn.estimate(preds, baseline="crop=0"))
+    kept = preservation({"net": preds})
+    study = gather(preds, barn.estimate(preds, baseline="crop=0"), preservation=kept)
     path = barn.write_report(tmp_path / "r.html", study)
     assert path.stat().st_size < limit
 

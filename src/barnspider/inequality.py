@@ -56,6 +56,8 @@ class Inequality(words.Shown):
     generalizes_to : what may differ next time
     by : what images are grouped by, so that each "class" is a group of them; empty where classes are classes
     left_out : why no worst precision and no worst pair are told; empty where they are
+    labels : "single", or "sets" where any label of an image's set is right
+    unlabelled : how many images are left out since none of their labels is right
     """
 
     arms: tuple[str, ...]
@@ -67,6 +69,8 @@ class Inequality(words.Shown):
     generalizes_to: Over
     by: str = ""
     left_out: str = ""
+    labels: str = "single"
+    unlabelled: int = 0
 
     def __str__(self) -> str:
         title = (
@@ -75,7 +79,8 @@ class Inequality(words.Shown):
         )
         others = range(1, len(self.arms))
         blocks = [[0, *others[i : i + ABREAST]] for i in range(0, max(len(others), 1), ABREAST)]
-        head = "\n".join([title, *([words.grouping(self.by)] if self.by else []), self._table(blocks[0])])
+        about = [words.grouping(self.by) if self.by else "", words.judged_by(self.labels, self.unlabelled)]
+        head = "\n".join([title, *filter(None, about), self._table(blocks[0])])
         tail = [f"Left out: precision and confused pairs, since {self.left_out}."] if self.left_out else []
         return "\n\n".join([head, *map(self._table, blocks[1:]), *tail])
 
@@ -141,6 +146,8 @@ def inequality(
         generalizes_to=d.over(wanted),
         by=d.by,
         left_out=words.no_answers(d.preds.by) if d.preds.answered is None else "",
+        labels="single" if d.preds.accepted is None else "sets",
+        unlabelled=d.preds.unlabelled,
     )
 
 

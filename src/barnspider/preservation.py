@@ -21,6 +21,8 @@ from barnspider.sources import Source, is_store
 from barnspider.stats.intervals import wilson
 from barnspider.stats.ranks import Concordance, RankCorrelation, concordance, rank_correlation
 from barnspider.store import Store
+from barnspider.tables.accepted import with_label_sets
+from barnspider.tables.label_sets import read_label_sets
 
 DELTA = 0.05
 """A loss of accuracy from which on labels count as lost: 5 points."""
@@ -174,11 +176,17 @@ def preservation(answers: Mapping[str, Predictions], *, delta: float = DELTA, le
 
 
 def read_preservation(
-    source: Source, study: str | None = None, *, delta: float = DELTA, level: float = 0.95
+    source: Source,
+    study: str | None = None,
+    *,
+    delta: float = DELTA,
+    level: float = 0.95,
+    label_sets: str | Path | None = None,
 ) -> Preservation | None:
     """Return what references were asked about a store's study, at the doses that all of them were asked about.
 
-    None where nobody was asked, or the source is no store.
+    None where nobody was asked, or the source is no store. With `label_sets`, a file as `read_predictions` takes it,
+    the references' answers are right as the study's are.
 
     Raises
     ------
@@ -186,6 +194,9 @@ def read_preservation(
         As `read_predictions` and `preservation`.
     """
     asked = read_asked(source, study)
+    if label_sets is not None:
+        sets = read_label_sets(label_sets)
+        asked = {name: with_label_sets(preds, sets) for name, preds in asked.items()}
     return preservation(asked, delta=delta, level=level) if asked else None
 
 
@@ -284,6 +295,10 @@ class Foretold(words.Shown):
         if odd := self.surprising:
             lines += [f"  Harmed although the label is kept: {listing(map(visible, odd), most=10)}."]
         return "\n".join(lines)
+
+    def paragraph(self) -> str:
+        """Return the same sentences on one line."""
+        return " ".join(map(str.strip, str(self).splitlines()))
 
     def to_json(self) -> dict[str, Any]:
         """Return what `preserve --json` says of one arm."""

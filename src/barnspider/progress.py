@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from rich.progress import Progress as Bar
 
 QUIET = 5.0
 """Seconds between two plain lines."""
+PATIENCE = 2.0
+"""Seconds that a command may take in silence."""
 
 
 @dataclass
@@ -70,6 +73,46 @@ class Progress:
             return "starting"
         seconds = seconds_left(over, self.total - over, now - self._began)
         return "..." if seconds is None else f"{clock(seconds)} left"
+
+
+@dataclass
+class Stages:
+    """Says what a command is at once it has taken longer than two seconds; of what is quick, nothing is said.
+
+    Examples
+    --------
+    >>> with Stages("report") as stages:  # talks to stderr, if at all
+    ...     stages.begin("reading answers")
+    """
+
+    what: str
+    _stage: str = ""
+    _late: bool = False
+    _timer: threading.Timer | None = None
+
+    def __enter__(self) -> Stages:
+        self._timer = threading.Timer(PATIENCE, self._speak)
+        self._timer.daemon = True
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def begin(self, stage: str) -> None:
+        """Take note of what is begun, and say it if the command is slow."""
+        self._stage = stage
+        if self._late:
+            self._say()
+
+    def _speak(self) -> None:
+        self._late = True
+        if self._stage:
+            self._say()
+
+    def _say(self) -> None:
+        sys.stderr.write(f"{self.what}: {self._stage} ...\n")
 
 
 def seconds_left(done: int, rest: int, elapsed: float) -> float | None:

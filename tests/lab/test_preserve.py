@@ -1,5 +1,6 @@
 """References answer as in training where nothing is changed, and see the same changes wherever they are asked."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -131,3 +132,14 @@ def test_a_page_needs_nothing_of_references_that_were_stopped_before_they_answer
     store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
     found = read_preservation(store.root)
     assert (found.networks, found.doses.tolist()) == (("mlp",), [60, 180])
+
+
+def test_label_sets_say_what_references_have_right_too(store, kept, tmp_path):
+    store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+    any_ = {sample: list(range(len(kept.classes))) for sample in kept.sample.tolist()}
+    sets = tmp_path / "sets.json"
+    sets.write_text(json.dumps(any_))
+    found = read_preservation(store.root, label_sets=sets)
+    assert np.isinf(found.last).all()
+    assert not np.isinf(read_preservation(store.root).last).all()
+    assert found.effects[0].method.labels == "sets"

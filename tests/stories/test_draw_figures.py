@@ -45,10 +45,11 @@ def texts(path):
 def test_figures_of_a_study_with_doses(barnspider, dosed, tmp_path):
     done = barnspider("figures", dosed, "-o", "out", "--class", "class 3")
     assert done.stdout == ""
-    assert "8 files written to out/, drawn at crop=0.2, the best on average" in done.stderr
+    assert "10 files written to out/, drawn at crop=0.2, the best on average" in done.stderr
     assert "left out: ranked, since the forest holds all classes, up to 40 of them" in done.stderr
     assert names_in(tmp_path / "out") == [
-        "captions.txt", "class-3-class-3.svg", "dose-curves.svg", "effects.tex", "forest.svg", "heat-map.svg",
+        "captions.md", "captions.tex", "captions.txt", "class-3-class-3.svg", "dose-curves.svg", "effects.tex",
+        "forest.svg", "heat-map.svg",
         "mean-against-worst.svg", "tolls.svg",
     ]  # fmt: skip
     for path in (tmp_path / "out").glob("*.svg"):
@@ -95,7 +96,9 @@ def test_a_study_without_doses_says_what_it_lacks(barnspider, tmp_path):
     for name in ("dose-curves", "class-1-dog"):
         assert f"left out: {name}, since fewer than two doses are known" in done.stderr
     assert "left out: heat-map, since there is only one arm beside the baseline" in done.stderr
-    assert names_in(tmp_path / "out") == ["captions.txt", "effects.tex", "forest.png", "tolls.png"]
+    assert names_in(tmp_path / "out") == [
+        "captions.md", "captions.tex", "captions.txt", "effects.tex", "forest.png", "receivers.png", "tolls.png"
+    ]  # fmt: skip
     assert (tmp_path / "out/forest.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -2,6 +2,8 @@
 
 import json
 
+from barnspider import read_predictions
+
 
 def test_before_and_after(barnspider, study, tmp_path):
     first = barnspider("preserve", study, "--draws", "1", "--workers", "1")
@@ -23,6 +25,22 @@ def test_before_and_after(barnspider, study, tmp_path):
     assert "these models, not the recipe" in told
     assert "rotation=180 (dose 180, 1 run)" in told
     assert "rotation=180 (dose 180, 3 runs)" in barnspider("audit", "runs").stdout
+    shown_in_figures_and_by_label_sets(barnspider, tmp_path)
+
+
+def shown_in_figures_and_by_label_sets(barnspider, folder):
+    """What was foretold is drawn; on a page by sets in which every answer is right, nothing loses its label."""
+    drawn = barnspider("figures", "runs", "--study", "small", "--arm", "180", "-o", "out")
+    assert "left out: label-preservation" not in drawn.stderr
+    assert (folder / "out/label-preservation.svg").exists()
+    captions = (folder / "out/captions.txt").read_text("utf-8")
+    assert "What changing the test images as at rotation=180 costs each class" in captions
+    preds = read_predictions(folder / "runs", study="small")
+    (folder / "sets.json").write_text(json.dumps({s: list(range(10)) for s in preds.sample.tolist()}))
+    barnspider("report", "runs", "-o", "page.html", "--study", "small", "--label-sets", "sets.json", "--no-images")
+    said = (folder / "page.html").read_text("utf-8")
+    assert "Does losing the label foretell harm?" in said
+    assert "No class is among those that certainly lose their label." in said
 
 
 def test_mistakes(barnspider, study, tmp_path):

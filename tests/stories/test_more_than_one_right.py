@@ -73,6 +73,8 @@ def test_the_gate_and_the_page_judge_by_the_sets(barnspider, work):
     assert "Of 1 class harmed by the single label, 1 is still harmed by the sets" in page
     assert "5 images without a right label are left out" in page
     assert "<script>alert" not in page
+    assert "What kind of confusion that is" in page
+    assert "Without superclasses or similarities, two pairs of kinds cannot be told apart" in page
 
 
 def test_a_store_takes_sets_too(barnspider, small_store, work):
@@ -85,7 +87,13 @@ def test_a_store_takes_sets_too(barnspider, small_store, work):
     (work / "store.json").write_text(json.dumps(sets))
     said = barnspider("audit", small_store, "--label-sets", "store.json").stdout
     assert "1 image without a right label is left out" in said
-    assert barnspider("doses", small_store, "--label-sets", "store.json").stdout
+    for command in ("doses", "inequality"):
+        assert (
+            "1 image without a right label is left out"
+            in barnspider(command, small_store, "--label-sets", "store.json").stdout
+        )
+        found = json.loads(barnspider(command, small_store, "--label-sets", "store.json", "--json").stdout)
+        assert (found["labels"], found["unlabelled"]) == ("sets", 1)
 
 
 def test_sets_that_do_not_fit_are_bad_input(barnspider, work):

@@ -13,6 +13,7 @@ import typer
 
 from barnspider import Effects, Predictions, readings
 from barnspider.cli.examples import Images, check_images, example_images
+from barnspider.cli.likeness import Alike, Superclasses, similarities, superclasses
 from barnspider.cli.notes import adaptive_note, say_who_has_no_partner
 from barnspider.cli.options import (
     MAX_DROP,
@@ -27,10 +28,12 @@ from barnspider.cli.options import (
     Top,
     Usual,
     axis_of,
+    preserved_of,
 )
 from barnspider.cli.output import dump, show, talk
 from barnspider.errors import InputError
 from barnspider.names import visible
+from barnspider.progress import Stages
 
 if TYPE_CHECKING:
     from barnspider.gate import Verdict
@@ -225,32 +228,40 @@ def report(
     images: Images = True,
     data: Data = None,
     usual: Usual = None,
+    groups: Superclasses = None,
+    similarity: Alike = None,
 ) -> None:
     """Write one self-contained HTML page that shows who pays."""
     from barnspider.gate import Gate
-    from barnspider.preservation import read_preservation
     from barnspider.report import gather, write_report
     from barnspider.sources import provenance
 
-    _refuse_to_overwrite(asked.sources, {"--out": out})
+    one_of(**{"--by": asked.by, "--groups": groups})
+    one_of(**{"--by": asked.by, "--similarity": similarity})
+    _refuse_to_overwrite([*asked.sources, asked.label_sets, asked.by, groups, similarity], {"--out": out})
     check_images(asked.source, data)
-    effects, predictions = asked.effects()
-    verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
-    examples = example_images(asked, predictions, effects, verdict) if images else None
-    axis = axis_of(asked, usual, predictions)
-    preserved = read_preservation(asked.sources[0], asked.study, level=asked.level) if asked.by is None else None
-    study = gather(
-        predictions,
-        effects,
-        preservation=preserved,
-        choose_on=asked.validation(predictions),
-        examples=examples,
-        axis=axis,
-    )
-    known = provenance(asked.source, study=asked.study)
-    note = adaptive_note(asked.source, asked.study)
-    story = [note] if note else []
-    talk(f"{write_report(out, study, verdict=verdict, story=story, provenance=known)} written")
+    with Stages("report") as stages:
+        stages.begin("reading answers, and effects")
+        effects, predictions = asked.effects()
+        verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
+        stages.begin("example images")
+        examples = example_images(asked, predictions, effects, verdict) if images else None
+        study = gather(
+            predictions,
+            effects,
+            preservation=preserved_of(asked),
+            choose_on=asked.validation(predictions),
+            examples=examples,
+            axis=axis_of(asked, usual, predictions),
+            groups=superclasses(groups),
+            similarity=similarities(similarity, predictions.classes),
+            begin=stages.begin,
+        )
+        stages.begin("writing the page")
+        known = provenance(asked.source, study=asked.study)
+        note = adaptive_note(asked.source, asked.study)
+        page = write_report(out, study, verdict=verdict, story=[note] if note else [], provenance=known)
+    talk(f"{page} written")
 
 
 def inequality(asked: Against, as_json: AsJson = False) -> None:

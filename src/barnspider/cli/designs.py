@@ -9,6 +9,7 @@ import typer
 from barnspider.cli.options import All, AsJson, Level, Like, Reading, To, Top
 from barnspider.cli.output import show
 from barnspider.errors import InputError
+from barnspider.words import judged_by
 
 RunSd = Annotated[float, typer.Option("--run-sd", help="Standard deviation of a class's accuracy over runs.")]
 Unpaired = Annotated[bool, typer.Option("--unpaired", help="Runs of equal seed do not share random numbers.")]
@@ -43,8 +44,12 @@ def doses(
         "tolls": tolls(test, choose_on=validation, level=level, generalize_to=to),
         "curves": None if why else dose_curves(test, delta=delta, level=level, generalize_to=to),
     }
+    labels = "single" if answers.accepted is None else "sets"
+    about = judged_by(labels, answers.unlabelled)
     said = found | ({"curves": f"No curves over the doses: {why}."} if why else {})
-    show({"schema": "barnspider/doses/1", **plain(found)} if as_json else None, "\n\n".join(map(str, said.values())))
+    document = {"schema": "barnspider/doses/1", "labels": labels, "unlabelled": answers.unlabelled, **plain(found)}
+    lines = [*([f"{about}."] if about else []), *map(str, said.values())]
+    show(document if as_json else None, "\n\n".join(lines))
 
 
 def power(

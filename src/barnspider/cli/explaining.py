@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from barnspider.cli.comparisons import Names, one_of
+from barnspider.cli.likeness import Alike, Superclasses, similarities, superclasses
 from barnspider.cli.options import All, AsJson, AsMarkdown, Comparison, Top, arm_of
 from barnspider.cli.output import show
-from barnspider.errors import InputError
 
 Arms = Annotated[
     list[str] | None, typer.Option("--arm", metavar="ARM", help="Only this arm: its name or its dose; may be repeated.")
@@ -18,14 +17,6 @@ Arms = Annotated[
 AgainstWhat = Annotated[
     Literal["baseline", "own-best"],
     typer.Option("--against", help="Compare with the baseline, or with each class's own best arm."),
-]
-Superclasses = Annotated[
-    Path | None,
-    typer.Option("--groups", metavar="FILE", help="The superclass of each class (class, group): tells kinds."),
-]
-Alike = Annotated[
-    Path | None,
-    typer.Option("--similarity", metavar="FILE", help="How alike classes are (class, other, similarity): tells kinds."),
 ]
 Together = Annotated[
     float, typer.Option("--together", help="Classes co-occur if so many images with the rarer one hold both.")
@@ -60,7 +51,6 @@ def flows(
     from barnspider.confusion import confusion
     from barnspider.effects import estimate
     from barnspider.kinds import Thresholds
-    from barnspider.tables.similarity import read_similarities
 
     one_of(**{"--json": as_json, "--markdown": as_markdown})
     one_of(**{"--top": top, "--all": everything})
@@ -70,8 +60,8 @@ def flows(
     own_best = against == "own-best"
     found = confusion(
         predictions, effects, against="own best" if own_best else "baseline",
-        choose_on=asked.validation(predictions) if own_best else None, groups=_superclasses(groups),
-        similarity=None if similarity is None else read_similarities(similarity, predictions.classes),
+        choose_on=asked.validation(predictions) if own_best else None, groups=superclasses(groups),
+        similarity=similarities(similarity, predictions.classes),
         thresholds=Thresholds(together, interchangeable, similar),
     )  # fmt: skip
     rows, wanted = None if everything else top or 10, tuple(dict.fromkeys(names or ()))
@@ -79,14 +69,3 @@ def flows(
         show(found.to_json(None if everything else top, wanted), "")
     else:
         show(None, found.to_markdown(rows, wanted) if as_markdown else found.text(rows, wanted))
-
-
-def _superclasses(path: Path | None) -> dict[str, str] | None:
-    from barnspider.tables.groups import read_groups
-
-    if path is None:
-        return None
-    found = read_groups(path)
-    if found.of != "class":
-        raise InputError(f"{str(path)!r} holds the groups of samples; --groups expects the superclass of each class")
-    return found.groups

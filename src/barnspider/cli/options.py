@@ -18,6 +18,7 @@ from barnspider.errors import InputError, listing
 
 if TYPE_CHECKING:
     from barnspider.dose_axis import DoseAxis
+    from barnspider.preservation import Preservation
 
 
 def _margin(text: str | float) -> float:
@@ -346,6 +347,15 @@ def arm_of(asked: str, predictions: Predictions) -> str:
         return by_dose.get(str(float(asked)), asked) if asked not in predictions.arms else asked
     except ValueError:
         return asked
+
+
+def preserved_of(asked: Judged) -> Preservation | None:
+    """Return what references said of the changed images of a store's study, read as its answers are; None of groups."""
+    from barnspider.preservation import read_preservation
+
+    if asked.by is not None or not isinstance(asked.source, str):
+        return None
+    return read_preservation(asked.source, asked.study, level=asked.level, label_sets=asked.label_sets)
 
 
 def axis_of(asked: Reading, usual: str | None, predictions: Predictions) -> DoseAxis:

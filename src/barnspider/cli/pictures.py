@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from barnspider import Effects, Predictions
-from barnspider.cli.options import All, Judged, Top, Usual, arm_of, axis_of
+from barnspider.cli.options import All, Judged, Top, Usual, arm_of, axis_of, preserved_of
 from barnspider.cli.output import talk
 from barnspider.errors import InputError
 from barnspider.names import visible
+from barnspider.progress import Stages
 
 if TYPE_CHECKING:
     from barnspider.doses import DoseCurves
@@ -50,18 +51,24 @@ def figures(
     from barnspider.doses import tolls
     from barnspider.figures import first_arm
     from barnspider.figures.paper import write_figures
+    from barnspider.flows import flows
 
     if top is not None and everything:
         raise InputError("--top and --all were both given; expected one of them")
-    effects, predictions = asked.effects()
-    axis = axis_of(asked, usual, predictions)
-    shown = first_arm(effects) if arm is None else _shown(arm, effects, predictions)
-    level, over = effects.method.level, effects.method.generalizes_to
-    written = write_figures(
-        out, effects, arm=shown, classes=names or (), formats=formats or ("svg",), width=width, dpi=dpi, axis=axis,
-        tolls=tolls(predictions, choose_on=asked.validation(predictions), level=level, generalize_to=over),
-        curves=_curves(predictions, effects) if names else None, most=None if everything else top or 5,
-    )  # fmt: skip
+    with Stages("figures") as stages:
+        stages.begin("reading answers, and effects")
+        effects, predictions = asked.effects()
+        axis = axis_of(asked, usual, predictions)
+        shown = first_arm(effects) if arm is None else _shown(arm, effects, predictions)
+        level, over = effects.method.level, effects.method.generalizes_to
+        stages.begin("what the best dose costs, and where the answers went")
+        written = write_figures(
+            out, effects, arm=shown, classes=names or (), formats=formats or ("svg",), width=width, dpi=dpi, axis=axis,
+            tolls=tolls(predictions, choose_on=asked.validation(predictions), level=level, generalize_to=over),
+            curves=_curves(predictions, effects) if names else None, preserved=preserved_of(asked),
+            flows=None if predictions.answered is None else flows(predictions, effects),
+            most=None if everything else top or 5, begin=stages.begin,
+        )  # fmt: skip
     for name, why in written.left_out.items():
         talk(f"left out: {name}, since {why}")
     talk(f"{len(written.files)} files written to {out}/, drawn at {visible(shown)}{_why(effects, shown, arm)}")

@@ -1,4 +1,6 @@
-"""Effects -> pictures: dose curves, forest, ranks, heat map, mean against worst, tolls. Draws, computes nothing.
+"""Effects -> pictures: dose curves, forest, ranks, heat map, mean against worst, tolls, and what explains a harm.
+
+Draws, computes nothing.
 
 Every figure is an Altair chart: it shows itself in a notebook, goes into the report, and `save` writes it as SVG, PNG
 or PDF. It carries a key that says what its marks mean. `docs/figures.md` shows them all. Importing this package loads
@@ -24,13 +26,15 @@ from barnspider.dose_axis import UNKNOWN, DoseAxis
 from barnspider.doses import DoseCurves, Tolls
 from barnspider.effects import Effects
 from barnspider.errors import InputError, pick
-from barnspider.figures import captions, charts, rows
+from barnspider.figures import captions, charts, explained, explaining, rows
 from barnspider.figures.frame import LIGHT, ON_SCREEN, PIXELS, Frame, Palette, on_paper
 from barnspider.files import write_whole
+from barnspider.flows import Flows
+from barnspider.preservation import Foretold, Preservation
 
 __all__ = [
-    "LIGHT", "Palette", "class_curve", "dose_curves", "first_arm", "forest", "heat_map", "mean_against_worst", "ranked",
-    "save", "toll_plot",
+    "LIGHT", "Palette", "class_curve", "cost_against_effect", "dose_curves", "first_arm", "forest", "heat_map",
+    "kept_curve", "mean_against_worst", "ranked", "received", "save", "toll_plot",
 ]  # fmt: skip
 
 Width = float | str | None
@@ -217,6 +221,92 @@ def toll_plot(tolls: Tolls, *, most: int = 40, width: Width = None, palette: Pal
     return charts.tolls(
         charts.inline(sources), palette, frame, unit=tolls.unit, left=left,
         key=captions.tolls_key(tolls, most, palette),
+    )  # fmt: skip
+
+
+def received(
+    found: Flows,
+    effects: Effects,
+    *,
+    arm: str | None = None,
+    most: int = 5,
+    each: int = 3,
+    width: Width = None,
+    palette: Palette = LIGHT,
+) -> alt.LayerChart:
+    """Draw who received the answers of the `most` worst harmed classes at one arm: of each, the `each` surest.
+
+    Raises
+    ------
+    InputError
+        When there is no such arm, or no class is harmed there.
+
+    Examples
+    --------
+    >>> from barnspider import Predictions, estimate, flows
+    >>> label = ["cat"] * 40 + ["dog"] * 40
+    >>> preds = Predictions.from_arrays(label, {"off": [label] * 2, "on": [["dog"] * 30 + label[30:]] * 2})
+    >>> effects = estimate(preds, "off")
+    >>> [row["name"] for row in received(flows(preds, effects), effects).layer[1].data.values]
+    ['cat', '→ dog']
+    """  # fmt: skip
+    chosen, frame = _arm(effects, arm), _frame(width)
+    sources = explained.received_rows(found, effects, chosen, most, each)
+    if not sources["rows"]:
+        raise InputError(f"no {effects.method.unit} is harmed at {chosen!r}, so no answers were lost to draw")
+    return explaining.received(
+        charts.inline(sources), palette, frame, left=_beside(frame, sources),
+        key=captions.received_key(effects, chosen, found, sources, palette),
+    )  # fmt: skip
+
+
+def cost_against_effect(
+    preserved: Preservation, effects: Effects, told: Foretold, *, width: Width = None, palette: Palette = LIGHT
+) -> alt.LayerChart:
+    """Draw what changing the images costs against what training with them does, a point for each class.
+
+    `told` is one of `barnspider.preservation.foretold`: it says which arm, and by which references.
+
+    Raises
+    ------
+    InputError
+        When no class has both.
+    """
+    sources = explained.foretold_rows(preserved, effects, told)
+    if not sources["rows"]:
+        raise InputError(f"no {effects.method.unit} has images, so none can be drawn")
+    here = captions.title(effects, told.arm)
+    return explaining.foretold(
+        charts.inline(sources), palette, _frame(width), cost=f"change when test images are changed: {here}, points",
+        change=captions.change(effects, told.arm), key=captions.foretold_key(effects, told, sources, palette),
+    )  # fmt: skip
+
+
+def kept_curve(
+    preserved: Preservation,
+    effects: Effects,
+    name: str,
+    *,
+    m: int = 0,
+    axis: DoseAxis = UNKNOWN,
+    width: Width = None,
+    palette: Palette = LIGHT,
+) -> alt.LayerChart:
+    """Draw one class over the doses: what changing its images costs the m-th references, and what training does to it.
+
+    Raises
+    ------
+    InputError
+        When there is no such class, or no image of it.
+    """
+    c = effects.classes.index(pick("class", name, effects.classes))
+    if not effects.n[c]:
+        raise InputError(f"class={name!r} has no image; expected a class with images, to draw it")
+    sources = explained.kept_rows(preserved, effects, name, m)
+    doses = sorted({0.0, *preserved.doses.tolist(), *rows.known_doses(effects)})
+    return explaining.kept(
+        charts.inline(sources), doses, palette, _frame(width), axis=axis, change="change of accuracy, points",
+        key=captions.kept_key(effects, name, preserved.networks[m], palette),
     )  # fmt: skip
 
 

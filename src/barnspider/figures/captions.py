@@ -15,6 +15,7 @@ from barnspider.figures.frame import Palette
 from barnspider.figures.keys import LINE, TICK, Entry, Key
 from barnspider.figures.rows import (
     CANNOT_TELL,
+    CERTAIN,
     DRAWN,
     HARMED,
     HELPED,
@@ -27,7 +28,9 @@ from barnspider.figures.rows import (
     labels,
     toll_order,
 )
+from barnspider.flows import Flows
 from barnspider.names import visible
+from barnspider.preservation import Foretold, Preservation
 
 NAME = 40  # letters of an arm's name in a figure
 SHAPES = {HARMED: "triangle-down", HELPED: "triangle-up", UNCHANGED: "square", CANNOT_TELL: "circle"}
@@ -147,6 +150,68 @@ def tolls_key(tolls: Tolls, most: int, palette: Palette) -> Key:
     return Key((pay, Entry(CANNOT_TELL, palette.unclear), naive), said + which)
 
 
+def kept_key(effects: Effects, name: str, network: str, palette: Palette) -> Key:
+    """Return the key of one class's label preservation beside its effect."""
+    shown, level = labels(effects.classes)[effects.classes.index(name)], _level(effects)
+    asked = _line(f"what changing its test images costs {visible(network, NAME)}", palette.ink, 1.8, (6, 3))
+    return Key((asked, _line(f"what training with it does to {shown}", palette.chosen, 2.6)), f"With {level}:")
+
+
+def foretold_key(effects: Effects, told: Foretold, drawn: Mapping[str, Rows], palette: Palette) -> Key:
+    """Return the key of what changing the images costs against what training with them does."""
+    marks = _found(effects, told.arm, palette)
+    if drawn["odd"]:
+        odd = f"{len(told.surprising):,} harmed although the label is kept"
+        marks.append(Entry(odd, palette.chosen, area=220, stroke=1.8))
+    marks.append(_line("to the left of it, the label counts as lost", palette.soft, 1, (2, 3)))
+    return Key(tuple(marks), f"By {visible(told.network, NAME)}, with {_level(effects)}:")
+
+
+def received_key(effects: Effects, arm: str, found: Flows, drawn: Mapping[str, Rows], palette: Palette) -> Key:
+    """Return the key of who received the answers that classes lost."""
+    count, shown = int(effects.harmed[effects.place(arm)].sum()), {row["status"] for row in drawn["rows"]}
+    lost = sum(row["status"] == HARMED for row in drawn["rows"])
+    marks = [Entry(f"what a harmed {effects.method.unit} lost", palette.harm, "triangle-down", palette.harm)]
+    if CERTAIN in shown:
+        sure = f"received for certain (q < {found.method.alpha:.2g})"
+        marks.append(Entry(sure, palette.ink, fill=palette.ink))
+    if CANNOT_TELL in shown:
+        marks.append(Entry(f"received, {CANNOT_TELL}", palette.unclear))
+    which = f"The {lost:,} worst of {words.counted(count, 'harmed ' + effects.method.unit)}; " if count > lost else ""
+    return Key(tuple(marks), f"{which}{'with' if which else 'With'} {_level(effects)}:")
+
+
+def received_caption(effects: Effects, arm: str) -> str:
+    """Return the caption of who received the answers that classes lost."""
+    base, here, unit = title(effects, effects.baseline), title(effects, arm), effects.method.unit
+    return (
+        f"Who received the answers that the worst harmed {effects.method.units} lost from {base} to {here}: for each"
+        f" such {unit} its change of accuracy, and below it those that its images are taken for more often, the surest"
+        f" first, in points of the {unit}'s images; certain counts all pairs that are tested, in all arms."
+    )
+
+
+def foretold_caption(effects: Effects, told: Foretold) -> str:
+    """Return the caption of what changing the images costs against what training with them does."""
+    base, here = title(effects, effects.baseline), title(effects, told.arm)
+    return (
+        f"What changing the test images as at {here} costs each {effects.method.unit}, judged by references that were"
+        f" trained without it, against what training at {here} does from {base}. {told.paragraph()} Both are measured"
+        " on the same test images."
+    )
+
+
+def kept_caption(effects: Effects, preserved: Preservation, name: str, m: int = 0) -> str:
+    """Return the caption of one class's label preservation beside its effect."""
+    until = preserved.kept(effects.classes.index(name))[m].replace("the end", "the strongest")
+    lost = words.points(preserved.delta, sign=False)
+    return (
+        f"What changing the test images of {visible(name)!r} costs references of {visible(preserved.networks[m])} that"
+        f" were trained without it, and what training with it does, over the doses. The label is kept, losing less than"
+        f" {lost} points, up to this dose: {until}."
+    )
+
+
 def caption(figure: str, effects: Effects, arm: str) -> str:
     """Return what stands below a figure in a paper, plain text: what it shows and, of one arm, what is found there."""
     base, here = title(effects, effects.baseline), title(effects, arm)
@@ -180,11 +245,11 @@ def method(effects: Effects) -> str:
     where = f" of {visible(effects.on)}" if effects.on else ""
     many = f"{words.counted(len(effects.classes), m.unit)}, {words.counted(int(effects.n.sum()), 'image')}{where}"
     at_once = f", for all {m.units} and arms at once," if m.simultaneous else ""
-    groups = f" {words.grouping(m.by)}." if m.by else ""
+    told = [x for x in (words.grouping(m.by) if m.by else "", words.judged_by(m.labels, m.unlabelled)) if x]
     return (
         f"Of {many}; {100 * m.level:.4g} % intervals{at_once} that generalize to {words.explained(m.generalizes_to)};"
         f" harmed and helped: {m.symbol} < {m.alpha:.3g} ({m.multiplicity}); unchanged: certainly by less than"
-        f" {words.points(m.margin, sign=False)} points.{groups}"
+        f" {words.points(m.margin, sign=False)} points.{''.join(f' {x}.' for x in told)}"
     )
 
 

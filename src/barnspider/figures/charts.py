@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
 from barnspider.dose_axis import UNKNOWN, DoseAxis
+from barnspider.figures import parts
 from barnspider.figures.frame import IN_PAGE, LIGHT, ON_SCREEN, PAGE, Frame, Palette
-from barnspider.figures.keys import CHANNELS, Key
-from barnspider.figures.rows import CANNOT_TELL, HARMED, HELPED, PAYS, STATUSES, UNCHANGED, Rows
+from barnspider.figures.keys import Key
+from barnspider.figures.parts import CHANGE, Sources, inline, named
+from barnspider.figures.rows import CANNOT_TELL, HARMED, HELPED, PAYS, UNCHANGED
 
 __all__ = [
     "IN_PAGE", "LIGHT", "ON_SCREEN", "PAGE", "Frame", "Palette", "curves", "forest", "heat", "inline", "looks",
     "named", "ranked", "tolls", "worst",
 ]  # fmt: skip
 
-Sources = Mapping[str, alt.InlineData | alt.NamedData]
-
 EDGES = (-10.0, -5.0, -2.0, -0.5, 0.5, 2.0, 5.0, 10.0)  # points; where the heat map changes colour
-MARGIN = 88  # pixels to the right of the curves, for their names on the page; a figure has a key
-NARROW = 300  # pixels of the curves on a small screen
-NUMBERS = 48  # pixels that an axis of numbers takes at the left
-CHANGE = "change from the baseline, points"
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
-
-
-def inline(rows: Mapping[str, Rows]) -> dict[str, alt.InlineData]:
-    """Return data sources that a figure carries within itself."""
-    return {name: alt.InlineData(values=part) for name, part in rows.items()}
-
-
-def named(*names: str) -> dict[str, alt.NamedData]:
-    """Return data sources that a page fills in later."""
-    return {name: alt.NamedData(name=name) for name in names}
 
 
 def curves(
@@ -55,14 +40,14 @@ def curves(
     lost delta: kind, dose, effect, low, high); `marks` and `labels` are those of the average too.
     """
     tall = frame.tall(420, 0.68)
-    x = _dose(doses, axis, frame)
+    x = parts.dose(doses, axis, frame)
     height = alt.Scale(domain=list(span), nice=False)
-    y = alt.Y("effect:Q", title=_lines(frame, change, tall), scale=height)
+    y = alt.Y("effect:Q", title=parts.lines(frame, change, tall), scale=height)
     back = [*_lines_of_classes(data, x, y, palette), *_harms(data, x, y, palette, frame, few=few)]
     front = [*_one_class(data, x, y, palette, frame), *_labels(data, x, y, palette, frame)]
     here = alt.Chart(data["here"]).mark_rule(color=palette.soft, strokeDash=[2, 3]).encode(x=x)
-    layers = [_zero(palette, "y"), here, *back, *_average(data, x, y, palette), *front]
-    return _finish(layers, palette, frame, height=tall, key=key)
+    layers = [parts.zero(palette, "y"), here, *back, *_average(data, x, y, palette), *front]
+    return parts.finish(layers, palette, frame, height=tall, key=key)
 
 
 def _lines_of_classes(data: Sources, x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
@@ -84,16 +69,16 @@ def _harms(data: Sources, x: alt.X, y: alt.Y, palette: Palette, frame: Frame, *,
 
 def _average(data: Sources, x: alt.X, y: alt.Y, palette: Palette) -> list[alt.Chart]:
     average = alt.Chart(data["average"])
-    around = average.mark_area(color=palette.ink, opacity=0.16, clip=True).encode(**_band(x))
+    around = average.mark_area(color=palette.ink, opacity=0.16, clip=True).encode(**parts.band(x))
     return [around, average.mark_line(color=palette.ink, strokeWidth=3.5).encode(x=x, y=y)]
 
 
 def _one_class(data: Sources, x: alt.X, y: alt.Y, palette: Palette, frame: Frame) -> list[alt.Chart]:
     """Return the chosen class: its smooth curve, its measured points with intervals, and where the curve turns."""
     chosen, smooth = alt.Chart(data["chosen"]), alt.Chart(data["smooth"])
-    around = smooth.mark_area(opacity=0.16, color=palette.chosen, clip=True).encode(**_band(x))
+    around = smooth.mark_area(opacity=0.16, color=palette.chosen, clip=True).encode(**parts.band(x))
     line = smooth.mark_line(strokeWidth=3, color=palette.chosen).encode(x=x, y=y)
-    bars = chosen.mark_rule(strokeWidth=1.5, color=palette.chosen, clip=True).encode(**_band(x))
+    bars = chosen.mark_rule(strokeWidth=1.5, color=palette.chosen, clip=True).encode(**parts.band(x))
     dots = chosen.mark_point(filled=True, size=frame.area(46), opacity=1, color=palette.chosen).encode(x=x, y=y)
     return [around, line, bars, dots, *_turns(data["turns"], x, y, palette, frame)]
 
@@ -103,13 +88,9 @@ def _labels(data: Sources, x: alt.X, y: alt.Y, palette: Palette, frame: Frame) -
     best = alt.Chart(data["marks"]).mark_point(
         size=frame.area(120), shape="diamond", filled=True, opacity=1, color=palette.ink
     )
-    text = alt.Chart(data["labels"]).mark_text(align="left", dx=8, fontWeight="bold", limit=MARGIN - 10)
+    text = alt.Chart(data["labels"]).mark_text(align="left", dx=8, fontWeight="bold", limit=parts.MARGIN - 10)
     text = text.encode(x=x, y=alt.Y("place:Q"), text="name:N", color=alt.value(palette.ink))
     return [best.encode(x=x, y=y), text]
-
-
-def _band(x: alt.X) -> dict[str, Any]:
-    return {"x": x, "y": alt.Y("low:Q"), "y2": "high:Q"}
 
 
 def _turns(
@@ -133,9 +114,9 @@ def forest(
     key: Key | None = None,
 ) -> alt.LayerChart:
     """Return the forest plot: sources rows (name, effect, low, high, shrunk, missed, found, status), average."""
-    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis(frame))
-    x = alt.X("effect:Q", title=_lines(frame, change, frame.wide - left), axis=_value_axis(frame))
-    status = _status(palette)
+    y = alt.Y("name:N", sort=None, title=None, axis=parts.name_axis(frame))
+    x = alt.X("effect:Q", title=parts.lines(frame, change, frame.wide - left), axis=parts.value_axis(frame))
+    status = parts.status(palette)
     average = alt.Chart(data["average"])
     band = average.mark_rect(color=palette.ink, opacity=0.12).encode(x="low:Q", x2="high:Q")
     mean = average.mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3]).encode(x="effect:Q")
@@ -145,11 +126,11 @@ def forest(
     )
     span = rows.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=status)
     point = rows.mark_point(size=frame.area(60), opacity=1, strokeWidth=2).encode(
-        x=x, y=y, color=status, fill=_fill(palette), shape=_shape()
+        x=x, y=y, color=status, fill=parts.fill(palette), shape=parts.shape()
     )
     shrunk = rows.mark_tick(thickness=2, size=frame.sized(12), color=palette.ink).encode(x="shrunk:Q", y=y)
-    layers = [missed, band, _zero(palette, "x"), mean, span, shrunk, point]
-    return _finish(layers, palette, frame, height=alt.Step(frame.sized(19)), key=key, left=left)
+    layers = [missed, band, parts.zero(palette, "x"), mean, span, shrunk, point]
+    return parts.finish(layers, palette, frame, height=alt.Step(frame.sized(19)), key=key, left=left)
 
 
 def ranked(
@@ -163,13 +144,15 @@ def ranked(
 ) -> alt.LayerChart:
     """Return all classes from the worst to the best: sources rows (rank, end, shrunk, status) and average."""
     tall = frame.tall(220, 0.55)
-    axis = alt.Axis(grid=False, tickMinStep=1, format=",d", tickCount=_ticks(frame))
+    axis = alt.Axis(grid=False, tickMinStep=1, format=",d", tickCount=parts.ticks(frame))
     x = alt.X("rank:Q", title=f"{units}, from the lowest to the highest", axis=axis, scale=alt.Scale(nice=False))
-    y = alt.Y("shrunk:Q", title=_lines(frame, change, tall))
-    bars = alt.Chart(data["rows"]).mark_rect().encode(x=x, x2="end:Q", y=y, y2=alt.datum(0), color=_status(palette))
+    y = alt.Y("shrunk:Q", title=parts.lines(frame, change, tall))
+    bars = (
+        alt.Chart(data["rows"]).mark_rect().encode(x=x, x2="end:Q", y=y, y2=alt.datum(0), color=parts.status(palette))
+    )
     mean = alt.Chart(data["average"]).mark_rule(color=palette.ink, strokeWidth=1.5, strokeDash=[5, 3])
-    layers = [bars, _zero(palette, "y"), mean.encode(y="effect:Q")]
-    return _finish(layers, palette, frame, height=tall, key=key)
+    layers = [bars, parts.zero(palette, "y"), mean.encode(y="effect:Q")]
+    return parts.finish(layers, palette, frame, height=tall, key=key)
 
 
 def heat(
@@ -186,7 +169,7 @@ def heat(
 
     With `upright`, the names of the arms stand on end: there are many, or they are long. `what` the arms are called.
     """
-    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis(frame))
+    y = alt.Y("name:N", sort=None, title=None, axis=parts.name_axis(frame))
     angle: dict[str, Any] = {"labelAngle": -90, "labelAlign": "left", "labelLimit": 180}
     if not upright:
         angle = {"labelAngle": 0, "labelLimit": 90}
@@ -205,7 +188,7 @@ def heat(
     sure = f"datum.status != '{CANNOT_TELL}'"
     bold = rows.transform_filter(sure).mark_text(fontWeight="bold", **look).encode(**place)
     pale = rows.transform_filter(f"!({sure})").mark_text(opacity=0.8, **look).encode(**place)
-    return _finish([cell, pale, bold], palette, frame, height=alt.Step(frame.sized(21)), key=key, left=left)
+    return parts.finish([cell, pale, bold], palette, frame, height=alt.Step(frame.sized(21)), key=key, left=left)
 
 
 def tolls(
@@ -221,16 +204,16 @@ def tolls(
     scale = alt.Scale(domain=[CANNOT_TELL, PAYS], range=[palette.unclear, palette.harm])
     inside = alt.Scale(domain=[CANNOT_TELL, PAYS], range=[palette.paper, palette.harm])
     color = alt.Color("status:N", scale=scale, legend=None)
-    y = alt.Y("name:N", sort=None, title=None, axis=_name_axis(frame))
-    title = _lines(frame, f"accuracy that the {unit} loses, points", frame.wide - left)
-    x = alt.X("toll:Q", title=title, axis=_value_axis(frame))
+    y = alt.Y("name:N", sort=None, title=None, axis=parts.name_axis(frame))
+    title = parts.lines(frame, f"accuracy that the {unit} loses, points", frame.wide - left)
+    x = alt.X("toll:Q", title=title, axis=parts.value_axis(frame))
     rows = alt.Chart(data["rows"])
     naive = rows.mark_point(size=frame.area(50), opacity=1, shape="diamond", stroke=palette.soft, fill=palette.paper)
     span = rows.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=color)
     point = rows.mark_point(size=frame.area(60), opacity=1, strokeWidth=2)
     point = point.encode(x=x, y=y, color=color, fill=alt.Fill("status:N", scale=inside, legend=None))
-    layers = [_zero(palette, "x"), span, naive.encode(x="naive:Q", y=y), point]
-    return _finish(layers, palette, frame, height=alt.Step(frame.sized(19)), key=key, left=left)
+    layers = [parts.zero(palette, "x"), span, naive.encode(x="naive:Q", y=y), point]
+    return parts.finish(layers, palette, frame, height=alt.Step(frame.sized(19)), key=key, left=left)
 
 
 def worst(
@@ -247,9 +230,9 @@ def worst(
     """
     tall = frame.tall(300, 0.7)
     rows = alt.Chart(data["rows"])
-    scale, axis = alt.Scale(zero=False, nice=True, padding=18), alt.Axis(format=".3~g", tickCount=_ticks(frame))
+    scale, axis = alt.Scale(zero=False, nice=True, padding=18), alt.Axis(format=".3~g", tickCount=parts.ticks(frame))
     x = alt.X("mean:Q", title="accuracy over all images, %", scale=scale, axis=axis)
-    y = alt.Y("worst:Q", title=_lines(frame, f"accuracy of the worst {units}, %", tall), scale=scale, axis=axis)
+    y = alt.Y("worst:Q", title=parts.lines(frame, f"accuracy of the worst {units}, %", tall), scale=scale, axis=axis)
     path = rows.transform_filter("datum.dose !== null").mark_line(color=palette.unclear, strokeWidth=1.5)
     path = path.encode(x=x, y=y, order="dose:Q")
     kinds = alt.Scale(domain=["baseline", "arm"], range=["square", "circle"])
@@ -264,40 +247,7 @@ def worst(
         .encode(x=x, y=y, text="text:N")
         for below in (False, True)
     ]
-    return _finish([path, point, *texts], palette, frame, height=tall, key=key)
-
-
-def _zero(palette: Palette, axis: str) -> alt.Chart:
-    rule = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=palette.soft)
-    return rule.encode(x=alt.datum(0)) if axis == "x" else rule.encode(y=alt.datum(0))
-
-
-def _name_axis(frame: Frame) -> alt.Axis:
-    return alt.Axis(labelLimit=frame.names_limit, domain=False, ticks=False)
-
-
-def _value_axis(frame: Frame) -> alt.Axis:
-    return alt.Axis(tickCount=8 if frame.width is None else _ticks(frame))
-
-
-def _ticks(frame: Frame) -> int:
-    return 6 if frame.width is None else max(3, min(8, round(frame.width / (7 * frame.letters))))
-
-
-def _lines(frame: Frame, text: str, room: float) -> str | list[str]:
-    """Return a title; in a figure, in lines that fit."""
-    return text if frame.width is None else frame.lines(text, room)
-
-
-def _status(palette: Palette) -> alt.Color:
-    colours = [palette.unclear, palette.same, palette.help, palette.harm]
-    return alt.Color("status:N", scale=alt.Scale(domain=list(STATUSES), range=colours), legend=None)
-
-
-def _fill(palette: Palette) -> alt.Fill:
-    """What the data cannot tell is hollow."""
-    colours = [palette.paper, palette.same, palette.help, palette.harm]
-    return alt.Fill("status:N", scale=alt.Scale(domain=list(STATUSES), range=colours), legend=None)
+    return parts.finish([path, point, *texts], palette, frame, height=tall, key=key)
 
 
 def looks(palette: Palette) -> dict[str, dict[str, Any]]:
@@ -308,66 +258,3 @@ def looks(palette: Palette) -> dict[str, dict[str, Any]]:
         HELPED: {"color": palette.help, "opacity": 0.55, "strokeWidth": 1.2, "strokeDash": [6, 3]},
         HARMED: {"color": palette.harm, "opacity": 0.9, "strokeWidth": 1.8},
     }
-
-
-def _shape() -> alt.Shape:
-    scale = alt.Scale(domain=list(STATUSES), range=["circle", "square", "triangle-up", "triangle-down"])
-    return alt.Shape("status:N", scale=scale, legend=None)
-
-
-def _dose(doses: Sequence[float], axis: DoseAxis, frame: Frame) -> alt.X:
-    """Return the axis of the doses: each dose and, below it, the field's usual parameter, where it has one."""
-    room = NARROW if frame.width is None else frame.wide - NUMBERS
-    title = [part for line in axis.title() for part in frame.lines(line, room)]
-    told: dict[str, Any] = {"format": ".3~g"}
-    if axis.usual is not None:
-        below = f"{axis.usual.offset!r} + {axis.usual.slope!r} * datum.value"
-        told = {"labelExpr": f"[format(datum.value, '.3~g'), format({below}, '.3~g')]"}
-    if frame.width is not None:
-        told["labelFlush"] = False
-    shown = alt.Axis(values=list(doses), grid=False, labelOverlap="greedy", **told)
-    return alt.X("dose:Q", title=title, scale=_dose_scale(doses, frame), axis=shown)
-
-
-def _dose_scale(doses: Sequence[float], frame: Frame) -> alt.Scale:
-    """Even for even doses; where they span orders of magnitude, zero and each power keep their place."""
-    room: Any = [0, {"expr": f"width - {MARGIN if frame.width is None else 6}"}]
-    positive = [d for d in doses if d > 0]
-    if positive and max(positive) / min(positive) > 30:
-        return alt.Scale(type="symlog", constant=min(positive) / 2, nice=False, range=room)
-    return alt.Scale(nice=False, zero=False, range=room)
-
-
-def _finish(
-    layers: Sequence[alt.Chart],
-    palette: Palette,
-    frame: Frame,
-    *,
-    height: float | alt.Step,
-    key: Key | None,
-    left: float = NUMBERS,
-) -> alt.LayerChart:
-    """Return the layers as one chart as wide as its frame, with its key below."""
-    in_page = frame.width is None
-    # The page fits the width to the window, and gives a height to charts that grow with their rows.
-    chart = alt.LayerChart(
-        layer=list(layers) if key is None else [*layers, key.layer(palette, frame, frame.wide - left)]
-    ).properties(
-        width="container" if in_page else frame.wide,
-        height=0 if in_page and isinstance(height, alt.Step) else height,
-        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
-    )
-    if key is not None:
-        apart: dict[str, Any] = dict.fromkeys(CHANNELS, "independent")
-        chart = chart.resolve_scale(**apart)
-    return (
-        chart
-        .configure(aria=False, font=_FONT, background="transparent" if in_page else palette.paper, padding=4)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=palette.soft, titleColor=palette.soft, gridColor=palette.grid, domainColor=palette.grid,
-            tickColor=palette.grid, labelFontSize=frame.letters, titleFontSize=frame.letters,
-            titleFontWeight="normal",
-        )
-        .configure_text(fontSize=frame.letters)
-    )  # fmt: skip

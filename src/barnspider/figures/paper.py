@@ -17,8 +17,12 @@ from barnspider.effects import Effects
 from barnspider.errors import InputError, pick
 from barnspider.figures import captions, rows
 from barnspider.files import write_whole
-from barnspider.latex import to_latex
+from barnspider.flows import Flows
+from barnspider.latex import escaped, to_latex
+from barnspider.markdown import escaped as inert
+from barnspider.preservation import Preservation, foretold
 
+LONGEST = 10_000  # letters of a caption
 MANY = 40  # classes; fewer need no ranks, for the forest holds them all
 
 
@@ -47,6 +51,8 @@ def write_figures(
     *,
     tolls: Tolls | None = None,
     curves: DoseCurves | None = None,
+    flows: Flows | None = None,
+    preserved: Preservation | None = None,
     arm: str | None = None,
     classes: Sequence[str] = (),
     formats: Sequence[str] = ("svg",),
@@ -54,8 +60,11 @@ def write_figures(
     dpi: float = 300,
     most: int | None = 5,
     axis: DoseAxis = UNKNOWN,
+    begin: Callable[[str], object] = str,
 ) -> Written:
-    """Write every figure that can be drawn, `effects.tex` and `captions.txt` into a folder, under stable names.
+    """Write every figure that can be drawn, `effects.tex` and captions into a folder, under stable names.
+
+    Captions are plain text, Markdown and LaTeX: `captions.txt`, `captions.md` and `captions.tex`.
 
     Parameters
     ----------
@@ -63,6 +72,10 @@ def write_figures(
         It is made if need be. Files of the same names give way, others stay.
     effects, tolls, curves
         What to draw; the tolls and the smooth curves where they are known.
+    flows
+        Who received the answers that classes lost, against the baseline, where that is known.
+    preserved
+        What references said of changed images, as `barnspider.preservation.read_preservation` finds it in a store.
     arm
         By default the one that the page shows first.
     classes
@@ -77,6 +90,8 @@ def write_figures(
         Lowest and highest classes in the table; None: all.
     axis
         What the doses are of, and their usual parameter.
+    begin
+        Is told which figure comes next: `barnspider.progress.Stages` says it where that takes long.
 
     Raises
     ------
@@ -92,29 +107,37 @@ def write_figures(
     >>> effects = estimate(simulate(classes=3, images=20, runs=2, doses=(0, 1)).predictions, baseline=0)
     >>> with tempfile.TemporaryDirectory() as place:
     ...     [file.name for file in write_figures(place, effects).files]
-    ['dose-curves.svg', 'forest.svg', 'effects.tex', 'captions.txt']
+    ['dose-curves.svg', 'forest.svg', 'effects.tex', 'captions.txt', 'captions.md', 'captions.tex']
     """
     if Path(folder).is_file():
         raise InputError(f"folder={str(folder)!r} is a file; expected a folder for the figures (--out DIR)")
     shown = figures.first_arm(effects) if arm is None else pick("arm", arm, effects.arms)
     kinds = [pick("format", kind, figures.FORMATS) for kind in dict.fromkeys(formats)]
     size = figures.on_paper(width) and width
+    named = [pick("class", name, effects.classes) for name in dict.fromkeys(classes)]
     wanted = [
         *_of_all(effects, shown, tolls, axis, size),
+        *([] if flows is None else [_received(effects, shown, flows, size)]),
+        *([] if preserved is None else _foretold(effects, shown, preserved, size)),
         *(
-            _of_class(effects, shown, pick("class", name, effects.classes), curves, axis, size)
-            for name in dict.fromkeys(classes)
+            figure
+            for name in named
+            for figure in [
+                _of_class(effects, shown, name, curves, axis, size),
+                *([] if preserved is None else _kept(effects, name, preserved, axis, size)),
+            ]
         ),
     ]
     place, drawn = Path(folder), [figure for figure in wanted if not figure.why_not]
     files: list[Path] = []
     for figure in drawn:
+        begin(f"drawing {figure.name}")
         chart = figure.draw()
         files += [figures.save(chart, place / f"{figure.name}.{kind}", dpi=dpi) for kind in kinds]
     about, heading = captions.method(effects), captions.caption("effects", effects, shown)
     table = to_latex(effects, shown, caption=f"{heading} {about}", rows=most)
-    told = "\n\n".join(f"{figure.name}\n{figure.caption}" for figure in drawn) + f"\n\nall of them\n{about}"
-    files += [_text(place / "effects.tex", table), _text(place / "captions.txt", told + "\n")]
+    told = {figure.name: figure.caption for figure in drawn} | {"all of them": about}
+    files += [_text(place / "effects.tex", table), *_captions(place, told)]
     return Written(shown, tuple(files), {figure.name: figure.why_not for figure in wanted if figure.why_not})
 
 
@@ -137,12 +160,72 @@ def _of_class(
     effects: Effects, arm: str, name: str, curves: DoseCurves | None, axis: DoseAxis, width: float | str
 ) -> _Figure:
     c = effects.classes.index(name)
-    ending = re.sub(r"[^A-Za-z0-9]+", "-", name)[:40].strip("-")
     draw = partial(figures.class_curve, effects, name, curves=curves, axis=axis, width=width)
     unit = effects.method.unit
     why_not = _why(effects) if effects.n[c] else f"there is no image of this {unit}"
     caption = captions.class_caption(effects, arm, name)
-    return _Figure(f"{unit}-{c}-{ending}".strip("-"), caption, draw, why_not)
+    return _Figure(_file_of(effects, name), caption, draw, why_not)
+
+
+def _received(effects: Effects, arm: str, found: Flows, width: float | str) -> _Figure:
+    lost = effects.harmed[effects.place(arm)].any()
+    why_not = "" if lost else f"no {effects.method.unit} is harmed at the drawn arm"
+    draw = partial(figures.received, found, effects, arm=arm, width=width)
+    return _Figure("receivers", captions.received_caption(effects, arm), draw, why_not)
+
+
+def _foretold(effects: Effects, arm: str, preserved: Preservation, width: float | str) -> list[_Figure]:
+    """Return a figure for each architecture that was asked at the arm's dose."""
+    told = [x for x in foretold(preserved, effects) if x.arm == arm]
+    if not told:
+        why_not = "the references were not asked at the drawn arm's dose"
+        return [_Figure("label-preservation", "", partial(figures.forest, effects), why_not)]
+    return [
+        _Figure(
+            _numbered("label-preservation", m, len(told)), captions.foretold_caption(effects, x),
+            partial(figures.cost_against_effect, preserved, effects, x, width=width),
+        )
+        for m, x in enumerate(told)
+    ]  # fmt: skip
+
+
+def _kept(effects: Effects, name: str, preserved: Preservation, axis: DoseAxis, width: float | str) -> list[_Figure]:
+    """Return a figure of one class for each architecture."""
+    start = f"{_file_of(effects, name)}-preservation"
+    why_not = "" if effects.n[effects.classes.index(name)] else f"there is no image of this {effects.method.unit}"
+    return [
+        _Figure(
+            _numbered(start, m, len(preserved.networks)), captions.kept_caption(effects, preserved, name, m),
+            partial(figures.kept_curve, preserved, effects, name, m=m, axis=axis, width=width), why_not,
+        )
+        for m in range(len(preserved.networks))
+    ]  # fmt: skip
+
+
+def _numbered(name: str, m: int, count: int) -> str:
+    return name if count == 1 else f"{name}-{m + 1}"
+
+
+def _file_of(effects: Effects, name: str) -> str:
+    """Return what the file of a class is called: its number, and what of its name any disk can hold."""
+    ending = re.sub(r"[^A-Za-z0-9]+", "-", name)[:40].strip("-")
+    return f"{effects.method.unit}-{effects.classes.index(name)}-{ending}".strip("-")
+
+
+def _captions(place: Path, told: Mapping[str, str]) -> list[Path]:
+    """Write the captions as plain text, as Markdown and as LaTeX; there, strangers' names are inert."""
+    plain = "\n\n".join(f"{name}\n{caption}" for name, caption in told.items())
+    markdown = "\n\n".join(f"**{name}.** {inert(caption, LONGEST)}" for name, caption in told.items())
+    latex = "\n\n".join(_latex(name, caption) for name, caption in told.items())
+    return [
+        _text(place / f"captions.{ending}", text + "\n")
+        for ending, text in (("txt", plain), ("md", markdown), ("tex", latex))
+    ]
+
+
+def _latex(name: str, caption: str) -> str:
+    label = "" if name == "all of them" else f"\\label{{fig:barnspider-{name}}}"
+    return f"% {name}\n\\caption{{{escaped(caption, LONGEST)}}}{label}"
 
 
 def _why(effects: Effects) -> str:

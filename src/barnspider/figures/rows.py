@@ -24,6 +24,7 @@ STATUSES = (CANNOT_TELL, UNCHANGED, HELPED, HARMED)  # drawn in this order: the 
 MARKS = {HARMED: "▼", HELPED: "▲", UNCHANGED: "■", CANNOT_TELL: "○"}
 OVER_DOSES = ("harms", "average", "here", "bests", "chosen", "smooth", "turns", "marks", "labels")
 PAYS = "pays"  # a toll that is certainly above zero
+CERTAIN = "certain"  # a confusion that certainly changed
 
 
 def known_doses(effects: Effects) -> list[float]:
@@ -76,9 +77,9 @@ def curve_rows(effects: Effects, arm: str, most: int = DRAWN) -> dict[str, Rows]
     lines = [
         {"name": names[c], "status": str(here[c]), "at": str(status[a, c]) if a >= 0 else CANNOT_TELL} | row
         for c in sorted(extremes(effects, arm, most))
-        for a, row in _curve(effects, c)
+        for a, row in curve(effects, c)
     ]
-    average = [row for _, row in _curve(effects, None)]
+    average = [row for _, row in curve(effects, None)]
     dose = effects.dose[effects.arms.index(arm)]
     return {
         **{kind: [row for row in lines if row["status"] == kind] for kind in STATUSES},
@@ -98,12 +99,12 @@ def class_rows(effects: Effects, name: str, curves: DoseCurves | None = None) ->
     """Return the same sources for one class by itself: its points, its smooth curve, where that turns; the average."""
     c = effects.classes.index(name)
     shown, status = labels(effects.classes)[c], effects.findings()[:, c]
-    points_ = _curve(effects, c)
+    points_ = curve(effects, c)
     fitted = [] if curves is None else _smooth(effects, c, curves)
     empty: dict[str, Rows] = {source: [] for source in (*STATUSES, *OVER_DOSES)}
     return empty | {
         "harms": [{"name": shown} | row for a, row in points_ if _is_harm(status, a)],
-        "average": [row for _, row in _curve(effects, None)],
+        "average": [row for _, row in curve(effects, None)],
         # A harmed point has its interval here; it is drawn as a harm.
         "chosen": [{"name": shown} | row | ({"effect": None} if _is_harm(status, a) else {}) for a, row in points_],
         "smooth": fitted or [row for _, row in points_],
@@ -140,7 +141,7 @@ def _turns(curves: DoseCurves, name: str, curve: Rows) -> Rows:
     return rows
 
 
-def _curve(effects: Effects, c: int | None) -> list[tuple[int, dict[str, Any]]]:
+def curve(effects: Effects, c: int | None) -> list[tuple[int, dict[str, Any]]]:
     """Return (arm, row) by dose for one class or, for None, the average; arm -1 is the baseline."""
     places = [(-1, effects.baseline_dose), *enumerate(effects.dose)]
     rows: list[tuple[int, dict[str, Any]]] = []
@@ -153,7 +154,7 @@ def _curve(effects: Effects, c: int | None) -> list[tuple[int, dict[str, Any]]]:
 
 def _peak(effects: Effects, c: int | None) -> dict[str, Any] | None:
     """Return the highest point of a class's curve or, for None, of the average's: chance picks among near ones."""
-    places = [{"arm": a} | row for a, row in _curve(effects, c)]
+    places = [{"arm": a} | row for a, row in curve(effects, c)]
     return max(places, key=lambda row: row["effect"], default=None)
 
 
@@ -246,23 +247,24 @@ def worst_rows(effects: Effects, *, share: float = 0.1) -> Rows:
             rows.append(name | place)
     for row in rows:
         row["front"] = not any(_beats(other, row) for other in rows)
-    _place_texts(rows)
+    place_texts(rows)
     if len(rows) > LABELLED:
         kept = [rows[0], rows[-1], max(rows, key=lambda row: row["mean"]), max(rows, key=lambda row: row["worst"])]
         return [row if row in kept or row["kind"] == "baseline" else row | {"text": ""} for row in rows]
     return rows
 
 
-def _place_texts(rows: Rows) -> None:
-    """Put the text of a point below it where the text of one before would be in its way."""
-    wide, high = (max(row[name] for row in rows) - min(row[name] for row in rows) or 1.0 for name in ("mean", "worst"))
+def place_texts(rows: Rows, across: str = "mean", up: str = "worst", long: float = 0.12) -> None:
+    """Put the text of a point below it where the text of one before would be in its way, or mark it as crowded."""
+    wide, high = (max(row[name] for row in rows) - min(row[name] for row in rows) or 1.0 for name in (across, up))
     for i, row in enumerate(rows):
         near = [
             other["below"]
             for other in rows[:i]
-            if abs(other["mean"] - row["mean"]) < 0.12 * wide and abs(other["worst"] - row["worst"]) < 0.08 * high
+            if abs(other[across] - row[across]) < long * wide and abs(other[up] - row[up]) < 0.08 * high
         ]
         row["below"] = False in near and True not in near
+        row["crowded"] = False in near and True in near
 
 
 def _beats(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

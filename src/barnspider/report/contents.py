@@ -8,12 +8,12 @@ import numpy as np
 
 from barnspider.doses import BestDoses, DoseCurves, Tolls
 from barnspider.effects import Effects, Floats
-from barnspider.figures import charts, rows
+from barnspider.figures import charts, explaining, rows
 from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.names import visible
 from barnspider.receivers import Receivers
-from barnspider.report import inequality_table, pictures, preservation_table, readings_table, words
+from barnspider.report import inequality_table, kinds_table, pictures, preservation_table, readings_table, words
 from barnspider.report.packing import chances, doses, per_cents, shares, whole
 from barnspider.report.study import Study
 from barnspider.words import counted
@@ -25,6 +25,7 @@ LONGEST = 300  # characters of a class name that the page keeps
 PLACES = 170_000  # of all smooth curves together; few classes have finer ones
 RECEIVERS = 8  # classes of each arm that the page tells of
 FLOWS = 30_000  # pairs of classes that the page keeps, all arms together
+OWN_FLOWS = 12_000  # the same, against each class's own best arm
 CODES = ("cannot tell", "harmed", "helped", "unchanged")  # the page's script knows the same order
 
 
@@ -56,7 +57,10 @@ def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -
         "worst": rows.worst_rows(effects),
         "choice": None if study.best is None else _choice(study.best, effects),
         "tolls": None if study.tolls is None else _tolls(study.tolls, effects),
-        "flows": None if study.flows is None else _flows(study.flows, study.receivers),
+        "flows": None if study.flows is None else _flows(study.flows, study, FLOWS),
+        "ownFlows": None if study.own_flows is None else _flows(study.own_flows, study, OWN_FLOWS),
+        "kinds": None if study.kinds is None else kinds_table.packed(study.kinds),
+        "preserved": None if study.preservation is None else preservation_table.packed(study.preservation, effects),
         "curves": _curves(study.curves, effects) if study.curves is not None and _dosed(effects) else None,
         "specs": _specs(study),
         "examples": pictures.packed(study.examples, effects) if study.examples and study.examples.classes else None,
@@ -103,9 +107,9 @@ def _tolls(tolls: Tolls, effects: Effects) -> dict[str, Any]:
     return columns | {"own": [places[arm] for arm in tolls.own], "average": places[tolls.average]}
 
 
-def _flows(flows: Flows, received: Receivers | None) -> dict[str, Any]:
+def _flows(flows: Flows, study: Study, room: int) -> dict[str, Any]:
     """Return the surest pairs of every arm, arm by arm; `arms` says where each arm's begin. And who receives most."""
-    most = FLOWS // max(len(flows.arms), 1)
+    most, received = room // max(len(flows.arms), 1), study.receivers if flows.against == "baseline" else None
     kept = [(a, flows.surest(arm)[:most]) for a, arm in enumerate(flows.arms)]
     pairs = np.concatenate([pair for _, pair in kept])
     arms = np.repeat([a for a, _ in kept], [len(pair) for _, pair in kept])
@@ -113,7 +117,9 @@ def _flows(flows: Flows, received: Receivers | None) -> dict[str, Any]:
     return {
         "arms": np.cumsum([0, *(len(pair) for _, pair in kept)]).tolist(),
         "of": [words.flows(flows, a) for a in range(len(flows.arms))],
+        "from": f"Measured from {flows.about()}." if flows.against != "baseline" else "",
         "got": [[] if received is None else _received(received, a) for a in range(len(flows.arms))],
+        "kind": "" if study.kinds is None else kinds_table.codes(study.kinds, flows, pairs),
         "source": whole(flows.source[pairs]),
         "target": whole(flows.target[pairs]),
         "sure": (flows.certain()[arms, pairs] + 48).astype(np.uint8).tobytes().decode("ascii"),
@@ -170,6 +176,8 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         "toll": None if study.tolls is None else _toll_words(study.tolls, named),
         "delta": data["curves"]["delta"] if data["curves"] else None,
         "flows": data["flows"] and data["flows"]["of"],
+        "own_flows": study.own_flows is not None,
+        "kinds": None if study.kinds is None else study.kinds.about(),
         "receives": study.receivers is not None,
         "why_no_flows": study.why_no_flows,
         "inequality": None if study.inequality is None else inequality_table.table(study.inequality, named),
@@ -266,4 +274,8 @@ def _specs(study: Study) -> dict[str, Any]:
         drawn["pairs"] = charts.heat(data("rows"), page, frame, upright=True)
     if study.tolls is not None:
         drawn["tolls"] = charts.tolls(data("rows"), page, frame, unit=effects.method.unit)
+    if study.preservation is not None:
+        doses = sorted({0.0, *study.preservation.doses.tolist(), *rows.known_doses(effects)})
+        drawn["kept"] = explaining.kept(data(*explaining.KEPT), doses, page, frame)
+        drawn["foretold"] = explaining.foretold(data(*explaining.FORETOLD), page, frame)
     return {name: chart.to_dict() for name, chart in drawn.items()}

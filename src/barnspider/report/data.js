@@ -44,10 +44,21 @@ class Study {
       const floats = (text) => new Float32Array(bytesOf(text).buffer);
       this.curves = { dose, delta, lines: unpackAll(lines, (text) => unpack(text, SHARE)), marks: unpackAll(marks, floats) };
     }
-    if (raw.flows) this.flows = new Flows(raw.flows);
+    this.measured = { baseline: raw.flows && new Flows(raw.flows), own: raw.ownFlows && new Flows(raw.ownFlows) };
+    this.flows = this.measured.baseline;
+    this.got = raw.flows?.got;
+    if (raw.preserved) {
+      const columns = ({ name, ...texts }) => ({ name, ...unpackAll(texts, (text) => unpack(text, SHARE)) });
+      this.preserved = { ...raw.preserved, networks: raw.preserved.networks.map(columns) };
+    }
     const known = this.cells.effect.filter((value) => !Number.isNaN(value));
     this.range = 100 * known.reduce((most, value) => Math.max(most, Math.abs(value)), 0.01);
     this.folded = raw.classes.map((text) => text.toLowerCase());
+  }
+
+  // Where answers went: from the "baseline", or from each class's "own" best arm.
+  compareFlows(from) {
+    this.flows = this.measured[from];
   }
 
   get(column, arm, cls) {

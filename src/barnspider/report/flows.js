@@ -5,9 +5,9 @@ const MAPPED = 12; // classes of the map of pairs
 const NUMBERED = 23; // pixels of a cell that has room for a whole number
 
 class Flows {
-  constructor({ arms, source, target, sure, of, got, ...columns }) {
+  constructor({ arms, source, target, sure, of, from, kind, got, ...columns }) {
     const numbers = (text) => new Uint32Array(bytesOf(text).buffer);
-    Object.assign(this, { arms, sure, of, got, source: numbers(source), target: numbers(target) });
+    Object.assign(this, { arms, sure, of, from, kind, source: numbers(source), target: numbers(target) });
     Object.assign(this, unpackAll(columns, (text) => unpack(text, SHARE)));
   }
 
@@ -24,6 +24,11 @@ class Flows {
   interval(pair) {
     return between(this.low[pair], this.high[pair]);
   }
+
+  // What kind of confusion a pair is, where that is told.
+  kindOf(pair, kinds) {
+    return kinds.names[Number.parseInt(this.kind[pair], 10)] ?? CANNOT_TELL;
+  }
 }
 
 function certainty(flows, pair) {
@@ -34,6 +39,7 @@ function certainty(flows, pair) {
 function flowLists(study, arm, cls, choose) {
   const { flows } = study;
   if (!flows) return [];
+  const from = flows.from ? [element("p", { textContent: `Confusion: ${flows.from[0].toLowerCase()}${flows.from.slice(1)}` })] : [];
   const own = flows.at(arm).filter((pair) => flows.change[pair] !== 0);
   if (!own.some((pair) => flows.source[pair] === cls || flows.target[pair] === cls)) {
     return [element("p", { textContent: `Of its confusions with other ${study.units} none is among the ${count(own.length)} that changed most surely here.` })];
@@ -46,7 +52,7 @@ function flowLists(study, arm, cls, choose) {
   const drawn = element("div", { className: "arrows" });
   drawn.draw = () => drawn.replaceChildren(arrows(study, cls, lost, received, drawn.clientWidth));
   const key = element("p", { textContent: "Arrows are as wide as the change: orange where a confusion grew, blue where it shrank; full colour: certain." });
-  return [drawn, key, ...lists.filter(([, pairs]) => pairs.length).flatMap(([textContent, pairs, other]) => [
+  return [...from, drawn, key, ...lists.filter(([, pairs]) => pairs.length).flatMap(([textContent, pairs, other]) => [
     element("h4", { textContent }),
     flowList(study, pairs, other, choose),
   ])];
@@ -87,9 +93,16 @@ function flowRows(study, arm, choose) {
       element("td", { className: "name" }, receiver(study, pair, flows.target, choose)),
       cell(`${before} to ${after}`, "number"),
       estimated(points(flows.change[pair]), flows.interval(pair)),
+      ...(study.kinds ? [cell(flows.kindOf(pair, study.kinds), "name")] : []),
       cell(mark + certainty(flows, pair), "status"),
     );
   });
+}
+
+// How each kind of confusion grew at an arm, as rows of a table; put into words by Python.
+function kindRows(study, arm) {
+  return study.kinds.arms[arm].map(([name, ...words]) =>
+    element("tr", {}, element("th", { scope: "row", textContent: name }), ...words.map((text) => cell(text, "number"))));
 }
 
 // The pairs among the classes that are confused most surely more or less at an arm: a cell for each that the page keeps.
@@ -116,7 +129,7 @@ function pairData(study, arm, width) {
 
 // The classes that receive most false answers at an arm, as rows of a table; `got` was put into words by Python.
 function receiverRows(study, arm, choose) {
-  return study.flows.got[arm].map(({ cls, sure, words }) =>
+  return study.got[arm].map(({ cls, sure, words }) =>
     element("tr", {},
       element("th", { scope: "row" }, classButton(study, cls, choose)),
       ...words.map((text) => cell(text, "number")),

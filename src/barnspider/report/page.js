@@ -5,6 +5,7 @@ class StudyPage {
     this.find = (selector) => node.querySelector(selector);
     this.table = new ClassTable(this.find(".table"), study, (cls) => this.choose(cls));
     this.examples = study.examples && new ExampleCard(this.find(".examples"), study, this.chosen, (cls) => this.choose(cls));
+    this.preserved = study.preserved && new PreservedCard(this.find(".preserved"), study, this.arm, this.chosen, (cls) => this.choose(cls));
     this.listen();
     this.table.chosen = this.chosen;
     this.table.render();
@@ -20,6 +21,7 @@ class StudyPage {
     input.addEventListener("input", () => this.suggest(input.value));
     input.addEventListener("change", () => this.search(input.value));
     input.addEventListener("keydown", (event) => event.key === "Enter" && this.search(input.value));
+    this.find(".pick-from")?.addEventListener("change", (event) => this.compareFlows(event.target.value));
     if (this.study.size > ROWS) this.offerRows();
     if (this.study.flows) new ResizeObserver(() => this.find(".arrows")?.draw()).observe(this.find(".detail"));
   }
@@ -64,16 +66,26 @@ class StudyPage {
     }
     this.table.change({ arm });
     this.examples?.pickArm(arm);
+    this.preserved?.pickArm(arm);
     this.who();
     this.flow();
     this.describe();
     this.refresh();
   }
 
+  // Where answers went, from the baseline or from each class's own best arm.
+  compareFlows(from) {
+    this.study.compareFlows(from);
+    this.flow();
+    this.describe();
+    if (this.views.pairs) refill(this.views.pairs, "pairs", this.data().pairs());
+  }
+
   choose(cls) {
     this.chosen = cls;
     this.table.mark(cls);
     this.examples?.follow(cls);
+    this.preserved?.change({ cls });
     this.describe();
     this.preview(cls);
   }
@@ -128,8 +140,9 @@ class StudyPage {
   flow() {
     const { study, arm } = this;
     if (!study.flows) return;
-    this.find(".t-flows").textContent = study.flows.of[arm];
+    this.find(".t-flows").textContent = `${study.flows.of[arm]} ${study.flows.from}`;
     this.find(".pairs-table tbody").replaceChildren(...flowRows(study, arm, (cls) => this.choose(cls)));
+    this.find(".kinds tbody")?.replaceChildren(...kindRows(study, arm));
     this.find(".receivers tbody")?.replaceChildren(...receiverRows(study, arm, (cls) => this.choose(cls)));
   }
 
@@ -146,7 +159,16 @@ class StudyPage {
     };
   }
 
+  // The average against the worst classes stands on the right, unless that leaves the left side bare.
+  balance() {
+    const card = this.find(".worst")?.closest(".card"), [left, right] = this.node.querySelectorAll(".stack");
+    if (!card || getComputedStyle(left).display === "contents") return;
+    const drawn = card.offsetHeight + this.study.specs.worst.height - this.find(".worst").offsetHeight;
+    if (left.offsetHeight + drawn < right.offsetHeight) left.append(card);
+  }
+
   async draw(name) {
+    if (name === "worst") this.balance(); // before it is drawn: it must know its width
     const node = this.find(`.chart.${name}`);
     if (!node || !this.study.specs[name]) return;
     const view = await draw(node, name, this.study.specs[name], this.data()[name]());
@@ -224,6 +246,7 @@ async function start() {
     for (const name of ["curves", "ranked", "forest", "tolls", "worst", "heat", "pairs"]) {
       if (!page.views[name]) await page.draw(name);
     }
+    await page.preserved?.draw();
     await page.examples?.ready;
   }
   root.dataset.done = Math.round(performance.now());

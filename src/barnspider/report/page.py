@@ -25,6 +25,7 @@ SCRIPTS = (
     "arrows.js",
     "flows.js",
     "detail.js",
+    "preserved.js",
     "examples.js",
     "page.js",
 )  # in this order, as one script

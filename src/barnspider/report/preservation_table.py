@@ -1,16 +1,23 @@
-"""Label preservation -> words for the page: to which dose labels are kept, beside what training does to the class."""
+"""Label preservation -> the page: to which dose labels are kept, beside what training does to the class."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from barnspider.effects import Effects
 from barnspider.names import visible
-from barnspider.preservation import Preservation, foretold
+from barnspider.preservation import Foretold, Preservation, foretold
 from barnspider.report import words
+from barnspider.report.packing import shares
 
 ROWS = 40
+NUMBERS = 720_000
+"""What the charts may carry: of very many classes, not every architecture's curves."""
+SMALL = 12
+"""Classes that are drawn one by one, in small charts."""
 
 
 def table(found: Preservation, effects: Effects, titles: Mapping[str, str]) -> dict[str, Any]:
@@ -34,11 +41,57 @@ def table(found: Preservation, effects: Effects, titles: Mapping[str, str]) -> d
     return {
         "title": found.title(),
         "agreed": found.agreed(),
-        "told": [line for x in told for line in [" ".join(map(str.strip, str(x).splitlines()))]],
+        "told": [x.paragraph() for x in told],
+        "arms": [{"arm": effects.place(arm), "title": titles[arm]} for arm in dict.fromkeys(x.arm for x in told)],
+        "lost": words.points(found.delta, sign=False),
+        "drawn": min(len(found.networks), _room(found)),
         "networks": [visible(name, 80) for name in found.networks],
         "at": None if last is None else titles[last.arm],
         "rows": [_row(found, effects, int(c), a) for c in found.order()[:ROWS]],
         "more": max(0, len(found.classes) - ROWS),
+    }
+
+
+def packed(found: Preservation, effects: Effects) -> dict[str, Any]:
+    """Return what the page's charts need: each architecture's curves, and what every arm's dose foretold.
+
+    Examples
+    --------
+    >>> from barnspider import estimate, simulate
+    >>> from barnspider.preservation import preservation
+    >>> made = simulate(classes=2, images=500, effect=[[0, -0.6]], doses=(0, 1), seed=1).predictions
+    >>> known = packed(preservation({"mlp": made}), estimate(made, 0.0))
+    >>> known["doses"], known["order"], [x["arm"] for x in known["told"]]
+    ([1.0], [1, 0], [0])
+    """
+    drawn = range(min(len(found.networks), _room(found)))
+    ends, doses = ("effect", "low", "high"), found.doses.tolist()
+    return {
+        "doses": doses,
+        "lost": 100 * found.delta,
+        "order": found.order()[:SMALL].tolist(),
+        "networks": [
+            {"name": visible(found.networks[m], 80)}
+            | {end: shares(getattr(found.effects[m], end), drawn=False) for end in ends}
+            for m in drawn
+        ],
+        "told": [
+            _told(found, effects, x) for x in foretold(found, effects) if found.networks.index(x.network) in drawn
+        ],
+    }
+
+
+def _room(found: Preservation) -> int:
+    return max(1, NUMBERS // (3 * len(found.doses) * max(len(found.classes), 1)))
+
+
+def _told(found: Preservation, effects: Effects, told: Foretold) -> dict[str, Any]:
+    return {
+        "arm": effects.place(told.arm),
+        "network": found.networks.index(told.network),
+        "dose": found.doses.tolist().index(told.dose),
+        "odd": np.flatnonzero(told.harmed & told.kept).tolist(),
+        "words": told.paragraph(),
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from barnspider import words
 from barnspider.design import Design
@@ -12,10 +14,12 @@ from barnspider.effects import Effects
 from barnspider.examples import Examples
 from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
+from barnspider.kinds import Kinds, kinds
 from barnspider.predictions import Predictions
 from barnspider.preservation import Preservation
 from barnspider.readings import Readings, readings
 from barnspider.receivers import Receivers, receivers
+from barnspider.tables.similarity import Similarities
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,9 @@ class Study:
     curves : a smooth curve over the doses for each class
     inequality : how unequal the classes are in each arm
     flows : which classes received the answers that a class lost
+    own_flows : the same, against the arm that is best for the class that lost
     receivers : who received false answers, and what that does to precision
+    kinds : what kind of confusion each pair is, where label sets or likenesses tell it
     readings : where more than one answer may be right, the effects by the single label as well
     examples : images of some classes, where the laboratory has drawn them
     preservation : up to which dose images still show their class, where references were asked
@@ -44,7 +50,9 @@ class Study:
     curves: DoseCurves | None = None
     inequality: Inequality | None = None
     flows: Flows | None = None
+    own_flows: Flows | None = None
     receivers: Receivers | None = None
+    kinds: Kinds | None = None
     readings: Readings | None = None
     examples: Examples | None = None
     preservation: Preservation | None = None
@@ -60,6 +68,9 @@ def gather(
     examples: Examples | None = None,
     preservation: Preservation | None = None,
     axis: DoseAxis = UNKNOWN,
+    groups: Mapping[str, str] | None = None,
+    similarity: Similarities | None = None,
+    begin: Callable[[str], object] = str,
 ) -> Study:
     """Compute all that a page can tell of a study beside its effects.
 
@@ -77,6 +88,11 @@ def gather(
         Up to which dose labels are kept, as `barnspider.preservation.read_preservation` finds it in a store.
     axis
         What the doses are of, and the field's usual parameter: `barnspider.sources.dose_axis` knows it of a store.
+    groups, similarity
+        The superclass of each class, and how alike classes are, as `barnspider.kinds` takes them: with these, or with
+        label sets, the page tells kinds of confusion.
+    begin
+        Is told what comes next, such as "tolls": `barnspider.progress.Stages` says it where that takes long.
 
     Raises
     ------
@@ -95,19 +111,51 @@ def gather(
     measured = Design.of(predictions, arms)
     chosen = None if choose_on is None else Design.of(choose_on, arms)
     level, over = effects.method.level, effects.method.generalizes_to
+    begin("best doses, and what they cost")
+    best = best_doses(measured if chosen is None else chosen, level=level, generalize_to=over)
+    cost = tolls(measured, choose_on=chosen, level=level, generalize_to=over)
+    begin("curves over the doses")
+    curves = None if why_no_curves(measured) else dose_curves(measured, level=level, generalize_to=over)
+    begin("inequality")
+    unequal = inequality(
+        measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
+    )
+    begin("where the answers went")
+    went = _flows(measured, effects, chosen)
     return Study(
         effects=effects,
         axis=axis,
-        best=best_doses(measured if chosen is None else chosen, level=level, generalize_to=over),
-        tolls=tolls(measured, choose_on=chosen, level=level, generalize_to=over),
-        curves=None if why_no_curves(measured) else dose_curves(measured, level=level, generalize_to=over),
-        inequality=inequality(
-            measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"
-        ),
-        flows=None if predictions.answered is None else flows(measured, effects),
-        why_no_flows=words.no_answers(predictions.by) if predictions.answered is None else "",
-        receivers=receivers(measured, effects) if predictions.group is None else None,
+        best=best,
+        tolls=cost,
+        curves=curves,
+        inequality=unequal,
         examples=examples,
         preservation=preservation,
         readings=None if predictions.accepted is None else readings(predictions, effects),
+        kinds=_kinds(predictions, effects, groups, similarity),
+        **went,
     )
+
+
+def _flows(measured: Design, effects: Effects, chosen: Design | None) -> dict[str, Any]:
+    """Return where answers went, from the baseline and from each class's own best arm; or why that is not known."""
+    preds = measured.preds
+    if preds.answered is None:
+        return {"why_no_flows": words.no_answers(preds.by)}
+    return {
+        "flows": flows(measured, effects),
+        "own_flows": flows(measured, effects, against="own best", choose_on=chosen),
+        "receivers": receivers(measured, effects) if preds.group is None else None,
+    }
+
+
+def _kinds(
+    predictions: Predictions,
+    effects: Effects,
+    groups: Mapping[str, str] | None,
+    similarity: Similarities | None,
+) -> Kinds | None:
+    told = groups is not None or similarity is not None
+    if not told and (predictions.accepted is None or predictions.group is not None):
+        return None
+    return kinds(predictions, effects, groups=groups, similarity=similarity)
