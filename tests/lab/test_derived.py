@@ -19,7 +19,7 @@ from barnspider.lab.derived.averages import mean_network, renew
 from barnspider.lab.derived.run import of_use
 from barnspider.lab.derived.worker import result_of, work
 from barnspider.lab.evaluation import logits
-from barnspider.lab.material import levels_of
+from barnspider.lab.material import Material
 from barnspider.lab.weights import read_weights
 from barnspider.lab.worker import work as train_all
 from barnspider.store import Result
@@ -77,31 +77,37 @@ def test_the_mean_of_answers_is_the_mean_of_probabilities(trained, digits):
 def test_the_mean_of_one_networks_weights_is_that_network(trained, digits):
     kept = [read_weights(trained, KEEPING.runs()[0].key) for _ in range(3)]
     before = {name: tensor.clone() for name, tensor in kept[0].net.state_dict().items()}
-    mean = mean_network(kept, digits.train)
+    mean = mean_network(kept, digits)
     assert all(torch.allclose(tensor, before[name]) for name, tensor in mean.net.state_dict().items())
 
 
 def test_statistics_taken_anew_are_those_of_the_training_images(tmp_path, digits):
     sweep = Sweep(replace(BASE, network="resnet", width=4, epochs=1), "rotation", (0,), (0,), keep="weights")
     store = train_here(sweep, Store(tmp_path))
-    kept = read_weights(store, sweep.runs()[0].key)
-    some = digits.train.take(np.arange(64))
-    renew(kept, some)
+    kept, recipe = read_weights(store, sweep.runs()[0].key), sweep.runs()[0].recipe
+    before = {name: tensor.clone() for name, tensor in kept.net.named_parameters()}
+    turned = replace(recipe, rotation=90.0)
+    renew(kept, [recipe, turned], digits)
     first = next(m for m in kept.net.modules() if isinstance(m, torch.nn.BatchNorm2d))
     given = []
     hook = first.register_forward_pre_hook(lambda _m, inputs: given.append(inputs[0]))
-    kept.net(kept.normalize(levels_of(torch.tensor(some.images))))
+    for own in (recipe, turned):
+        for batch in Material.of(digits, own, "cpu").batches(own, kept.seed, own.epochs):
+            kept.net(batch.images)
     hook.remove()
     assert not kept.net.training
-    assert torch.allclose(first.running_mean, given[0].mean((0, 2, 3)), atol=1e-4)
-    assert torch.allclose(first.running_var, given[0].var((0, 2, 3)), rtol=1e-3, atol=1e-4)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in kept.net.named_parameters())
+    means, variances = (torch.stack([stat(x, (0, 2, 3)) for x in given]).mean(0) for stat in (torch.mean, torch.var))
+    assert len(given) == 10
+    assert torch.allclose(first.running_mean, means, atol=1e-4)
+    assert torch.allclose(first.running_var, variances, rtol=1e-3, atol=1e-4)
 
 
 def test_logits_are_moved_by_what_validation_images_say_and_no_other(trained, digits):
     part = of(Deriving(KEEPING), "logits")[0]
     made = result_of(trained, part, digits)
     told = json.loads(json.dumps(made.about))
-    assert (part.cell.arm, told["of"]) == ("rotation=60, logits moved", [part.runs[0].key])
+    assert (part.cell.arm, told["of"]) == ("rotation=60 with moved logits", [part.runs[0].key])
     kept = read_weights(trained, part.runs[0].key)
     moved = logits(kept.net, digits.test, kept, kept.recipe) + torch.tensor(told["shift"])
     assert np.array_equal(made.answers["test"].guess, moved.argmax(1))
@@ -112,13 +118,13 @@ def test_logits_are_moved_by_what_validation_images_say_and_no_other(trained, di
 def test_it_is_a_study_beside_the_studys_own_arms(trained, tmp_path, here):
     store = copied(trained, tmp_path)
     answers = derive(KEEPING, store, workers=1)
-    doses = "rotation=0, 60, 120"
+    doses = "rotation=0 + 60 + 120"
     own = ("rotation=0", "rotation=60", "rotation=120")
     made = (
         f"mean answers of {doses}",
         f"mean weights of {doses}",
-        "rotation=60, logits moved",
-        "rotation=120, logits moved",
+        "rotation=60 with moved logits",
+        "rotation=120 with moved logits",
     )
     assert set(answers.arms) == {*own, *made}
     assert (answers.paired, answers.left_out) == (True, ())
@@ -147,7 +153,7 @@ def test_what_was_asked_before_stays(trained, tmp_path, here):
     for how in ("answers", "weights"):
         answers = derive(KEEPING, store, how=how, doses=(60, 120), workers=1)
     assert [arm for arm in answers.arms if arm.startswith("mean")] == [
-        "mean answers of rotation=60, 120", "mean weights of rotation=60, 120",
+        "mean answers of rotation=60 + 120", "mean weights of rotation=60 + 120",
     ]  # fmt: skip
     assert "rotation=0" in answers.arms, "the baseline stands beside them"
 
@@ -161,7 +167,7 @@ def test_seeds_that_lack_weights_are_left_out_and_counted(trained, tmp_path, her
     answers = derive(KEEPING, store, how=("answers", "logits"), workers=1)
     missing = {(x.arm, x.seed, x.why) for x in answers.left_out}
     assert missing == {
-        ("mean answers of rotation=0, 60, 120", 0, "missing"), ("rotation=60, logits moved", 0, "missing"),
+        ("mean answers of rotation=0 + 60 + 120", 0, "missing"), ("rotation=60 with moved logits", 0, "missing"),
     }  # fmt: skip
     for run in KEEPING.runs():
         shutil.rmtree(store.root / "weights" / run.key, ignore_errors=True)
@@ -219,7 +225,7 @@ def test_networks_of_several_widths_have_no_mean_of_weights():
     widths = Sweep(BASE, "width", doses=(4, 8), seeds=(0,), baseline_dose=4, keep="weights")
     with pytest.raises(InputError, match="how='weights' cannot average networks of several widths"):
         Deriving(widths)
-    assert Deriving(widths, how=("answers",)).parts()[0].cell.arm == "mean answers of width=4, 8"
+    assert Deriving(widths, how=("answers",)).parts()[0].cell.arm == "mean answers of width=4 + 8"
 
 
 def test_doses_for_each_class_come_back_from_a_plan(tmp_path):
@@ -266,7 +272,7 @@ def test_the_command_shows_what_was_made_and_says_mistakes(trained, tmp_path, he
 
     store = copied(trained, tmp_path)
     said = derive_at(store.root, "--how", "answers", "--doses", "0,60", "--top", 1)
-    assert "\nmean answers of rotation=0, 60 (2 runs)\n" in said.out
+    assert "\nmean answers of rotation=0 + 60 (2 runs)\n" in said.out
     assert said.err.endswith(f"Next: barnspider report {store.root} --study {Deriving(KEEPING, (0, 60)).identity}\n")
     document = json.loads(
         derive_at(store.root, "--how", "answers", "--doses", "0,60", "--json", "--study", "digits-rotation").out

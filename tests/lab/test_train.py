@@ -147,16 +147,16 @@ def test_one_knob_does_not_change_what_another_draws(digits):
 
 def test_classes_at_dose_0_keep_their_images(digits):
     plain, dosed = batches(SMALL, 2, digits), batches(SMALL.with_("rotation", (0.0,) * 5 + (90.0,) * 5), 2, digits)
-    for (images, labels, _), (turned, _, _) in zip(plain, dosed, strict=True):
+    for (images, labels, *_), (turned, *_) in zip(plain, dosed, strict=True):
         assert torch.equal(images[labels < 5], turned[labels < 5])
         assert not torch.equal(images[labels >= 5], turned[labels >= 5])
 
 
 def test_an_epoch_shows_every_image_once_in_even_batches(digits):
-    sizes = [len(labels) for _, labels, _ in batches(SMALL, 0, digits)]
+    sizes = [len(labels) for _, labels, *_ in batches(SMALL, 0, digits)]
     assert sum(sizes) == len(digits.train)
     assert max(sizes) - min(sizes) <= 1
-    seen = torch.cat([labels for _, labels, _ in batches(SMALL, 0, digits)])
+    seen = torch.cat([labels for _, labels, *_ in batches(SMALL, 0, digits)])
     assert torch.bincount(seen).tolist() == np.bincount(digits.train.labels).tolist()
 
 

@@ -9,24 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 from barnspider.convert import smallest_int
-from barnspider.lab.data import Split
+from barnspider.lab.data import Dataset, Split
 from barnspider.lab.evaluation import logits
-from barnspider.lab.material import levels_of
-from barnspider.lab.random import shuffled
+from barnspider.lab.material import Material
+from barnspider.lab.recipe import Recipe
 from barnspider.lab.weights import Kept
 from barnspider.store import Answers
 
 IMAGES = 16_384
-"""At most so many training images give the statistics of batch normalization anew."""
-
-BATCH = 64
-"""At least so many at a time."""
+"""About so many training images, at most, give the statistics of batch normalization anew."""
 
 
 def answered(probabilities: Tensor, split: Split) -> Answers:
@@ -56,23 +54,24 @@ def mean_answers(networks: Iterable[Kept], splits: Sequence[Split]) -> list[Answ
     return [answered(total / count, split) for total, split in zip(sums, splits, strict=True)]
 
 
-def mean_network(networks: Iterable[Kept], images: Split) -> Kept:
+def mean_network(networks: Iterable[Kept], data: Dataset) -> Kept:
     """Return the network whose weights are the mean of the networks', its normalization statistics taken anew.
 
     Parameters
     ----------
-    images
-        The training images: the statistics are taken over some of them, as they are, without augmentation.
+    data
+        What they were trained on: the statistics are taken over some of its training images.
     """
     sums: dict[str, Tensor] = {}
-    last, count = None, 0
+    last, recipes = None, list[Recipe]()
     for last in networks:
-        count += 1
+        recipes.append(last.recipe)
         for name, tensor in last.net.state_dict().items():
             sums[name] = tensor.double() + sums.get(name, 0)
     assert last is not None, "the mean of no network"
+    count = len(recipes)
     last.net.load_state_dict({name: _like(sums[name] / count, t) for name, t in last.net.state_dict().items()})
-    renew(last, images)
+    renew(last, recipes, data)
     return replace(last, net=last.net.eval())
 
 
@@ -82,10 +81,11 @@ def _like(mean: Tensor, tensor: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def renew(kept: Kept, images: Split) -> None:
+def renew(kept: Kept, recipes: Sequence[Recipe], data: Dataset) -> None:
     """Take the statistics of every batch normalization anew: the mean of those of batches, each as in training.
 
-    As in stochastic weight averaging: torch's `update_bn`. A network without batch normalization stays as it is.
+    Each recipe gives as many batches, of images as it changes them: torch's `update_bn` in stochastic weight averaging
+    takes them from the training's own loader, too. A network without batch normalization stays as it is.
     """
     layers = [layer for layer in kept.net.modules() if isinstance(layer, _BatchNorm)]
     if not layers:
@@ -96,9 +96,11 @@ def renew(kept: Kept, images: Split) -> None:
         layer.reset_running_stats()
         layer.momentum = None
         layer.train()
-    rows = shuffled(len(images), 0, "statistics")[:IMAGES]
-    for part in torch.from_numpy(rows).tensor_split(-(-len(rows) // max(BATCH, kept.recipe.batch))):
-        kept.net(kept.normalize(levels_of(torch.from_numpy(images.read(part.numpy())).to(kept.mean.device))))
+    for recipe in recipes:
+        material = Material.of(data, recipe, str(kept.mean.device))
+        batches = material.batches(recipe, kept.seed, recipe.epochs)  # by random numbers that no training has had
+        for batch in islice(batches, -(-IMAGES // (len(recipes) * recipe.batch))):
+            kept.net(batch.images)
     for layer, momentum in zip(layers, before, strict=True):
         layer.momentum = momentum
         layer.eval()

@@ -56,8 +56,10 @@ class Deriving:
     >>> from barnspider.lab import Recipe
     >>> sweep = Sweep(Recipe("digits"), vary="crop", doses=(0, 0.3, 0.6), seeds=range(2), keep="weights")
     >>> plan = Deriving(sweep, doses=(0, 0.6))
-    >>> plan.name, list(dict.fromkeys(cell.arm for cell in plan.cells()))[2:]
-    ('digits-crop-averaged', ['mean answers of crop=0, 0.6', 'mean weights of crop=0, 0.6', 'crop=0.6, logits moved'])
+    >>> plan.name, len(plan.cells())
+    ('digits-crop-averaged', 10)
+    >>> list(dict.fromkeys(part.cell.arm for part in plan.parts()))
+    ['mean answers of crop=0 + 0.6', 'mean weights of crop=0 + 0.6', 'crop=0.6 with moved logits']
     """
 
     sweep: Sweep
@@ -116,11 +118,11 @@ class Deriving:
         """Return what is made of the networks of one seed."""
         vary, parts = self.sweep.vary, list[Part]()
         chosen = [runs[dose_name(vary, dose)] for dose in self.doses]
-        named = ", ".join([chosen[0].arm, *(run.arm.removeprefix(f"{vary}=") for run in chosen[1:])])
+        named = " + ".join([chosen[0].arm, *(run.arm.removeprefix(f"{vary}=") for run in chosen[1:])])
         for how in self.how:
             if how == "logits":
                 moved = [run for run in chosen if run != base]
-                parts += [_part(how, f"{run.arm}, logits moved", [run], base) for run in moved]
+                parts += [_part(how, f"{run.arm} with moved logits", [run], base) for run in moved]
             else:
                 parts.append(_part(how, f"mean {how} of {named}", chosen, base))
         return parts

@@ -60,13 +60,11 @@ def derive(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from barnspider.lab import Recipe, run
-    >>> sweep = Sweep(Recipe("digits", epochs=2), vary="rotation", doses=(0, 60), seeds=(0,), keep="weights")
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = run(sweep, Store(folder), workers=1)
-    ...     derive(sweep, Store(folder), how="answers", workers=1).arms
-    ('rotation=0', 'rotation=60', 'mean answers of rotation=0, 60')
+    >>> from barnspider.lab import Recipe
+    >>> sweep = Sweep(Recipe("digits"), vary="rotation", doses=(0, 60), seeds=range(3), keep="weights")
+    >>> derive(sweep, Store("nothing-trained-yet"), how="answers")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    barnspider.errors.InputError: no seed of 'digits-rotation-...' has the weights of all its networks in ...
     """
     check_torch()
     plan = _with_earlier(Deriving(sweep, tuple(doses or ()), (how,) if isinstance(how, str) else tuple(how)), store)

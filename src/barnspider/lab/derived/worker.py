@@ -19,7 +19,6 @@ from barnspider.lab.derived.run import diverged, of_use
 from barnspider.lab.derived.shifts import STRENGTHS, Chosen, choose
 from barnspider.lab.evaluation import logits
 from barnspider.lab.machine import environment, prepared
-from barnspider.lab.seen import trained_on
 from barnspider.lab.settling import say, serve, settle_all
 from barnspider.lab.sweep import Run
 from barnspider.lab.weights import Kept, read_weights
@@ -67,7 +66,7 @@ def _made(store: Store, part: Part, data: Dataset, device: str) -> Made:
     if part.how == "answers":
         return mean_answers(networks, splits), {}
     if part.how == "weights":
-        kept = mean_network(networks, trained_on(part.runs[0].recipe, data))
+        kept = mean_network(networks, data)
         return [answered(logits(kept.net, split, kept, kept.recipe).softmax(1), split) for split in splits], {}
     return _moved(next(networks), _base_accuracy(store, part.base, data), data)
 
