@@ -47,3 +47,11 @@ def test_misuse_is_refused(barnspider, tmp_path, small_store):
     study.write_text(study.read_text().replace('"rotation"', '"crop"'))
     assert "a prescription of 'rotation' was given for 'crop'" in barnspider("run", study, check=2).stderr
     assert not list(tmp_path.glob("runs/runs/*"))
+
+
+def test_healing_states_its_bill_before_anything_is_trained(barnspider, study, tmp_path):
+    said = barnspider("heal", study, "--plan", "--rounds", "2", "--method", "clam").stderr
+    assert "in all: at most 47 runs" in said
+    assert "budget=10 is less than 46 runs" in barnspider("heal", study, "--budget", "10", check=2).stderr
+    assert "method='calm' is unknown" in barnspider("heal", study, "--method", "calm", check=2).stderr
+    assert not (tmp_path / "runs").exists()

@@ -160,7 +160,7 @@ def _with_free(plan: Healing, store: Store, trial: Sweep, at: float, workers: in
         if moved and at == 0.0:
             continue  # there is nothing to move them to: the best single dose is the baseline
         made = derive(trial, store, how=FREE[name], doses=doses, workers=workers, device=device)
-        arm = next(a for a in made.arms if (a.endswith("logits moved") if moved else a.startswith(f"{name} of")))
+        arm = next(a for a in made.arms if (a.endswith("with moved logits") if moved else a.startswith(f"{name} of")))
         parts.append(replace(made.where(arms=[arm]), arm=(name,) * made.arm.count(arm)))
     return concat(parts)
 

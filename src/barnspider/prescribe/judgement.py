@@ -39,7 +39,7 @@ class Judged:
     ----------
     arm : its name; runs : how many judged it
     mean : accuracy over all images
-    against_off, against_best : change of the mean from the baseline, and from the one dose that is best on average
+    against_off, against_best : change of the mean from the baseline, and from the one dose for all
     harmed : classes that are certainly harmed, against the baseline
     below_own : classes that are certainly worse than at their own best dose
     worst : the mean over the worst tenth of the classes, noise and selection taken out
@@ -64,7 +64,7 @@ class Judged:
 
     @property
     def reached(self) -> bool:
-        """Whether the aim is: no class certainly harmed, and the average not certainly below the best single dose's."""
+        """Whether the aim is: no class certainly harmed, and the average not certainly below the one dose's for all."""
         return not self.harmed and (self.against_best is None or self.against_best[2] >= 0)
 
 
@@ -74,7 +74,7 @@ class Judgement(words.Shown):
 
     Attributes
     ----------
-    baseline, best : the arm with the knob off, and the one dose that is best on average
+    baseline, best : the arm with the knob off, and the one dose for all: that of the best mean, or one that was asked
     own : for each class the arm of its own best dose
     classes : names
     arms : the baseline first, then as they were given
@@ -95,9 +95,18 @@ class Judgement(words.Shown):
         m = self.effects.method
         title = (
             f"Judged on {self.judged_on}; chosen on {self.chosen_on}. Points; {100 * m.level:.4g} % intervals for"
-            f" {words.explained(m.generalizes_to)}. Best single dose: {visible(self.best)}"
+            f" {words.explained(m.generalizes_to)}. The one dose for all: {visible(self.best)}"
         )
-        head = ["arm", "mean", "from baseline", "from best single", "harmed", "below own best", "worst tenth", "tau"]
+        head = [
+            "arm",
+            "mean",
+            "from baseline",
+            "from one dose for all",
+            "harmed",
+            "below own best",
+            "worst tenth",
+            "tau",
+        ]
         head += ["toll", "models"]
         return "\n".join([title, words.text_table(head, [self._row(x) for x in self.arms]), "", self.told()])
 
@@ -111,12 +120,16 @@ class Judgement(words.Shown):
         ]  # fmt: skip
 
     def told(self) -> str:
-        """Return how far the aim was reached: no class harmed, and the average not below the best single dose."""
+        """Return who reaches the aim: no class certainly harmed, and the average not below the one dose for all."""
         others = [x for x in self.arms if x.arm not in (self.baseline, self.best)]
         good = [visible(x.arm) for x in others if x.reached]
-        aim = "no class certainly harmed, and the average not certainly below the best single dose"
+        aim = "no class certainly harmed, and the average not certainly below the one dose for all"
         seen = self.effects.detectable()
-        least = f"; what judges {words.finds(float(np.nanmax(seen)))} in every class" if np.isfinite(seen).any() else ""
+        least = (
+            f"; what judges {words.finds(float(np.nanmedian(seen)))} in half of the classes"
+            if np.isfinite(seen).any()
+            else ""
+        )
         return f"* reaches the aim ({aim}): {', '.join(good) or 'no other arm'}{least}."
 
     def to_json(self) -> dict[str, Any]:
