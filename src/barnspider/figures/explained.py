@@ -82,7 +82,7 @@ def received_rows(found: Flows, effects: Effects, arm: str, most: int = 5, each:
         rows.append(_row(len(rows), names[c], HARMED, (effects.effect[a, c], effects.low[a, c], effects.high[a, c])))
         grown = [int(i) for i in order[(found.source[order] == c) & (found.change[a, order] > 0)]]
         for i in grown[:each]:
-            other = "another of its classes" if found.target[i] == c else names[found.target[i]]
+            other = "another of the same" if found.target[i] == c else names[found.target[i]]
             ends = found.change[a, i], found.low[a, i], found.high[a, i]
             rows.append(_row(len(rows), RECEIVES + other, CERTAIN if sure[i] else CANNOT_TELL, ends))
     return {"rows": rows}

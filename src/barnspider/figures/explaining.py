@@ -120,7 +120,7 @@ def received(
         labelFontWeight=alt.condition(receives, alt.value("normal"), alt.value("bold")), labelLimit=frame.names_limit,
     )  # fmt: skip
     y = alt.Y("row:N", sort=None, title=None, axis=names)
-    title = parts.lines(frame, "change, points of the images of the harmed class", frame.wide - left)
+    title = parts.lines(frame, "change, points of the images of who is harmed", frame.wide - left)
     x = alt.X("effect:Q", title=title, axis=parts.value_axis(frame))
     rows = alt.Chart(data["rows"])
     span = rows.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=color)

@@ -12,8 +12,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 from barnspider.errors import BarnspiderError, StoreError, TrainingError
 from barnspider.lab.claims import claimed
@@ -26,6 +27,9 @@ WAIT = 0.5
 """Seconds between two looks at runs that other workers hold."""
 
 R = TypeVar("R", bound=Planned)
+
+_LINE: ContextVar[TextIO | None] = ContextVar("line", default=None)
+"""Where lines for the process that started this one go, once standard output is left to others."""
 
 Seal = Callable[[R], bool]
 """Makes a run and seals it; False when somebody else sealed it first."""
@@ -80,9 +84,9 @@ def _make(store: Store, run: R, seal: Seal[R]) -> None:
 
 def say(**event: object) -> None:
     """Write one line for the process that started this one."""
-    assert sys.__stdout__ is not None
-    sys.__stdout__.write(json.dumps(event) + "\n")
-    sys.__stdout__.flush()
+    out = _LINE.get() or sys.stdout
+    out.write(json.dumps(event) + "\n")
+    out.flush()
 
 
 def serve(room: str, what: str, work: Work) -> None:
@@ -97,6 +101,7 @@ def serve(room: str, what: str, work: Work) -> None:
         "--number", type=int, default=0, help="which of several workers this is: spreads them over GPUs and runs"
     )
     asked = parser.parse_args()
+    _LINE.set(sys.stdout)
     sys.stdout = sys.stderr  # what strangers' networks print is no line of ours
     try:
         device = placed(asked.device, asked.number)

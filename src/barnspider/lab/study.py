@@ -9,9 +9,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from barnspider.errors import InputError, listing, pick
 from barnspider.lab.command import Command, CommandSweep
@@ -32,8 +32,8 @@ EXPECTED = {
     "recipe": EITHER,
     "sweep": "a table [sweep] with vary, doses and seeds",
     "vary": "what the knob is called",
-    "doses": "a list of numbers; of our own trainings, one may itself be a list, a number for each class, or a file:"
-    " a prescription",
+    "doses": "a list of numbers; of our own trainings, one may itself be a list, a number for each class, or the name"
+    " of a prescription, a file *.json",
     "seeds": "how many seeds, or a list of seeds",
     "baseline": "one of the doses",
     "arms": "tables [arms.NAME], each with the fields of the recipe that are others there",
@@ -53,7 +53,7 @@ class _SweepTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     vary: str
-    doses: list[float | list[float] | str]
+    doses: list[float | list[float] | Annotated[str, Field(pattern=r"\.json$")]]
     seeds: int | list[int]
     baseline: float | list[float] | None = None
 
@@ -66,7 +66,6 @@ class _StudyFile(BaseModel):
     recipe: dict[str, Any] | None = None
     command: Any = None
     sweep: _SweepTable
-    arms: dict[str, dict[str, Any]] = {}
     paired: bool = False
     environment: dict[str, str | int] = {}
     files: list[str] = []
@@ -75,6 +74,7 @@ class _StudyFile(BaseModel):
     timeout: float | None = None
     retries: int = 0
     workers: int = 1
+    arms: dict[str, dict[str, Any]] = {}
 
 
 def read_study(path: str | Path) -> AnySweep:
