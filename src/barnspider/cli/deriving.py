@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barnspider.cli.options import All, AsJson, Data, Device, Level, StoreFolder, StudyName, Top, Workers
+from barnspider.cli.options import All, AsJson, Data, Device, Level, StoreFolder, StudyName, Top, Workers, doses_in
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
 from barnspider.errors import InputError, listing
@@ -58,7 +58,7 @@ def derive(
 
     look_for_data_in(data)
     opened, sweep = _opened(source, store, study)
-    chosen = _doses(doses)
+    chosen = doses_in(doses)
     answers = make(sweep, opened, how=how or HOW, doses=chosen, workers=workers, device=device)
     _say_what_is_left_out(answers)
     effects = estimate(answers, baseline=sweep.baseline, level=level)
@@ -86,15 +86,6 @@ def _opened(source: Path, store: Path, study: str | None) -> tuple[Store, Sweep]
     if "recipe" not in found.sweep:
         raise InputError(f"study {found.identity!r} is of a command, whose weights no store keeps")
     return opened, Sweep.from_dict(found.sweep)
-
-
-def _doses(text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"doses={text!r}; expected numbers with commas between, such as 0,0.3,0.6") from None
 
 
 def _say_what_is_left_out(answers: Predictions) -> None:

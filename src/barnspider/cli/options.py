@@ -280,6 +280,22 @@ class Judged(Comparison):
         return effects.simultaneous() if self.bands else effects, predictions
 
 
+def doses_in(text: str | None) -> list[float] | None:
+    """Return the doses of "0,0.3,0.6"; None where none were given.
+
+    Raises
+    ------
+    InputError
+        When they are something else.
+    """
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"doses={text!r}; expected numbers with commas between, such as 0,0.3,0.6") from None
+
+
 def called(source: str | list[str]) -> str:
     """Return what to call a source where something is said of it."""
     return source if isinstance(source, str) else listing(source, most=3)

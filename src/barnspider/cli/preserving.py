@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barnspider.cli.options import All, AsJson, Data, Device, Level, StoreFolder, StudyFile, Top, Workers
+from barnspider.cli.options import All, AsJson, Data, Device, Level, StoreFolder, StudyFile, Top, Workers, doses_in
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
 from barnspider.errors import InputError
@@ -72,7 +72,7 @@ def preserve(
         raise InputError(f"{str(study)!r} is a study of a command, whose images and networks only that knows")
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.05 is five points)")
-    plans = of_study(sweep, _doses(doses), networks or (), pretrained or (), models, draws)
+    plans = of_study(sweep, doses_in(doses), networks or (), pretrained or (), models, draws)
     answers = {plan.shown: ask(plan, folder, workers=workers, device=device) for plan in plans}
     found = preservation(answers, delta=delta, level=level)
     effects = _effects(sweep, folder, level)
@@ -83,15 +83,6 @@ def preserve(
     blocks = [found.text(None if everything else top or 10), _told(strengths), *map(str, told)]
     show(document if as_json else None, "\n\n".join(blocks))
     talk(f"The answers are studies of their own: barnspider report {store} --study {plans[0].name}")
-
-
-def _doses(text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"doses={text!r}; expected numbers with commas between, such as 0.3,0.6") from None
 
 
 def _effects(sweep: Sweep, store: Store, level: float) -> Effects | None:

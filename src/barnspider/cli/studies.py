@@ -12,7 +12,8 @@ import typer
 from barnspider.cli.notes import earlier_note
 from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import talk
-from barnspider.errors import InputError, TrainingError
+from barnspider.errors import InputError, TrainingError, listing
+from barnspider.names import visible
 
 if TYPE_CHECKING:
     from barnspider.lab.study import AnySweep
@@ -48,7 +49,9 @@ def plan(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers =
     from barnspider.store import Store
 
     look_for_data_in(data)
-    typer.echo(str(price(read_study(study), Store(store), workers=workers)))
+    sweep = read_study(study)
+    _say_who_chose(sweep)
+    typer.echo(str(price(sweep, Store(store), workers=workers)))
 
 
 def run(
@@ -69,6 +72,7 @@ def run(
 
     look_for_data_in(data)
     sweep = read_study(study)
+    _say_who_chose(sweep)
     if refine:
         _refine(sweep, Store(store), budget, margin, names, workers=workers, device=device)
         return
@@ -85,6 +89,18 @@ def run(
     now = f"{trained.here} of {total} runs trained now"
     others = f", {trained.elsewhere} by others meanwhile" if trained.elsewhere else ""
     talk(f"{now}{others}, all {total} are in {store}/. Next: barnspider audit {shlex.quote(str(store))}")
+
+
+def _say_who_chose(sweep: AnySweep) -> None:
+    """Shout where runs would judge a dose that they, or their like of equal seed, have chosen."""
+    from barnspider.lab.sweep import Sweep
+
+    for prescription in sweep.prescribed if isinstance(sweep, Sweep) else ():
+        if both := sorted(set(prescription.seeds) & set(sweep.seeds)):
+            talk(
+                f"note: seeds {listing(both)} chose the doses of {visible(prescription.rule)!r}; what they say of these"
+                " doses is no judgement: take other seeds"
+            )
 
 
 def _say_what_is_earlier(store: Store, sweep: AnySweep) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from barnspider import words
-from barnspider.cli.options import All, AsJson, Data, Level, StudyFile, Top
+from barnspider.cli.options import All, AsJson, Data, Level, StudyFile, Top, doses_in
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
 from barnspider.errors import InputError
@@ -78,8 +78,8 @@ def theory(
     if not 0.5 < level < 1:
         raise InputError(f"level={level!r}; expected above 0.5 and below 1, such as 0.95")
     trained = None if store is None else _trained(sweep, store, level)
-    if doses is not None:
-        sweep = sweep.with_doses(_doses(doses))
+    if (chosen := doses_in(doses)) is not None:
+        sweep = sweep.with_doses(chosen)
     plan = Exact(sweep, features, count, images or 0, runs, draws)
     larger = None if growth is None else _at(plan, growth)
     rows = None if everything else top or 10
@@ -91,13 +91,6 @@ def theory(
     blocks = [found.text(rows), *([] if growing is None else [growing.text(rows)])]
     show(document if as_json else None, "\n\n".join(blocks))
     talk(f"Nothing was trained or stored. Next: barnspider plan {shlex.quote(str(study))}")
-
-
-def _doses(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"doses={text!r}; expected numbers with commas between, such as 0,0.3,0.6") from None
 
 
 def _trained(sweep: Sweep, store: Path, level: float) -> Effects:
