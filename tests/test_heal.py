@@ -27,7 +27,7 @@ def answers(doses, images=400, runs=4):
     return Predictions.from_arrays(label, {f"doses {doses}": guess}, classes=CLASSES, paired=True)
 
 
-def closed(rounds, start=RX):
+def closed(rounds, start=RX, groups=None):
     said, asked = [], []
 
     def trained(tried):
@@ -35,7 +35,7 @@ def closed(rounds, start=RX):
         return answers(tried[-1])
 
     baseline = Predictions(**{**vars(answers((0.0, 0.0, 0.0))), "arm": ("off",) * 4})
-    return *loop(start, trained, baseline, rounds, said.append), said, asked
+    return *loop(start, trained, baseline, rounds, said.append, groups), said, asked
 
 
 def test_the_loop_weakens_the_harmed_and_the_receivers_until_nobody_is_harmed():
@@ -47,6 +47,12 @@ def test_the_loop_weakens_the_harmed_and_the_receivers_until_nobody_is_harmed():
     assert said == list(rounds)
     assert asked[-1] == [x.doses for x in rounds]
     assert rounds[-1].reason == "nobody is certainly harmed: the loop ends"
+
+
+def test_confused_classes_are_weakened_together():
+    rx, rounds, *_ = closed(5, groups=np.array([0, 1, 1]))
+    assert [x.doses for x in rounds] == [(0.4, 0.4, 0.4), (0.2, 0.2, 0.2), (0.0, 0.0, 0.0)]
+    assert rx.doses == (0.0, 0.0, 0.0)
 
 
 def test_where_the_budget_ends_the_best_round_is_taken():
@@ -71,8 +77,8 @@ def test_weaker_is_one_studied_dose_nearer_to_zero():
 
 def test_the_bill_is_stated_before():
     bill = Healing(SWEEP, rounds=2, judges=3, methods=("clam", "mean answers")).bill()
-    assert bill.total == 3 * 3 + 2 * 3 + (3 + 3 + 1 + 1) * 3
-    assert "in all: at most 39 runs" in str(bill)
+    assert bill.total == 3 * 3 + 2 * 3 + (3 + 4 + 1 + 1) * 3
+    assert "in all: at most 42 runs" in str(bill)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from barnspider import InputError, Predictions, simulate
 from barnspider.effects import estimate
-from barnspider.prescribe import COMPOSED, OBJECTIVES, choose, compose, judged_by, part, prescribe
+from barnspider.prescribe import COMPOSED, OBJECTIVES, Ladder, choose, compose, judged_by, part, prescribe
 from barnspider.simulate import Noise
 
 DOSES = (0.0, 0.3, 0.6)
@@ -176,6 +176,33 @@ def test_receivers_get_the_strongest_dose_at_which_they_do_not_receive():
     both = prescribe(flowing(), "crop", rule="harmed and receivers", at=0.6)
     assert both.doses == (0.3, 0.6, 0.3)
     assert "is harmed at 0.6" in both.text()
+
+
+def test_confused_classes_get_one_dose():
+    both = prescribe(flowing(), "crop", rule="harmed groups", at=0.6)
+    assert both.doses == (0.3, 0.3, 0.3)  # dogs are taken for foxes, foxes for cats
+    assert both.why[1] == "is confused with a class that is harmed or receives"
+    apart = prescribe(flowing(), "crop", rule="harmed groups", at=0.6, together=1.0)
+    assert apart.doses == prescribe(flowing(), "crop", rule="harmed and receivers", at=0.6).doses
+    with pytest.raises(InputError, match="together=0; expected a share above 0"):
+        prescribe(flowing(), "crop", rule="harmed groups", together=0)
+
+
+def test_groups_are_those_of_a_square_table():
+    """Against a confusion matrix and its transitive closure, computed the long way."""
+    preds = swept([[0.0] * 5, [-0.1] * 5], images=50)
+    ladder = Ladder.of(preds, "baseline", 0.6, 0.95, together=0.11)
+    linked = np.eye(5, dtype=bool)
+    for arm in ("baseline", "arm 2"):
+        table = np.zeros((5, 5))
+        for row in preds.rows(arm):
+            np.add.at(table, (preds.label, preds.guess[row]), 1 / (4 * 50))
+        linked |= (table >= 0.11) | (table >= 0.11).T
+    for _ in range(5):
+        linked = linked @ linked
+    groups = ladder.groups()
+    assert np.array_equal(groups[:, None] == groups, linked)
+    assert len(set(groups.tolist())) > 1
 
 
 def test_where_nobody_is_harmed_it_is_said_what_would_find_harm():

@@ -53,7 +53,7 @@ def test_misuse_is_refused(barnspider, tmp_path, small_store):
 
 def test_healing_states_its_bill_before_anything_is_trained(barnspider, study, tmp_path):
     said = barnspider("heal", study, "--plan", "--rounds", "2", "--method", "clam").stderr
-    assert "in all: at most 47 runs" in said
-    assert "budget=10 is less than 46 runs" in barnspider("heal", study, "--budget", "10", check=2).stderr
+    assert "in all: at most 51 runs" in said
+    assert "budget=10 is less than 50 runs" in barnspider("heal", study, "--budget", "10", check=2).stderr
     assert "method='calm' is unknown" in barnspider("heal", study, "--method", "calm", check=2).stderr
     assert not (tmp_path / "runs").exists()

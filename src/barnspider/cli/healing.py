@@ -20,8 +20,8 @@ Rules = Annotated[
     list[str] | None,
     typer.Option(
         "--rule",
-        help="own best, label preservation, receivers, harmed and receivers; may be repeated. Default: all but the"
-        " second, which needs `barnspider preserve` first.",
+        help="own best, label preservation, receivers, harmed and receivers, harmed groups; may be repeated. Default:"
+        " all but the second, which needs `barnspider preserve` first.",
     ),
 ]
 Methods = Annotated[
@@ -37,6 +37,10 @@ At = Annotated[
 ]
 Rounds = Annotated[int, typer.Option("--rounds", min=0, help="Rounds of the loop, at most.")]
 Judges = Annotated[int, typer.Option("--judges", min=2, help="Fresh seeds that judge.")]
+Together = Annotated[
+    float,
+    typer.Option("--together", help="One dose for classes of which so many images are confused; 1: each its own."),
+]
 Budget = Annotated[
     int | None, typer.Option("--budget", min=1, help="Runs at most, of everything; else nothing starts.")
 ]
@@ -53,6 +57,7 @@ def heal(
     methods: Methods = None,
     at: At = None,
     rounds: Rounds = 3,
+    together: Together = 0.01,
     judges: Judges = 4,
     budget: Budget = None,
     only_bill: OnlyBill = False,
@@ -82,7 +87,7 @@ def heal(
         )
     plan = Healing(
         sweep, *((tuple(rules),) if rules else ()), methods=tuple(methods or ()), rounds=rounds, judges=judges, at=at,
-        level=level,
+        level=level, together=together,
     )  # fmt: skip
     _state(plan, budget)
     if only_bill:

@@ -12,7 +12,7 @@ from barnspider.cli.output import show, talk
 from barnspider.errors import InputError
 
 RuleName = Annotated[
-    Literal["own best", "label preservation", "receivers", "harmed and receivers"] | None,
+    Literal["own best", "label preservation", "receivers", "harmed and receivers", "harmed groups"] | None,
     typer.Option("--rule", help="Prescribe a dose for each class by this rule."),
 ]
 Objective = Annotated[
@@ -38,6 +38,10 @@ SafeMargin = Annotated[
 Delta = Annotated[
     float, typer.Option("--delta", help="Of label preservation: a loss from which on a label counts as lost.")
 ]
+Together = Annotated[
+    float,
+    typer.Option("--together", help="Of harmed groups: one dose for classes of which so many images are confused."),
+]
 
 
 def prescribe(
@@ -50,6 +54,7 @@ def prescribe(
     runs: WhichRuns = "auto",
     margin: SafeMargin = 0.02,
     delta: Delta = 0.05,
+    together: Together = 0.01,
     out: Out = None,
     level: Level = 0.95,
     top: Top = None,
@@ -85,7 +90,7 @@ def prescribe(
     found = prescribed(
         answers, vary or dose_axis(asked.source, study=asked.study).knob or "dose", base, at=at, choose_on=choose_on,
         rule=rule or objective or "", runs=runs, preserved=preserved,
-        delta=delta, margin=margin, level=level,
+        delta=delta, margin=margin, together=together, level=level,
     )  # fmt: skip
     show(found.to_json() if as_json else None, found.text(None if everything else top or 10))
     if out is not None:

@@ -12,7 +12,7 @@ from barnspider.lab.recipe import Recipe
 from barnspider.lab.run import train_missing
 from barnspider.lab.sweep import Sweep, dose_name
 from barnspider.predictions import Predictions, concat
-from barnspider.prescribe import Judgement, judge, prescribe
+from barnspider.prescribe import Judgement, Ladder, judge, prescribe
 from barnspider.prescription import Prescription
 from barnspider.preservation import read_asked
 from barnspider.store import Store
@@ -99,16 +99,17 @@ def _prescribed(
 ) -> Prescription:
     return prescribe(
         test, plan.sweep.vary, plan.baseline, rule=rule, at=plan.at, choose_on=chooser, runs="all", preserved=asked,
-        level=plan.level, margin=plan.margin,
+        level=plan.level, margin=plan.margin, together=plan.together,
     )  # fmt: skip
 
 
 def _loop(
     plan: Healing, store: Store, chooser: Predictions, train: Callable[[Sweep, str], None], tell: Tell
 ) -> tuple[Prescription, tuple[Round, ...]]:
-    """Close the loop, from what the rule about harmed classes and receivers prescribes."""
+    """Close the loop, from what the rule about groups of harmed classes prescribes."""
     sweep = plan.sweep
-    start = _prescribed(plan, "harmed and receivers", store.load(sweep.runs()), chooser, {})
+    start = _prescribed(plan, "harmed groups", store.load(sweep.runs()), chooser, {})
+    groups = Ladder.of(chooser, plan.baseline, start.at, plan.level, plan.margin, plan.together).groups()
 
     def answers(doses: Sequence[Doses]) -> Predictions:
         tried = tuple(d[0] if len(set(d)) == 1 else d for d in doses)
@@ -127,7 +128,7 @@ def _loop(
     if start.at == 0.0:
         tell("the best single dose is 0: nobody is harmed by it, and there is no loop; another is healed with at=DOSE")
         return start, ()
-    return loop(start, answers, chooser.where(arms=[plan.baseline]), plan.rounds, say)
+    return loop(start, answers, chooser.where(arms=[plan.baseline]), plan.rounds, say, groups)
 
 
 def _trial(plan: Healing, found: Mapping[str, Prescription], at: float) -> tuple[Sweep, dict[str, float]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from barnspider import words
 from barnspider.design import Design
@@ -42,6 +43,7 @@ def loop(
     baseline: Predictions,
     rounds: int,
     tell: Callable[[Round], None],
+    groups: NDArray[np.intp] | None = None,
 ) -> tuple[Prescription, tuple[Round, ...]]:
     """Train and adjust until no class is certainly harmed, nothing is left to weaken, or the rounds end.
 
@@ -54,6 +56,7 @@ def loop(
     answers : trains what is missing of several doses, and returns the last one's answers to validation images
     baseline : the answers of the arm with the knob off, same seeds, same images
     tell : called after each round
+    groups : Int[C], classes that are weakened together; by default each by itself
 
     Returns
     -------
@@ -63,7 +66,7 @@ def loop(
     doses = start.doses
     for number in range(rounds):
         harmed, receiving = _audit(answers([*(x.doses for x in tried), doses]), baseline)
-        weaker = weakened(doses, [*harmed, *receiving], start)
+        weaker = weakened(doses, _with_their_groups([*harmed, *receiving], groups), start)
         reason = _reason(harmed, weaker == doses, number + 1 == rounds)
         tried.append(Round(doses, _names(start, harmed), _names(start, receiving), reason))
         tell(tried[-1])
@@ -75,6 +78,10 @@ def loop(
     best = min(reversed(tried), key=lambda x: len(x.harmed))
     why = tuple("" if dose == start.at else f"after {words.counted(len(tried), 'round')}" for dose in best.doses)
     return replace(start, doses=best.doses, rule="healed", why=why, chosen=None, judged=None, doubt=""), tuple(tried)
+
+
+def _with_their_groups(classes: list[int], groups: NDArray[np.intp] | None) -> list[int]:
+    return classes if groups is None else np.flatnonzero(np.isin(groups, groups[classes])).tolist()
 
 
 def weakened(doses: Doses, classes: Sequence[int], start: Prescription) -> Doses:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from barnspider.errors import InputError, listing, pick
 from barnspider.lab.recipe import KNOBS, Recipe
 from barnspider.lab.sweep import Sweep, check_distinct
-from barnspider.prescribe import RULES
+from barnspider.prescribe import RULES, TOGETHER
 
 METHODS: dict[str, Callable[[Recipe], Recipe]] = {
     "clam": lambda r: replace(r, class_weights="clam"),
@@ -38,7 +38,7 @@ class Healing:
     rounds : of the loop, at most
     judges : fresh seeds that judge
     at : the dose that all classes get otherwise; None: that of the best mean
-    level, margin : as of `prescribe`
+    level, margin, together : as of `prescribe`; the loop weakens whole groups
 
     Raises
     ------
@@ -57,13 +57,14 @@ class Healing:
     """
 
     sweep: Sweep
-    rules: tuple[str, ...] = ("own best", "receivers", "harmed and receivers")
+    rules: tuple[str, ...] = ("own best", "receivers", "harmed and receivers", "harmed groups")
     methods: tuple[str, ...] = ()
     rounds: int = 3
     judges: int = 4
     at: float | None = None
     level: float = 0.95
     margin: float = 0.02
+    together: float = TOGETHER
 
     def __post_init__(self) -> None:
         sweep, knob = self.sweep, KNOBS.get(self.sweep.vary)

@@ -11,16 +11,18 @@ from barnspider.prescribe.choosing import OBJECTIVES, Choice, Choices, choose
 from barnspider.prescribe.composed import COMPOSED, compose, prescribe
 from barnspider.prescribe.judgement import Judged, Judgement, judge
 from barnspider.prescribe.parting import Parted, judged_by, part
-from barnspider.prescribe.rules import RULES
+from barnspider.prescribe.rules import RULES, TOGETHER, Ladder
 
 __all__ = [
     "COMPOSED",
     "OBJECTIVES",
     "RULES",
+    "TOGETHER",
     "Choice",
     "Choices",
     "Judged",
     "Judgement",
+    "Ladder",
     "Parted",
     "choose",
     "compose",

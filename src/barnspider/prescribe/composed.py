@@ -15,7 +15,7 @@ from barnspider.outcome import Effects
 from barnspider.predictions import Predictions
 from barnspider.prescribe.choosing import OBJECTIVES, choose
 from barnspider.prescribe.parting import Parted, Runs, part
-from barnspider.prescribe.rules import RULES, Doses, Ladder
+from barnspider.prescribe.rules import RULES, TOGETHER, Doses, Ladder
 from barnspider.prescription import Expected, Prescription
 from barnspider.preservation import DELTA, Preservation, preservation
 
@@ -35,6 +35,7 @@ def prescribe(
     preserved: Mapping[str, Predictions] | None = None,
     delta: float = DELTA,
     margin: float = 0.02,
+    together: float = TOGETHER,
     level: float = 0.95,
 ) -> Prescription:
     """Prescribe a dose for each class, or by an objective one for all; chosen on some answers, judged on others.
@@ -56,6 +57,8 @@ def prescribe(
         lost. Images that also judge are left out.
     margin, level
         As of `choose`.
+    together
+        Of "harmed groups": classes get one dose if so large a share of the images of one is taken for another of them.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def prescribe(
     pick("rule", rule, [*RULES, *OBJECTIVES])
     base = baseline_arm(preds, baseline)
     parted = part(preds, choose_on, runs=runs)
-    ladder = Ladder.of(parted.choose, base, at, level, margin)
+    ladder = Ladder.of(parted.choose, base, at, level, margin, together)
     if rule in OBJECTIVES:
         found = _for_all(preds, base, rule, ladder, choose_on, runs, margin, level)
     else:

@@ -27,6 +27,9 @@ from barnspider.receivers import Receivers, receivers
 
 Bools = NDArray[np.bool_]
 
+TOGETHER = 0.01
+"""Classes of which one image in a hundred is taken for the other belong together: our choice."""
+
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
@@ -39,6 +42,7 @@ class Ladder:
     off, at : the numbers of the baseline and of the arm whose dose would be given to all
     level : of every interval
     margin : a loss that must not be overlooked: where nothing is certain, what would find it is told
+    together : classes belong together if so large a share of the images of one is taken for the other
     """
 
     design: Design
@@ -46,10 +50,19 @@ class Ladder:
     off: int
     at: int
     level: float
-    margin: float
+    margin: float = 0.02
+    together: float = TOGETHER
 
     @classmethod
-    def of(cls, preds: Predictions, baseline: str, at: float | None, level: float, margin: float = 0.02) -> Ladder:
+    def of(
+        cls,
+        preds: Predictions,
+        baseline: str,
+        at: float | None,
+        level: float,
+        margin: float = 0.02,
+        together: float = TOGETHER,
+    ) -> Ladder:
         """Put the arms that have a dose in order; `at` is by default the dose of the best mean.
 
         Raises
@@ -73,7 +86,11 @@ class Ladder:
         if at is not None and at not in doses:
             raise InputError(f"at={at:g} was not studied; expected one of the doses {listing(f'{d:g}' for d in doses)}")
         best = int(np.argmax(design.overall())) if at is None else int(np.flatnonzero(doses == at)[0])
-        return cls(design, doses, arms.index(baseline), best, level, margin)
+        if not 0 < together <= 1:
+            raise InputError(
+                f"together={together!r}; expected a share above 0, up to 1 (0.01 is one image in a hundred)"
+            )
+        return cls(design, doses, arms.index(baseline), best, level, margin, together)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -124,6 +141,28 @@ class Ladder:
         grown = f.certain()[0] & (f.change[0] > 0) & self.harmed[self.at][f.source]
         found[f.target[grown]] = True
         return found
+
+    def groups(self) -> NDArray[np.intp]:
+        """Return for each class the number of its group, Int[C]: classes that are confused, or share one that they are.
+
+        Two classes are confused where, at the baseline or at `at`, the share `together` of the images of one of them is
+        taken for the other.
+        """
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        pairs = np.unique(np.concatenate([self._confused(k) for k in {self.off, self.at}]))
+        first, second = np.divmod(pairs, len(self.classes))
+        shape = len(self.classes), len(self.classes)
+        return connected_components(coo_array((np.ones(len(pairs)), (first, second)), shape), directed=False)[1]
+
+    def _confused(self, k: int) -> NDArray[np.int64]:
+        """Return the pairs of classes that an arm confuses, as source * C + target."""
+        d, classes = self.design, len(self.classes)
+        run, image = np.nonzero(d.counts[k].answers == 0)
+        source = d.preds.label[d.layout.order[image]].astype(np.int64)
+        pairs, times = np.unique(source * classes + d.guesses(k)[run, image], return_counts=True)
+        return pairs[times >= self.together * d.counts[k].runs * d.layout.n[pairs // classes]]
 
     def weaker(self, bad: Bools) -> NDArray[np.intp]:
         """Return for each class the strongest arm between the baseline and `at` that is not bad for it, Int[C].
@@ -223,6 +262,32 @@ def of_harmed_and_receivers(ladder: Ladder, _: Mapping[str, Preservation]) -> Do
     return _weakened(ladder, best, {"is harmed": harmed, "receives answers of harmed classes": taken})
 
 
+def of_harmed_groups(ladder: Ladder, asked: Mapping[str, Preservation]) -> Doses:
+    """Weaken as "harmed and receivers" does, and give all classes that are confused with one another the weakest dose.
+
+    Where confused classes have different doses, that an image is unchanged is itself evidence for the class of the
+    weakest one: docs/prescribe.md has seen it.
+    """
+    found = of_harmed_and_receivers(ladder, asked)
+    dose, why = weakest(found.dose, ladder.groups()), list(found.why)
+    for c in np.flatnonzero((dose < found.dose) & (np.array(why) == "")):
+        why[c] = "is confused with a class that is harmed or receives"
+    return Doses(dose, tuple(why), found.doubt)
+
+
+def weakest(dose: Floats, groups: NDArray[np.intp]) -> Floats:
+    """Return the smallest dose of each class's group.
+
+    Examples
+    --------
+    >>> weakest(np.array([0.4, 0.2, 0.4]), np.array([0, 0, 1])).tolist()
+    [0.2, 0.2, 0.4]
+    """
+    least = np.full(int(groups.max(initial=-1)) + 1, np.inf)
+    np.minimum.at(least, groups, dose)
+    return least[groups]
+
+
 def _weakened(ladder: Ladder, best: NDArray[np.intp], reasons: Mapping[str, Bools]) -> Doses:
     at = f"{ladder.doses[ladder.at]:g}"
     why = [" and ".join(text for text, who in reasons.items() if who[c]) for c in range(len(best))]
@@ -236,5 +301,6 @@ RULES: dict[str, Rule] = {
     "label preservation": label_preservation,
     "receivers": of_receivers,
     "harmed and receivers": of_harmed_and_receivers,
+    "harmed groups": of_harmed_groups,
 }
 """Every rule, by name."""
