@@ -1,5 +1,7 @@
 """Networks that were trained elsewhere: what is asked of them, and that they are what they were."""
 
+import contextlib
+import sys
 from functools import partial
 
 import numpy as np
@@ -65,7 +67,8 @@ def here(monkeypatch):
     """Work in this process, as one worker does."""
 
     def set_to_work(store, study, missing, data, _workers, device):
-        work(store, study, data, device)
+        with contextlib.redirect_stdout(sys.stderr):  # what a worker says is for who started it
+            work(store, study, data, device)
         return len(missing) - len(store.missing(missing))
 
     monkeypatch.setattr(room, "_set_to_work", set_to_work)

@@ -16,10 +16,10 @@ seeds = {seeds}
 
 def test_from_a_sweep_to_a_dose_per_class(barnspider, tmp_path):
     sweep, fixed = tmp_path / "sweep.toml", tmp_path / "fixed.toml"
-    sweep.write_text(STUDY.format(name="sweep", doses="[0, 60, 180]", seeds="8"))
+    sweep.write_text(STUDY.format(name="sweep", doses="[0, 60, 180]", seeds="4"))
     barnspider("run", sweep, "--workers", "1")
-    compared = barnspider("prescribe", "runs").stdout
-    assert "Chosen on digits/validation, seeds 0, 2, 4, 6; judged on digits/test, seeds 1, 3, 5, 7" in compared
+    compared = barnspider("prescribe", "runs", "--runs", "half").stdout
+    assert "Chosen on digits/validation, seeds 0, 2; judged on digits/test, seeds 1, 3" in compared
     document = json.loads(barnspider("prescribe", "runs", "--json").stdout)
     assert document["schema"] == "barnspider/choices/1"
     assert [arm["dose"] for arm in document["arms"]] == [0.0, 60.0, 180.0]
