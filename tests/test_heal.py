@@ -131,3 +131,10 @@ def test_a_second_call_trains_nothing(healed):
     again = heal(plan, store, workers=1)
     assert sorted(path.name for path in (store.root / "runs").iterdir()) == before
     assert str(again) == str(found)
+
+
+def test_a_method_that_would_change_nothing_is_said_and_left_out():
+    """Where the dose for all is 0, no target fades, and there is nothing to move logits to."""
+    plan = Healing(replace(SWEEP, vary="crop", doses=(0, 0.5)), methods=("fading labels", "moved logits", "clam"))
+    assert list(plan.idle(0.0)) == ["fading labels", "moved logits"]
+    assert plan.idle(0.5) == {}

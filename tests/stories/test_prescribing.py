@@ -29,7 +29,7 @@ def test_from_a_sweep_to_a_dose_per_class(barnspider, tmp_path):
     fixed.write_text(STUDY.format(name="fixed", doses='[0, "rx.json"]', seeds="[20, 21]"))
     barnspider("run", fixed, "--workers", "1")
     fixed.write_text(fixed.read_text().replace("[20, 21]", "[0, 20]"))
-    assert "note: seeds 0 chose the doses of 'harmed and receivers'" in barnspider("plan", fixed).stderr
+    assert "note: 1 seed (0) chose the doses of 'harmed and receivers'" in barnspider("plan", fixed).stderr
     audited = json.loads(barnspider("audit", "runs", "--study", "fixed", "--json").stdout)
     assert audited["arms"][0]["arm"].startswith("rotation=per class")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from barnspider import Predictions
 from barnspider.cli.options import All, AsJson, Baseline, Level, Reading, Top, arm_of
 from barnspider.cli.output import show, talk
 from barnspider.errors import InputError
@@ -72,6 +73,29 @@ def prescribe(
     from barnspider.sources import default_baseline, dose_axis
     from barnspider.tables.prescription_file import write_prescription
 
+    answers = _read(asked, rule, objective, out, at)
+    base = default_baseline(answers, asked.source, study=asked.study) if baseline is None else arm_of(baseline, answers)
+    choose_on = asked.validation(answers)
+    if not (rule or objective):
+        made = choose(answers, base, choose_on=choose_on, runs=runs, margin=margin, level=level)
+        show({"schema": "barnspider/choices/1", **made.to_json()} if as_json else None, made)
+        return
+    split = "test" if choose_on is None else "validation"
+    preserved = read_asked(asked.source, asked.study, split=split) if rule == "label preservation" else None
+    found = prescribed(
+        answers, vary or dose_axis(asked.source, study=asked.study).knob or "dose", base, at=at, choose_on=choose_on,
+        rule=rule or objective or "", runs=runs, preserved=preserved, delta=delta, margin=margin, together=together,
+        level=level,
+    )  # fmt: skip
+    show(found.to_json() if as_json else None, found.text(None if everything else top or 10))
+    if out is not None:
+        talk(f"written: {write_prescription(found, out)}; a study takes it as a dose: doses = [0, {str(out)!r}]")
+    if found.doubt:
+        raise typer.Exit(3)
+
+
+def _read(asked: Reading, rule: str | None, objective: str | None, out: Path | None, at: float | None) -> Predictions:
+    """Read the answers; `InputError` where options do not go together, before, or with them."""
     if rule and objective:
         raise InputError("--rule and --objective were both given; expected one of them")
     if not (rule or objective) and (out or at is not None):
@@ -79,21 +103,4 @@ def prescribe(
     answers = asked.read()
     if rule and answers.group is not None:
         raise InputError("--by groups classes, and a dose is for a class; expected --rule without --by")
-    base = default_baseline(answers, asked.source, study=asked.study) if baseline is None else arm_of(baseline, answers)
-    choose_on = asked.validation(answers)
-    split = "test" if choose_on is None else "validation"
-    preserved = read_asked(asked.source, asked.study, split=split) if rule == "label preservation" else None
-    if not (rule or objective):
-        made = choose(answers, base, choose_on=choose_on, runs=runs, margin=margin, level=level)
-        show({"schema": "barnspider/choices/1", **made.to_json()} if as_json else None, made)
-        return
-    found = prescribed(
-        answers, vary or dose_axis(asked.source, study=asked.study).knob or "dose", base, at=at, choose_on=choose_on,
-        rule=rule or objective or "", runs=runs, preserved=preserved,
-        delta=delta, margin=margin, together=together, level=level,
-    )  # fmt: skip
-    show(found.to_json() if as_json else None, found.text(None if everything else top or 10))
-    if out is not None:
-        talk(f"written: {write_prescription(found, out)}; a study takes it as a dose: doses = [0, {str(out)!r}]")
-    if found.doubt:
-        raise typer.Exit(3)
+    return answers

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from barnspider import words
 from barnspider.cli.notes import earlier_note
 from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import talk
@@ -98,8 +99,8 @@ def _say_who_chose(sweep: AnySweep) -> None:
     for prescription in sweep.prescribed if isinstance(sweep, Sweep) else ():
         if both := sorted(set(prescription.seeds) & set(sweep.seeds)):
             talk(
-                f"note: seeds {listing(both)} chose the doses of {visible(prescription.rule)!r}; what they say of these"
-                " doses is no judgement: take other seeds"
+                f"note: {words.counted(len(both), 'seed')} ({listing(both)}) chose the doses of"
+                f" {visible(prescription.rule)!r}; what they say of these doses is no judgement: take other seeds"
             )
 
 

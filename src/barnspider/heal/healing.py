@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from barnspider.heal.loop import Doses, Round, loop, told
-from barnspider.heal.plan import FREE, HEALED, METHODS, Healing
+from barnspider.heal.plan import FREE, HEALED, METHODS, MOVED, Healing
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.run import train_missing
 from barnspider.lab.sweep import Sweep, dose_name
@@ -18,6 +18,9 @@ from barnspider.preservation import read_asked
 from barnspider.store import Store
 
 Tell = Callable[[str], None]
+
+START = "harmed groups"
+"""The rule from which the loop starts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +78,11 @@ def heal(
     train(plan.sweep, "")
     chooser = store.load(plan.sweep.runs(), "validation")
     found = _prescriptions(plan, store, chooser)
-    closed, rounds = _loop(plan, store, chooser, train, tell)
+    start = found.get(START) or _prescribed(plan, START, store.load(plan.sweep.runs()), chooser, {})
+    closed, rounds = _loop(plan, store, chooser, start, train, tell)
     found |= {HEALED: closed} if rounds else {}
+    for name, why in plan.idle(closed.at).items():
+        tell(f"{name} is not tried: {why}")
     trial, same = _trial(plan, found, closed.at)
     train(trial, "judge")
     fresh = _with_free(plan, store, trial, closed.at, workers, device)
@@ -104,11 +110,15 @@ def _prescribed(
 
 
 def _loop(
-    plan: Healing, store: Store, chooser: Predictions, train: Callable[[Sweep, str], None], tell: Tell
+    plan: Healing,
+    store: Store,
+    chooser: Predictions,
+    start: Prescription,
+    train: Callable[[Sweep, str], None],
+    tell: Tell,
 ) -> tuple[Prescription, tuple[Round, ...]]:
-    """Close the loop, from what the rule about groups of harmed classes prescribes."""
+    """Close the loop, from what was prescribed."""
     sweep = plan.sweep
-    start = _prescribed(plan, "harmed groups", store.load(sweep.runs()), chooser, {})
     groups = Ladder.of(chooser, plan.baseline, start.at, plan.level, plan.margin, plan.together).groups()
 
     def answers(doses: Sequence[Doses]) -> Predictions:
@@ -126,7 +136,7 @@ def _loop(
         tell(told(len(said), done))
 
     if start.at == 0.0:
-        tell("the best single dose is 0: nobody is harmed by it, and there is no loop; another is healed with at=DOSE")
+        tell("the best single dose is 0, which harms nobody: there is no loop; say which is to be healed: --at DOSE")
         return start, ()
     return loop(start, answers, chooser.where(arms=[plan.baseline]), plan.rounds, say, groups)
 
@@ -142,7 +152,7 @@ def _trial(plan: Healing, found: Mapping[str, Prescription], at: float) -> tuple
         else:
             same[name] = rx.dose
     best = sweep.base.with_(sweep.vary, at)
-    also |= {name: METHODS[name](best) for name in plan.trained()}
+    also |= {name: METHODS[name](best) for name in plan.trained() if name not in plan.idle(at)}
     trial = replace(
         sweep, name=f"{sweep.name}-judged", seeds=plan.fresh, keep="weights" if plan.free() else sweep.keep,
         also=tuple(also.items()), baseline_dose=0.0,
@@ -153,13 +163,11 @@ def _trial(plan: Healing, found: Mapping[str, Prescription], at: float) -> tuple
 def _with_free(plan: Healing, store: Store, trial: Sweep, at: float, workers: int | None, device: str) -> Predictions:
     """Return the answers of everything that judges: the trial's runs, and what is made of them without training."""
     parts = [store.load(trial.runs())]
-    for name in plan.free():
+    for name in (free for free in plan.free() if free not in plan.idle(at)):
         from barnspider.lab.derived import derive
 
-        moved = name == "moved logits"
+        moved = name == MOVED
         doses = (0.0, at) if moved else plan.sweep.doses
-        if moved and at == 0.0:
-            continue  # there is nothing to move them to: the best single dose is the baseline
         made = derive(trial, store, how=FREE[name], doses=doses, workers=workers, device=device)
         arm = next(a for a in made.arms if (a.endswith("with moved logits") if moved else a.startswith(f"{name} of")))
         parts.append(replace(made.where(arms=[arm]), arm=(name,) * made.arm.count(arm)))

@@ -93,9 +93,9 @@ def weakened(doses: Doses, classes: Sequence[int], start: Prescription) -> Doses
     >>> weakened((0.4, 0.1), [0, 1], rx)
     (0.2, 0.0)
     """
-    ladder = sorted(start.studied)
+    ladder, chosen = sorted(start.studied), set(classes)
     return tuple(
-        max((x for x in ladder if x < dose), default=dose) if c in classes else dose for c, dose in enumerate(doses)
+        max((x for x in ladder if x < dose), default=dose) if c in chosen else dose for c, dose in enumerate(doses)
     )
 
 

@@ -19,7 +19,9 @@ METHODS: dict[str, Callable[[Recipe], Recipe]] = {
 }
 """Other ways, each an arm at the best single dose: what it changes in the recipe. Their sources: `docs/methods.md`."""
 
-FREE = {"mean answers": "answers", "mean weights": "weights", "moved logits": "logits"}
+FADING, MOVED = "fading labels", "moved logits"
+
+FREE = {"mean answers": "answers", "mean weights": "weights", MOVED: "logits"}
 """Ways that train nothing: they are made of the networks that the judgement trains anyhow. Name -> `lab.derived`'s."""
 
 HEALED = "healed"
@@ -83,8 +85,8 @@ class Healing:
             )
         if self.at is not None and self.at not in sweep.doses:
             raise InputError(f"at={self.at:g} is not in the study; expected one of {listing(sweep.doses)}")
-        strongest = sweep.base.with_(sweep.vary, max(float(d) for d in sweep.doses if not isinstance(d, tuple)))
-        if "fading labels" in self.methods and METHODS["fading labels"](strongest).fades_in_vain:
+        strongest = max(float(d) for d in sweep.doses if not isinstance(d, tuple))
+        if FADING in self.idle(strongest):
             raise InputError("method='fading labels' does nothing where nothing of an image is cut away; leave it out")
         for name, given, known in (("rule", self.rules, RULES), ("method", self.methods, [*METHODS, *FREE])):
             for item in given:
@@ -110,6 +112,16 @@ class Healing:
     def free(self) -> tuple[str, ...]:
         """Return the methods that train nothing."""
         return tuple(method for method in self.methods if method in FREE)
+
+    def idle(self, at: float) -> dict[str, str]:
+        """Return the methods that would change nothing where this is the dose for all, and why."""
+        best = self.sweep.base.with_(self.sweep.vary, at)
+        idle: dict[str, str] = {}
+        if FADING in self.methods and METHODS[FADING](best).fades_in_vain:
+            idle[FADING] = "nothing of an image is cut away at the dose for all"
+        if MOVED in self.methods and at == 0.0:
+            idle[MOVED] = "the dose for all is the baseline, to which they would be moved"
+        return idle
 
     def bill(self) -> Bill:
         """Return how many runs all of this takes, at most."""
