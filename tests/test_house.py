@@ -96,6 +96,7 @@ TORCH_ROOMS = {
     "machine",
     "material",
     "nets",
+    "playback",
     "pretrained",
     "seen",
     "seen_by",

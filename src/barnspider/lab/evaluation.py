@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from barnspider.convert import smallest_int
 from barnspider.lab.data import Split
-from barnspider.lab.material import Material, levels_of, pieces
+from barnspider.lab.material import MORE_ON_GPU, Material, levels_of, pieces
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.weights import Kept
 from barnspider.store import Answers
@@ -41,7 +41,7 @@ def logits(net: nn.Module, split: Split, material: Material | Kept, recipe: Reci
     def seen(images: NDArray[np.uint8]) -> Tensor:
         return material.normalize(levels_of(torch.from_numpy(images).to(device)))
 
-    parts = map(seen, pieces(split, _PIXELS))
+    parts = map(seen, pieces(split, _PIXELS * (MORE_ON_GPU if device.type == "cuda" else 1)))
     if recipe.mirrored:
         return torch.cat([(net(part) + net(part.flip(3))) / 2 for part in parts]).float()
     return torch.cat([net(part) for part in parts]).float()

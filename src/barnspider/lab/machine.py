@@ -19,6 +19,9 @@ from barnspider.lab.recipe import Recipe
 _BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 """What torch calls a processor's instructions for bfloat16."""
 
+_FICKLE = "does not have a deterministic implementation"
+"""What torch says of an operation that it refuses where the same bits are wanted."""
+
 
 @contextmanager
 def prepared(recipe: Recipe, device: str) -> Generator[None]:
@@ -27,7 +30,8 @@ def prepared(recipe: Recipe, device: str) -> Generator[None]:
     Raises
     ------
     TrainingError
-        When the recipe's precision would be emulated here, many times slower.
+        When the recipe's precision would be emulated here, many times slower; or what the block computes can only be
+        computed in ways that give other bits every time, and the recipe does not permit that.
     """
     _check_precision(recipe, device)
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
@@ -40,12 +44,35 @@ def prepared(recipe: Recipe, device: str) -> Generator[None]:
     # Nothing here reads memory before it is written, and filling it first costs 6 % of a small network's time.
     memory.fill_uninitialized_memory = False
     try:
-        with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        with _gpu(recipe, device) if device.startswith("cuda") else torch.random.fork_rng(devices=[]):
             yield
+    except RuntimeError as error:
+        if _FICKLE not in str(error):
+            raise
+        part = str(error).partition(_FICKLE)[0].strip()
+        raise TrainingError(
+            f"network={recipe.network!r} has a part whose bits differ from run to run on {device} ({part}); expected"
+            " deterministic = false in the recipe, or other layers"
+        ) from error
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict)
         memory.fill_uninitialized_memory = fill
+
+
+@contextmanager
+def _gpu(recipe: Recipe, device: str) -> Generator[None]:
+    """Compute in a queue of its own on this GPU; "float32" is that, not 19 bits of it, as torch's convolutions are."""
+    strict = recipe.deterministic
+    own = torch.cuda.Stream(device)
+    with (
+        torch.random.fork_rng(devices=[device]),
+        torch.backends.cudnn.flags(enabled=True, benchmark=not strict, deterministic=strict, allow_tf32=False),
+        torch.cuda.device(device),
+        torch.cuda.stream(own),
+    ):
+        yield
+        own.synchronize()
 
 
 def placed(device: str, number: int) -> str:

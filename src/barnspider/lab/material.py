@@ -30,6 +30,10 @@ FAR = 1 << 28
 """Bytes from which on a memory map is taken to be on the disk, not in the system's memory."""
 
 _AUGMENTED_PIXELS = 1 << 18
+
+MORE_ON_GPU = 16
+"""So many times more pixels at once on a GPU, which starts a kernel no faster than it changes a million pixels."""
+
 _PIECE = 1 << 26
 _SOME = 1 << 21
 
@@ -85,10 +89,16 @@ class Material:
 
         Several small batches are augmented in one go: for tiny images the calls cost more than the arithmetic.
         """
-        rows = torch.from_numpy(order(seed, epoch, len(self.labels))).tensor_split(self.steps(recipe))
-        together = max(1, _AUGMENTED_PIXELS // (recipe.batch * self.split.pixels[0].size))
+        rows = self._order(seed, epoch).tensor_split(self.steps(recipe))
+        pixels = _AUGMENTED_PIXELS * (MORE_ON_GPU if self.labels.is_cuda else 1)
+        together = max(1, pixels // (recipe.batch * self.split.pixels[0].size))
         groups = [rows[i : i + together] for i in range(first // together * together, len(rows), together)]
         yield from islice(self._batches(recipe, groups, self._draws(recipe, seed, epoch)), first % together, None)
+
+    def _order(self, seed: int, epoch: int) -> Tensor:
+        """Return the images' order in this epoch, Int64[n], where the images are."""
+        rows = torch.from_numpy(order(seed, epoch, len(self.labels)))
+        return rows if self.resident is None else rows.to(self.resident.device)
 
     def _batches(
         self, recipe: Recipe, groups: list[tuple[Tensor, ...]], draws: Mapping[str, Tensor]

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from barnspider.lab.data import Dataset
 from barnspider.lab.evaluation import accuracy, answers
 from barnspider.lab.machine import environment, narrow, prepared
 from barnspider.lab.material import Batch, Material
+from barnspider.lab.playback import Playback, Step
 from barnspider.lab.random import torch_seed
 from barnspider.lab.recipe import Recipe
 from barnspider.lab.schedule import rate
@@ -180,7 +182,7 @@ class _Training:
         net = _placed(net, device)
         average = Average.of(net, recipe.epochs * material.steps(recipe))
         weighing = weighing_of(recipe, len(data.classes), device)
-        course = Course(net, _optimizer(net, recipe), average, torch.zeros((), device=device), weighing)
+        course = Course(net, _optimizer(net, recipe, device), average, torch.zeros((), device=device), weighing)
         return cls(recipe, seed, data, material, course, environment(recipe, device))
 
     def finish(self, checkpoint: Checkpoint | None, progress: Progress) -> Answers | None:
@@ -213,15 +215,25 @@ class _Training:
     def _step(self, batch: Batch) -> None:
         course, steps = self.course, self.recipe.epochs * self.material.steps(self.recipe)
         _set_lr(course.optimizer, rate(self.recipe, course.step / steps))
+        self._descend(batch)
+        course.average.add(course.step)
+        course.step += 1
+
+    @cached_property
+    def _descend(self) -> Step:
+        """Follow the gradient of one batch; on a GPU played back, but with others' networks, which may draw numbers."""
+        recordable = self.course.loss.is_cuda and not self.recipe.is_foreign
+        return Playback(self._descended) if recordable else self._descended
+
+    def _descended(self, batch: Batch) -> None:
+        course = self.course
+        course.optimizer.zero_grad()
         with narrow(self.recipe, batch.images.device.type):
             logits = course.net(batch.images, batch.draws)
         loss = self._loss(logits.float(), batch)
-        course.optimizer.zero_grad()
         loss.backward()
         course.optimizer.step()
-        course.average.add(course.step)
         course.loss += loss.detach()
-        course.step += 1
 
     def _loss(self, logits: Tensor, batch: Batch) -> Tensor:
         if self.course.weighing is None:
@@ -237,13 +249,17 @@ class _Training:
         return {"validation": validation, "test": test} | averaged
 
 
-def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD with Nesterov momentum; weights decay, biases and normalization do not."""
+def _optimizer(net: nn.Module, recipe: Recipe, device: str) -> torch.optim.SGD:
+    """SGD with Nesterov momentum; weights decay, biases and normalization do not.
+
+    On a GPU the learning rate is a number in its memory: a step that is played back reads it there.
+    """
+    lr = torch.tensor(recipe.lr, device=device) if device.startswith("cuda") else recipe.lr
     weights = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim <= 1]
     groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": others}]
     return torch.optim.SGD(
-        groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, weight_decay=0.0, fused=True
+        groups, lr=lr, momentum=recipe.momentum, nesterov=recipe.momentum > 0, weight_decay=0.0, fused=True
     )
 
 
@@ -254,7 +270,10 @@ def _placed(net: Any, device: str) -> nn.Module:
 
 def _set_lr(optimizer: torch.optim.SGD, lr: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(lr)
+        else:
+            group["lr"] = lr
 
 
 def _silent(_done: int, _epochs: int) -> None:

@@ -11,11 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from barnspider.lab import drops
+from barnspider.lab.nets.halving import Halving
 from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import Dose, Recipe
 
 Shape = tuple[int, int, int]
 """(C, H, W) of one image."""
+
+_SAFE = 8
+"""From so many channels on, torch 2.13 on the CPU can take the gradient of a convolution of one pixel with stride 2,
+channels innermost; with fewer it writes beyond its memory."""
 
 NO_CHANCE: drops.Chance = {}
 """What evaluation leaves to chance."""
@@ -128,12 +133,30 @@ class _Block(nn.Module):
         stride = 1 if before == after else 2
         self.widen = _Conv(before, after, stride=stride)
         self.refine = _normalized(after, after)
-        self.shortcut = nn.Identity() if stride == 1 else _normalized(before, after, size=1, stride=stride)
+        self.shortcut = nn.Identity() if stride == 1 else _narrowed(before, after, stride)
 
     def forward(self, images: Tensor, chance: drops.Chance) -> Tensor:
         branch = self.refine(self.widen(images))
         branch = drops.skip(branch, self.depth, chance.get("stochastic_depth"), *self.place)
         return (branch + self.shortcut(images)).relu_()
+
+
+def _narrowed(before: int, after: int, stride: int) -> nn.Module:
+    """Convolution of one pixel that takes every `stride`th pixel, then batch normalization."""
+    if before >= _SAFE:
+        return _normalized(before, after, size=1, stride=stride)
+    return nn.Sequential(_Every(stride), *_normalized(before, after, size=1))
+
+
+class _Every(nn.Module):
+    """Keeps every `step`th pixel, both ways."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images[..., :: self.step, :: self.step]
 
 
 def _normalized(before: int, after: int, size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -162,7 +185,7 @@ class _Conv(nn.Module):
     def __init__(self, before: int, after: int, size: int = 3, stride: int = 1, *, pool: bool = False) -> None:
         super().__init__()
         self.conv = nn.Conv2d(before, after, size, stride, padding=1, bias=False)
-        self.pool = nn.MaxPool2d(2) if pool else nn.Identity()
+        self.pool = Halving() if pool else nn.Identity()
         self.norm = nn.BatchNorm2d(after)
 
     def forward(self, images: Tensor) -> Tensor:
