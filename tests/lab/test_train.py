@@ -36,7 +36,7 @@ def test_answers_cover_every_image(digits):
     assert trained.test.guess.dtype == np.int16
     assert trained.test.p_label.dtype == np.float32
     assert ((trained.test.p_label >= 0) & (trained.test.p_label <= 1)).all()
-    assert len(trained.validation_accuracy) == 2
+    assert (trained.validation_every, len(trained.validation_accuracy)) == (2, 1)
     assert trained.validation_accuracy[-1] == (trained.validation.guess == digits.validation.labels).mean()
     assert trained.seconds > 0
     assert not trained.diverged
@@ -166,6 +166,13 @@ def test_augmenting_several_batches_at_once_changes_nothing(digits, monkeypatch)
     monkeypatch.setattr(material, "_AUGMENTED_PIXELS", 1)
     one_by_one = batches(recipe, 0, digits)
     assert all(torch.allclose(a[0], b[0], atol=1e-5) for a, b in zip(together, one_by_one, strict=True))
+
+
+@pytest.mark.parametrize(("images", "epochs", "every", "asked"), [(400, 5, 1, 5), (200, 5, 2, 3), (100, 6, 3, 2)])
+def test_answering_never_takes_more_images_than_training(digits, images, epochs, every, asked):
+    trained = train(dataclasses.replace(SMALL, network="mlp", train_images=images, epochs=epochs), 0, digits)
+    assert (trained.validation_every, len(trained.validation_accuracy)) == (every, asked)
+    assert trained.validation_accuracy[-1] == (trained.validation.guess == digits.validation.labels).mean()
 
 
 def test_a_diverged_run_says_so_and_does_not_crash(digits):

@@ -111,7 +111,7 @@ def test_a_run_says_what_it_was(small_store):
     document = json.loads(next(small_store.glob("runs/*/run.json")).read_text())
     assert document["recipe"]["dataset"] == "digits"
     assert document["environment"]["torch"]
-    assert len(document["validation_accuracy"]) == 2
+    assert len(document["validation_accuracy"]) * document["validation_every"] >= 2
     assert document["seconds"] > 0
 
 

@@ -19,6 +19,10 @@ from barnspider.lab.recipe import Recipe
 _BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 """What torch calls a processor's instructions for bfloat16."""
 
+TENSOR_FLOAT = True
+"""Whether a GPU's convolutions may round the factors of float32 products to 10 bits after the point ("TF32"), as torch
+lets them unless told otherwise: `docs/training.md` has what that is worth. Sums stay float32; no CPU does it."""
+
 _FICKLE = "does not have a deterministic implementation"
 """What torch says of an operation that it refuses where the same bits are wanted."""
 
@@ -62,12 +66,12 @@ def prepared(recipe: Recipe, device: str) -> Generator[None]:
 
 @contextmanager
 def _gpu(recipe: Recipe, device: str) -> Generator[None]:
-    """Compute in a queue of its own on this GPU; "float32" is that, not 19 bits of it, as torch's convolutions are."""
+    """Compute in a queue of its own on this GPU, with torch's own kernels for float32 (`TENSOR_FLOAT`)."""
     strict = recipe.deterministic
     own = torch.cuda.Stream(device)
     with (
         torch.random.fork_rng(devices=[device]),
-        torch.backends.cudnn.flags(enabled=True, benchmark=not strict, deterministic=strict, allow_tf32=False),
+        torch.backends.cudnn.flags(enabled=True, benchmark=not strict, deterministic=strict, allow_tf32=TENSOR_FLOAT),
         torch.cuda.device(device),
         torch.cuda.stream(own),
     ):
@@ -122,6 +126,10 @@ def has_bf16(device: str) -> bool:
     return any(capabilities.get(name, False) for name in _BF16)
 
 
+def _rounds(recipe: Recipe, device: str) -> bool:
+    return device.startswith("cuda") and TENSOR_FLOAT and recipe.precision == "float32"
+
+
 def environment(recipe: Recipe, device: str) -> dict[str, str]:
     """Return what the bits of a run may depend on beside its recipe and seed.
 
@@ -141,5 +149,6 @@ def environment(recipe: Recipe, device: str) -> dict[str, str]:
         "device": f"{device} ({name})",
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": "1",
+        **({"convolutions": "tf32"} if _rounds(recipe, device) else {}),
         "deterministic": "yes" if recipe.deterministic else "no: the same run gives other bits",
     }

@@ -64,7 +64,9 @@ class Trained:
         Answers by the store's names: to "test" and "validation" by the last iterate, to "test-averaged" and
         "validation-averaged" by the mean of the last steps' weights; empty when the run diverged.
     validation_accuracy
-        After each epoch, as a share.
+        After every `validation_every` epochs and after the last, as a share.
+    validation_every
+        1, or more where there are fewer training images: to answer never takes more images than to train.
     seconds
         Wall time of training and answering.
     diverged
@@ -88,6 +90,7 @@ class Trained:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     class_weights: tuple[float, ...] = ()
+    validation_every: int = 1
 
     @property
     def test(self) -> Answers | None:
@@ -142,7 +145,7 @@ def train(
     mean, std = (tuple(moment.flatten().tolist()) for moment in (training.material.mean, training.material.std))
     return Trained(
         {} if diverged else given, tuple(training.course.curve), training.seconds, diverged, training.environment,
-        training.course.net, mean, std, training.class_weights,
+        training.course.net, mean, std, training.class_weights, training.every,
     )  # fmt: skip
 
 
@@ -162,6 +165,11 @@ class _Training:
     def seconds(self) -> float:
         """Wall time spent on this run, by this process and by those before it."""
         return self.course.seconds + time.perf_counter() - self.began
+
+    @property
+    def every(self) -> int:
+        """After so many epochs at least as many images were trained on as the validation images are."""
+        return max(1, -(-len(self.data.validation) // len(self.material.labels)))
 
     @property
     def class_weights(self) -> tuple[float, ...]:
@@ -187,15 +195,16 @@ class _Training:
 
     def finish(self, checkpoint: Checkpoint | None, progress: Progress) -> Answers | None:
         """Train what is left; return the last answers to the validation images, or None when the loss is not finite."""
-        validation = None
+        validation: Answers | None = None
         for epoch in range(self.course.step // self.material.steps(self.recipe), self.recipe.epochs):
             self._epoch(epoch, checkpoint)
             if not math.isfinite(float(self.course.loss)):
                 return None
             if self.course.weighing is not None:
                 self.course.weighing.after_epoch(self.course.net, self.material, self.recipe, self.seed, epoch)
-            validation = answers(self.course.net, self.data.validation, self.material, self.recipe)
-            self.course.curve.append(accuracy(validation, self.data.validation))
+            if (epoch + 1) % self.every == 0 or epoch + 1 == self.recipe.epochs:
+                validation = answers(self.course.net, self.data.validation, self.material, self.recipe)
+                self.course.curve.append(accuracy(validation, self.data.validation))
             progress(epoch + 1, self.recipe.epochs)
         return validation
 

@@ -53,6 +53,7 @@ def result_of(run: Run, data: Dataset, checkpoint: Checkpoint | None = None, dev
     about: Mapping[str, Any] = {
         "recipe": run.recipe.as_dict(), "seed": run.seed, "seconds": round(trained.seconds, 3),
         "validation_accuracy": [round(a, 5) for a in trained.validation_accuracy],
+        "validation_every": trained.validation_every,
         "strength": _strength(run.recipe, data), "environment": dict(trained.environment),
     }  # fmt: skip
     if trained.class_weights:

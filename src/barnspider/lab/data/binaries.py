@@ -137,7 +137,7 @@ def _rgb(path: Path, data: Sequence[Any], labels: Sequence[Any]) -> _Part:
 
 def _finished(
     path: Path,
-    classes: Sequence[str],
+    classes: Sequence[str | bytes],
     train: _Part,
     test: _Part,
     split_seed: int,
@@ -151,7 +151,8 @@ def _finished(
     for key, part in parts.items():
         if part.labels.min() < 0 or part.labels.max() >= len(classes):
             raise DataError(f"{str(path)!r}: {key} has label {part.labels.max()}; expected 0 to {len(classes) - 1}")
-    return completed(str(path), tuple(classes), parts, split_seed)
+    named = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in classes)
+    return completed(str(path), named, parts, split_seed)
 
 
 _FORMS: dict[tuple[str, ...], Binary] = {
