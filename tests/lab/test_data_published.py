@@ -36,6 +36,12 @@ def cifar10_pickles(root):
     return root
 
 
+def test_names_that_were_written_as_bytes_are_names(tmp_path):
+    root = cifar10_pickles(tmp_path / "cifar-10-batches-py")
+    dump(root / "batches.meta", {b"label_names": [name.encode() for name in TEN]})
+    assert load(str(root)).classes == tuple(TEN)
+
+
 def cifar10_records(root):
     root.mkdir(parents=True)
     for i, data in enumerate(CIFAR):
@@ -49,6 +55,7 @@ def test_cifar_10_is_the_same_in_both_forms_and_by_name(tmp_path):
     one = load(str(cifar10_pickles(tmp_path / "cifar-10-batches-py")))
     other = load(str(cifar10_records(tmp_path / "bin" / "cifar-10-batches-bin")))
     assert one.fingerprint == other.fingerprint == load("cifar10", folder=tmp_path).fingerprint
+    assert load("cifar10", folder=tmp_path).name == "cifar10"  # not a path: whoever reads the answers has another
     assert [len(p) for p in (one.train, one.validation, one.test)] == [90, 10, 20]
     assert one.classes == tuple(TEN)
     assert np.array_equal(one.test.images[3], CIFAR[5][3].reshape(3, 32, 32).transpose(1, 2, 0))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from barnspider.errors import InputError
+from barnspider.errors import InputError, TrainingError
 from barnspider.lab import Recipe, Sweep
 from barnspider.lab.data import load
 from barnspider.lab.nets import build
@@ -30,6 +30,19 @@ def picky(shape, n_classes, width):
 
 def nothing(shape, n_classes, width):
     return None
+
+class Fickle(nn.Module):
+    def __init__(self, pixels, n_classes):
+        super().__init__()
+        self.head = nn.Linear(pixels, n_classes)
+
+    def forward(self, images):
+        flat = images.flatten(1).clone()
+        flat.put_(torch.zeros(2, dtype=torch.long), torch.zeros(2))  # the same place twice: who is last?
+        return self.head(flat)
+
+def fickle(shape, n_classes, width):
+    return Fickle(shape[0] * shape[1] * shape[2], n_classes)
 
 number = 3
 """
@@ -105,3 +118,12 @@ def test_what_is_wrong_with_it_is_said(own, network, message):
 def test_a_module_that_is_not_there_has_no_key(own, network):
     with pytest.raises(InputError, match=r"there is no module .*; expected 'my\.module:factory'"):
         key(Recipe("digits", network=network))
+
+
+def test_a_network_that_cannot_repeat_says_so(own):
+    recipe = Recipe("digits", network="own_nets:fickle", epochs=1, batch=64)
+    with pytest.raises(
+        TrainingError, match=r"bits differ from run to run on cpu \(put_\); expected deterministic = fa"
+    ):
+        train(recipe, 0, load("digits"))
+    assert not train(dataclasses.replace(recipe, deterministic=False), 0, load("digits")).diverged

@@ -64,6 +64,15 @@ def test_three_stages_leave_out_in_proportion_to_depth(network):
     assert [stage.place for stage in net.stages] == [(1, 3), (2, 3), (3, 3)]
 
 
+@pytest.mark.parametrize("width", [4, 8])
+def test_a_narrow_shortcut_takes_every_second_pixel_whatever_its_width(width):
+    net = build(Recipe("x", network="resnet8", width=width), (1, 8, 8), 10, seed=0).eval()
+    shortcut, images = net.stages[1].shortcut, torch.randn(3, width, 8, 8)
+    conv = next(module for module in shortcut.modules() if isinstance(module, torch.nn.Conv2d))
+    plain = torch.nn.functional.conv2d(images, conv.weight, stride=2) / (1 + 1e-5) ** 0.5
+    assert torch.allclose(shortcut(images), plain, atol=1e-6)
+
+
 def test_unknown_network_is_named():
     with pytest.raises(InputError, match=r"network='resnett' is unknown.*Did you mean 'resnet'"):
         build(Recipe("x", network="resnett"), (1, 8, 8), 10, seed=0)

@@ -23,7 +23,7 @@ TENSOR_FLOAT = True
 """Whether a GPU's convolutions may round the factors of float32 products to 10 bits after the point ("TF32"), as torch
 lets them unless told otherwise: `docs/training.md` has what that is worth. Sums stay float32; no CPU does it."""
 
-_FICKLE = "does not have a deterministic implementation"
+FICKLE = "does not have a deterministic implementation"
 """What torch says of an operation that it refuses where the same bits are wanted."""
 
 
@@ -51,9 +51,9 @@ def prepared(recipe: Recipe, device: str) -> Generator[None]:
         with _gpu(recipe, device) if device.startswith("cuda") else torch.random.fork_rng(devices=[]):
             yield
     except RuntimeError as error:
-        if _FICKLE not in str(error):
+        if FICKLE not in str(error):
             raise
-        part = str(error).partition(_FICKLE)[0].strip()
+        part = str(error).partition(FICKLE)[0].strip()
         raise TrainingError(
             f"network={recipe.network!r} has a part whose bits differ from run to run on {device} ({part}); expected"
             " deterministic = false in the recipe, or other layers"

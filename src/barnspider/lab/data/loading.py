@@ -81,7 +81,8 @@ def load(
     binary = find_binary(path)
     if binary:
         options.only(name, binary.what, *binary.options)
-        return binary.read(path, split_seed, options.extra)
+        found = binary.read(path, split_seed, options.extra)
+        return replace(found, name=bare) if bare in HOMES else found
     source = _listed(name, bare, path, options)
     return _decoded(name, source, options.size if size is None else size, bad or options.bad, split_seed)
 

@@ -21,6 +21,7 @@ from barnspider.lab import factory
 from barnspider.lab.drops import Chance
 from barnspider.lab.nets.own import NO_CHANCE, Shape
 from barnspider.lab.random import torch_seed
+from barnspider.lab.machine import FICKLE
 from barnspider.lab.recipe import Recipe
 
 
@@ -167,6 +168,8 @@ def _try(net: nn.Module, network: str, shape: Shape, n_classes: int) -> None:
     try:
         answer: object = copy.deepcopy(net).train()(torch.zeros(2, *shape))
     except (RuntimeError, ValueError, AssertionError, TypeError) as error:
+        if FICKLE in str(error):
+            raise  # it takes them, but not twice alike
         raise InputError(f"network={network!r} does not take images of {shape} (C, H, W): {error}") from error
     if not isinstance(answer, Tensor) or answer.shape != (2, n_classes):
         got = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from barnspider.lab import drops
-from barnspider.lab.nets.halving import Halving
 from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import Dose, Recipe
 
@@ -185,7 +184,7 @@ class _Conv(nn.Module):
     def __init__(self, before: int, after: int, size: int = 3, stride: int = 1, *, pool: bool = False) -> None:
         super().__init__()
         self.conv = nn.Conv2d(before, after, size, stride, padding=1, bias=False)
-        self.pool = Halving() if pool else nn.Identity()
+        self.pool = nn.MaxPool2d(2) if pool else nn.Identity()
         self.norm = nn.BatchNorm2d(after)
 
     def forward(self, images: Tensor) -> Tensor:
