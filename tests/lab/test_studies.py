@@ -31,11 +31,11 @@ def test_a_study_is_named_as_its_file_and_can_be_planned(path):
 
 @pytest.mark.parametrize("path", FULL, ids=lambda path: path.stem)
 def test_a_study_of_full_size_says_what_is_known_and_that_it_was_not_run(path):
-    opening = path.read_text(encoding="utf-8").split("name =")[0]
+    opening = " ".join(path.read_text(encoding="utf-8").split("name =")[0].replace("#", " ").split())
     assert "NEVER RUN at this size" in opening
     assert "Expected" in opening
     assert "2204.03632" in opening
-    assert f"barnspider plan {path.relative_to(ROOT)}" in " ".join(opening.split())
+    assert f"barnspider plan {path.relative_to(ROOT)}" in opening
 
 
 def test_studies_of_full_size_share_the_runs_that_they_say_they_share():
@@ -49,8 +49,9 @@ def test_studies_of_full_size_share_the_runs_that_they_say_they_share():
 
 def test_networks_trained_elsewhere_see_an_image_whole(monkeypatch):
     monkeypatch.setattr("warnings.filters", [])
-    pytest.importorskip("torchvision")
     torch = pytest.importorskip("torch")
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed")
     spec = importlib.util.spec_from_file_location("references", ROOT / "studies" / "examples" / "references.py")
     references = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(references)
