@@ -95,6 +95,7 @@ TORCH_ROOMS = {
     "logistic",
     "machine",
     "material",
+    "memory",
     "nets",
     "playback",
     "pretrained",

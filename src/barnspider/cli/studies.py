@@ -43,8 +43,25 @@ def demo(
     tell_demo(out, workers)
 
 
-def plan(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers = None, data: Data = None) -> None:
-    """Say what a study would train, and what it costs. Time, disk, and what is there already."""
+Price = Annotated[
+    float | None,
+    typer.Option("--price", min=0, help="What an hour of one core costs, or with --device cuda of one GPU."),
+]
+
+
+def plan(
+    study: StudyFile,
+    store: StoreFolder = Path("runs"),
+    workers: Workers = None,
+    data: Data = None,
+    device: Device = "cpu",
+    hourly: Price = None,
+) -> None:
+    """Say what a study would train, and what it costs. Time, memory, disk, and what is there already.
+
+    Unless runs are there, a short training of the study's network on the study's images is measured, on the device that
+    is named. Images that are not decoded yet are counted, and some are decoded.
+    """
     from barnspider.lab.cost import price
     from barnspider.lab.study import read_study
     from barnspider.store import Store
@@ -52,7 +69,7 @@ def plan(study: StudyFile, store: StoreFolder = Path("runs"), workers: Workers =
     look_for_data_in(data)
     sweep = read_study(study)
     _say_who_chose(sweep)
-    typer.echo(str(price(sweep, Store(store), workers=workers)))
+    typer.echo(str(price(sweep, Store(store), workers=workers, device=device, hourly=hourly)))
 
 
 def run(

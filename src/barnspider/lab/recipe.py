@@ -78,6 +78,12 @@ class Recipe:
         Seed of the split into train and validation (and test, where the data has none): its own, never a run's.
     mirrored
         Answer each image and its mirror image, and average the logits.
+    view
+        Pixels of a side of what the network is shown; 0 shows images as they are. In training, what `crop` keeps (all,
+        while it is off) is brought to this size; in answering, the central square.
+    centre
+        Share of an image's side that is shown in answering; 1 shows all. `view = 224`, `centre = 0.875` and images of
+        256 pixels are what is usual for ImageNet.
     precision
         "float32", or "bfloat16" for the arithmetic inside the network, where the machine has instructions for it.
     class_weights
@@ -150,6 +156,8 @@ class Recipe:
     split_seed: int = 0
     stem: str = ""
     mirrored: bool = False
+    view: int = 0
+    centre: float = 1.0
     schedule: str = "one-cycle"
     warm_up: float = 0.2
     precision: str = "float32"
@@ -194,14 +202,23 @@ class Recipe:
         for name in ("dataset", "network"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise InputError(f"{name}={getattr(self, name)!r}; expected a name or a path")
-        for name, low in (("width", 1), ("epochs", 1), ("batch", 1), ("train_images", 0), ("split_seed", 0)):
+        for name, low in (
+            ("width", 1),
+            ("epochs", 1),
+            ("batch", 1),
+            ("train_images", 0),
+            ("split_seed", 0),
+            ("view", 0),
+        ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
                 raise InputError(f"{name}={value!r}; expected a whole number of at least {low}")
         for name, high in (("lr", math.inf), ("momentum", 1.0), ("warm_up", 1.0)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < high:
+            if not _is_number(value) or not 0 <= value < high:
                 raise InputError(f"{name}={value!r}; expected a number from 0, below {high}")
+        if not _is_number(self.centre) or not 0 < self.centre <= 1:
+            raise InputError(f"centre={self.centre!r}; expected a share of the side, above 0, at most 1")
         for name in ("mirrored", "deterministic"):
             if type(getattr(self, name)) is not bool:
                 raise InputError(f"{name}={getattr(self, name)!r}; expected true or false")
@@ -224,6 +241,10 @@ class Recipe:
     def _check_network(self) -> None:
         """Refuse what this network cannot honour, before anything is trained."""
         in_library = self.is_foreign and ":" not in self.network
+        if self.centre < 1 and not self.view:
+            raise InputError(f"centre={self.centre!r} needs a view, the pixels that it is brought to; try view = 224")
+        if self.view and self.stem == "whitening":
+            raise InputError("stem='whitening' is for images that are shown as they are; leave out view, or the stem")
         if self.stem == "small" and not in_library:
             raise InputError(f"stem='small' is for networks of torchvision and timm, not for {self.network!r}")
         if self.stem == "whitening" and self.network not in _WHITENED:
@@ -275,8 +296,12 @@ _CHOICES = {
 _CUTTING = ("crop", "fixed_crop", "translation")
 """Knobs that cut away parts of an image, by which targets fade."""
 
-_LATER = ("stem", "mirrored", "schedule", "warm_up", "precision", "deterministic", "class_weights")
+_LATER = ("stem", "mirrored", "view", "centre", "schedule", "warm_up", "precision", "deterministic", "class_weights")
 """Plain fields that came after the first release: at their default they are no part of a run's key."""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _default(name: str) -> Any:
@@ -301,7 +326,7 @@ def _checked(knob: Knob, dose: Any) -> Dose:
 
 
 def _in_range(knob: Knob, dose: Any, expected: str) -> float:
-    if isinstance(dose, bool) or not isinstance(dose, int | float) or not 0 <= dose <= knob.strongest:
+    if not _is_number(dose) or not 0 <= dose <= knob.strongest:
         raise InputError(f"{knob.name}={dose!r} is out of range; {expected}")
     return float(dose)
 

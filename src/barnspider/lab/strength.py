@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from barnspider.lab import augment
-from barnspider.lab.data import Dataset, balanced
+from barnspider.lab.data import Dataset, Split, balanced
 from barnspider.lab.material import channel_moments, levels_of
 from barnspider.lab.random import uniforms
 from barnspider.lab.recipe import Recipe, is_off
@@ -60,16 +62,23 @@ def strength(recipe: Recipe, data: Dataset, images: int = IMAGES, seed: int = 0)
     """
     recipe.check_channels(data.shape[0])
     some = balanced(data.train, min(images, len(data.train)), recipe.split_seed)
-    mean, std = (torch.from_numpy(moment)[:, None, None] for moment in channel_moments(data.train))
+    mean, std = (torch.from_numpy(moment)[:, None, None] for moment in _moments(data.train))
     levels = levels_of(torch.tensor(some.images)).requires_grad_()
     labels = torch.tensor(some.labels)
+    plain = _seen(levels.detach(), labels, Recipe(recipe.dataset, view=recipe.view), seed, len(data.classes), mean, std)
     seen = _seen(levels, labels, recipe, seed, len(data.classes), mean, std)
-    change = (seen.detach() - (levels.detach() - mean) / std).square().mean((1, 2, 3))
+    change = (seen.detach() - plain).square().mean((1, 2, 3))
     # Random weights, so that what depends on a pixel in two places does not cancel out.
     weights = torch.from_numpy(uniforms(seed, "strength", 0, seen.numel(), 1)).view(seen.shape) + 0.5
     kept = torch.autograd.grad((seen * weights).sum(), levels)[0].ne(0).any(1).float().mean((1, 2))
     counts = np.bincount(some.labels, minlength=len(data.classes))
     return Strength(_by_class(kept, labels, counts), _by_class(change, labels, counts), tuple(counts.tolist()))
+
+
+@lru_cache(maxsize=1)
+def _moments(split: Split) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the training images' moments; the next arm of the same worker asks for the same, which may take long."""
+    return channel_moments(split)
 
 
 def _seen(

@@ -20,7 +20,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from barnspider.errors import InputError
-from barnspider.lab.augment import colour, composed, erasing, geometry, mixing, rectangles, targets, texture, visible
+from barnspider.lab.augment import (
+    colour,
+    composed,
+    erasing,
+    geometry,
+    mixing,
+    rectangles,
+    targets,
+    texture,
+    view,
+    visible,
+)
 from barnspider.lab.recipe import Dose, Recipe, is_off
 
 
@@ -114,8 +125,23 @@ def shown(
     normalize: Callable[[Tensor], Tensor],
 ) -> Tensor:
     """Return what the network would see of images of grey levels, but for mixing: changed and normalized."""
-    images = normalize(apply(LEVELS, levels, labels, recipe, draws, n_classes))
+    steps = LEVELS
+    if recipe.view:
+        levels = _viewed(levels, labels, recipe, draws, n_classes)
+        steps = tuple(step for step in LEVELS if step.knob != "crop")
+    images = normalize(apply(steps, levels, labels, recipe, draws, n_classes))
     return apply(ERASING, images, labels, recipe, draws, n_classes)
+
+
+def _viewed(levels: Tensor, labels: Tensor, recipe: Recipe, draws: Mapping[str, Tensor], n_classes: int) -> Tensor:
+    """Return what `crop` keeps of each image, all of it at dose 0, at the size that the recipe shows: in one step."""
+    height, width = levels.shape[-2:]
+    if is_off(recipe.crop):
+        boxes = view.whole(height, width, len(levels), device=levels.device)
+    else:
+        dose = doses("crop", recipe.crop, labels, n_classes)
+        boxes = rectangles.crop_boxes(height, width, dose, draws["crop"])
+    return view.brought(levels, boxes, recipe.view)
 
 
 def mixed(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from barnspider.errors import DataError, listing
 from barnspider.lab.data import named
@@ -26,7 +27,9 @@ HOMES = {
 }
 """Data sets that you have, and the folders or files that they are looked for under."""
 
-NAMED = ("digits", "fashion-mnist", *HOMES)
+_COMING = ("digits", "fashion-mnist")
+
+NAMED = (*_COMING, *HOMES)
 """The data sets that have a name; any other is a path."""
 
 
@@ -74,8 +77,8 @@ def load(
     if name == "fashion-mnist":
         return named.fashion(folder, split_seed, fetch=fetch)
     bare, options = parse(name)
-    path = _home(bare, folder) if bare in HOMES else Path(bare).expanduser()
-    if path.is_file() and path.suffix == ".npz":
+    path = _place(bare, folder)
+    if _holds_arrays(path):
         options.only(name, "arrays")
         return read_npz(path, split_seed)
     binary = find_binary(path)
@@ -87,6 +90,30 @@ def load(
     return _decoded(name, source, options.size if size is None else size, bad or options.bad, split_seed)
 
 
+def listed(name: str, folder: Path | None = None) -> tuple[Source | None, int]:
+    """Return the encoded images that a name or path stands for, and the size that they are brought to.
+
+    None, and 0, for data of which nothing is to be decoded.
+
+    Raises
+    ------
+    DataError
+        When it cannot be found or read.
+
+    Examples
+    --------
+    >>> listed("digits")
+    (None, 0)
+    """
+    if name in _COMING:
+        return None, 0
+    bare, options = parse(name)
+    path = _place(bare, folder)
+    if _holds_arrays(path) or find_binary(path):
+        return None, 0
+    return _listed(name, bare, path, options), options.size
+
+
 def leaves_out(name: str) -> bool:
     """Return whether this name says that images which cannot be decoded are left out.
 
@@ -96,6 +123,14 @@ def leaves_out(name: str) -> bool:
     (True, False)
     """
     return parse(name)[1].bad == "leave-out"
+
+
+def _place(bare: str, folder: Path | None) -> Path:
+    return _home(bare, folder) if bare in HOMES else Path(bare).expanduser()
+
+
+def _holds_arrays(path: Path) -> bool:
+    return path.is_file() and path.suffix == ".npz"
 
 
 def _home(name: str, folder: Path | None) -> Path:
@@ -156,10 +191,18 @@ def _decoded(name: str, source: Source, size: int, bad: str, split_seed: int) ->
         )
     good = np.ones(len(source.names), dtype=bool)
     good[list(found.bad)] = False
-    parts: dict[str, Split] = {}
-    for i in np.unique(source.parts).tolist():  # a part of which nothing is good is empty: it is not split off anew
-        rows = np.flatnonzero(good & (source.parts == i))
-        parts[PARTS[i]] = Split(found.pixels, source.labels[rows], found.names, rows)
+    parts = parts_of(source, found.pixels, found.names, good)
     content = f"{found.sha256}, {len(found.bad)} left out"
     undecoded = tuple((str(source.names[row]), why) for row, why in sorted(found.bad.items()))
     return replace(completed(name, source.classes, parts, split_seed, content), undecoded=undecoded)
+
+
+def parts_of(
+    source: Source, pixels: NDArray[np.uint8], ids: NDArray[np.str_], good: NDArray[np.bool_]
+) -> dict[str, Split]:
+    """Return the parts that a source has, each as some rows of all images; what is not good is left out.
+
+    A part of which nothing is good is empty: it is not split off anew.
+    """
+    rows_of = {PARTS[i]: np.flatnonzero(good & (source.parts == i)) for i in np.unique(source.parts).tolist()}
+    return {part: Split(pixels, source.labels[rows], ids, rows) for part, rows in rows_of.items()}

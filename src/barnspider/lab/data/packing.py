@@ -80,9 +80,7 @@ def packed(source: Source, size: int, *, workers: int | None = None) -> Packed:
     DataError
         When the size is out of range, the cache cannot be written, or a worker died.
     """
-    if not SMALLEST <= size <= LARGEST:
-        raise DataError(f"size={size}; expected {SMALLEST} to {LARGEST} pixels")
-    folder = download.cache_folder() / "packed" / _key(source, size)
+    folder = _home(source, size)
     opened = _opened(folder)
     if opened is None:
         try:
@@ -94,6 +92,29 @@ def packed(source: Source, size: int, *, workers: int | None = None) -> Packed:
     if opened is None:
         raise DataError(f"{str(folder)!r} is damaged as soon as it is written; is the disk sound?")
     return opened
+
+
+def is_packed(source: Source, size: int) -> bool:
+    """Return whether a source's packed set is there; whether it is whole is found when it is opened.
+
+    Raises
+    ------
+    DataError
+        When the size is out of range.
+    """
+    return _home(source, size).exists()
+
+
+def room() -> int:
+    """Return how many bytes are free where packed sets are kept."""
+    folder = download.cache_folder()
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free
+
+
+def _home(source: Source, size: int) -> Path:
+    if not SMALLEST <= size <= LARGEST:
+        raise DataError(f"size={size}; expected {SMALLEST} to {LARGEST} pixels")
+    return download.cache_folder() / "packed" / _key(source, size)
 
 
 def _stopped(folder: Path, error: Exception) -> DataError:

@@ -8,6 +8,7 @@ from torch import nn
 from barnspider.errors import InputError, pick
 from barnspider.lab.nets import foreign
 from barnspider.lab.nets.own import NETWORKS, Shape, initialize
+from barnspider.lab.nets.viewing import Viewing, viewed
 from barnspider.lab.recipe import Recipe
 
 _WITHOUT_BRANCHES = {"mlp"}
@@ -21,8 +22,8 @@ def build(recipe: Recipe, shape: Shape, n_classes: int, seed: int) -> nn.Module:
     Raises
     ------
     InputError
-        For an unknown network, images under 4 pixels, stochastic depth in a network without residual branches, or
-        another's network that does not take these images.
+        For an unknown network, images under 4 pixels or no larger than the recipe's view, stochastic depth in a network
+        without residual branches, or another's network that does not take these images.
     TrainingError
         When torchvision or timm is asked for and not installed.
 
@@ -32,6 +33,13 @@ def build(recipe: Recipe, shape: Shape, n_classes: int, seed: int) -> nn.Module:
     >>> sum(p.numel() for p in net.parameters())
     682
     """
+    shown = viewed(recipe, shape)
+    net = _built(recipe, shown, n_classes, seed)
+    return net if shown == shape else Viewing(net, recipe.view, recipe.centre)
+
+
+def _built(recipe: Recipe, shape: Shape, n_classes: int, seed: int) -> nn.Module:
+    """Return a network that takes images of this shape."""
     if min(shape[1:]) < _SMALLEST:
         raise InputError(f"images are {shape[1]} x {shape[2]} pixels; expected at least {_SMALLEST} x {_SMALLEST}")
     if recipe.is_foreign:
