@@ -62,7 +62,7 @@ FLOORS = [
         "theory",
     },
     {"report", "lab", "testing"},
-    {"demo", "status", "refine", "heal"},
+    {"demo", "status", "refine", "heal", "gallery"},
     {"cli", "__main__"},
 ]
 LAB_MAY_USE = {

@@ -91,6 +91,7 @@ def pack(
         raise InputError(f"study={listing(twice)} was given twice; expected each once")
     runs: dict[str, dict[str, Any]] = {}
     matrices: dict[tuple[str, str], _Matrix] = {}
+    plans.sort(key=lambda plan: plan.identity)
     for plan in plans:
         runs |= _runs(store, plan)
         _gather(store, plan, runs, matrices, [split for split in SPLITS if split in splits])
@@ -143,7 +144,7 @@ def _write(
     images = {fingerprint: matrix.images for (fingerprint, _), matrix in sorted(matrices.items())}
     about = {
         "schema": SCHEMA,
-        "studies": [_plan(plan) for plan in sorted(plans, key=lambda plan: plan.identity)],
+        "studies": [_plan(plan) for plan in plans],
         "runs": dict(sorted(runs.items())),
         "images": {
             fingerprint: {"name": preds.on.rpartition("/")[0], "classes": preds.classes}
@@ -179,7 +180,7 @@ def _parts(
 ) -> list[tuple[Part, bytes]]:
     """Return what is written of one split: its images, unless another split is about the same; its answers."""
     (fingerprint, split), matrix = place, matrices[place]
-    preds, keys = matrix.images, tuple(sorted(matrix.rows))
+    preds, keys = matrix.images, tuple(matrix.rows)  # neighbours in the plan are alike
     base = split.removesuffix("-averaged")
     found: dict[str, tuple[str, bytes, tuple[str, ...]]] = {}
     if split == base or (fingerprint, base) not in matrices:
