@@ -62,6 +62,8 @@ class Repeated(words.Shown):
         if self.renamed:
             runs = words.counted(self.renamed, "run")
             lines.append(f"Note       {runs} had another key then: this version trains that recipe in another way")
+        if self.same_environment and self.agreement.identical < len(self.agreement.twice):
+            lines.append("Note       the environment is the same, and yet not all answers are: something else differs")
         return "\n".join([*lines, "", str(self.agreement)])
 
     def to_json(self) -> dict[str, Any]:

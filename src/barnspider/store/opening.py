@@ -6,7 +6,7 @@ from pathlib import Path
 
 from barnspider.store.choosing import Kept
 from barnspider.store.folder import Store
-from barnspider.store.packed import Packed, is_packed
+from barnspider.store.packed import Packed
 
 
 def opened(path: str | Path) -> Kept:
@@ -17,4 +17,4 @@ def opened(path: str | Path) -> Kept:
     StoreError, InputError
         When it is neither, or damaged.
     """
-    return Packed.existing(path) if is_packed(path) else Store.existing(path)
+    return Packed.existing(path) if Path(path).is_file() else Store.existing(path)
