@@ -13,6 +13,7 @@ from barnspider.gallery.found import Found, gather
 from barnspider.gallery.manifest import read_manifest
 from barnspider.gallery.marked import renewed
 from barnspider.gallery.noise import halves, scatter
+from barnspider.gallery.published import angelakis_rass
 from barnspider.gallery.shown import table
 from barnspider.simulate import simulate
 from barnspider.store import Answers, Cell, Images, Result, Store, pack
@@ -188,6 +189,26 @@ def test_published_findings_stand_beside_ours(built):
     assert ("without flips the average is slightly lower", "no-flips, flips", "cannot tell") in told
     assert any(what == "residual networks hit classes alike" and who == "flips, wide" for what, who, _ in told)
     assert not any("no-flips, wide" in who for _, who, _ in told), "two networks differ in more than flips"
+
+
+def test_a_transformer_may_fall_later(built):
+    one, other = found_in(built, "flips"), found_in(built, "wide")
+    recipe = RECIPE | {"network": "torchvision/swin_t"}
+    swin = replace(other, plan=replace(other.plan, sweep={**other.plan.sweep, "recipe": recipe}))
+    last = rows(angelakis_rass([one, swin]))[-1]
+    assert last[0] == "a transformer falls later"
+    assert last[3] == "wide, flips"
+    assert re.fullmatch(r"\d of 4 classes; \d the other way", last[2])
+
+
+def test_a_study_file_must_be_of_what_was_run(built, tmp_path, capsys):
+    (tmp_path / "x.toml").write_text(
+        'name = "decay"\n[recipe]\ndataset = "digits"\n[sweep]\nvary="crop"\ndoses=[0]\nseeds=1'
+    )
+    (tmp_path / "gallery.toml").write_text(HEAD + '[[study]]\nname = "decay"\nfile = "decay.xz"\ntoml = "x.toml"\n')
+    shutil.copy(built / "gallery" / "decay.xz", tmp_path)
+    assert main([str(tmp_path)]) == 2
+    assert "but 'decay-0a1b' was run: name or recipe have changed" in capsys.readouterr().err
 
 
 def test_another_axis_is_not_compared(built, tmp_path):

@@ -34,7 +34,7 @@ class Found:
     entry : what the manifest says of it
     packed, plan : the file, and the study in it
     preds, validation : its answers to test images, and to validation images, or None
-    link : where the file lies, from the page
+    link, toml : where the file and the study file lie, from the page; "" where there is no study file
     """
 
     entry: Entry
@@ -43,6 +43,7 @@ class Found:
     preds: Predictions
     validation: Predictions | None
     link: str = ""
+    toml: str = ""
 
     @classmethod
     def of(cls, manifest: Manifest, entry: Entry) -> Found:
@@ -51,8 +52,9 @@ class Found:
         plan = packed.study(entry.study)
         chooses = packed.has_answers(plan.cells, "validation")
         validation = packed.load(plan.cells, "validation") if chooses else None
-        link = relative(packed.root, manifest.page.parent)
-        return cls(entry, packed, plan, packed.load(plan.cells), validation, link)
+        toml = _checked(manifest.folder / entry.toml, plan) if entry.toml else None
+        links = [relative(path, manifest.page.parent) if path else "" for path in (packed.root, toml)]
+        return cls(entry, packed, plan, packed.load(plan.cells), validation, *links)
 
     @property
     def knob(self) -> str:
@@ -152,6 +154,17 @@ class Found:
         """Return an arm's dose as it is shown; its name where it has none."""
         dose = self.preds.dose_of(arm)
         return arm if dose is None else f"{dose:g}"
+
+
+def _checked(toml: Path, plan: Study) -> Path:
+    """Return the study file; `InputError` where it says something else than what was run."""
+    from barnspider.lab.study import read_study
+
+    if (identity := read_study(toml).identity) != plan.identity:
+        raise InputError(
+            f"{str(toml)!r} is of the study {identity!r}, but {plan.identity!r} was run: name or recipe have changed"
+        )
+    return toml
 
 
 def gather(manifest: Manifest) -> list[Found]:

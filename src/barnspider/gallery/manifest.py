@@ -6,6 +6,7 @@
     [[study]]
     name = "fashion-mnist-crop"          # what it is called in tables and files; each once
     file = "fashion-mnist-crop.xz"       # made by `barnspider pack`
+    toml = "../studies/fashion-mnist-crop.toml"
     claims = ["optimum", "minority"]
 
 All paths are relative to the manifest.
@@ -32,6 +33,7 @@ class Entry(BaseModel):
     Attributes
     ----------
     name : what it is called; `file` : the packed file; `study` : which of it, where there are several
+    toml : the study file that trains it, which must be of the same recipe
     claims : on which of the paper's claims it bears
     control : the field of the recipe, such as epochs, by which studies of this control differ
     published : of Angelakis & Rass's findings: a study of theirs with or without flips
@@ -44,6 +46,7 @@ class Entry(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")
     file: str
     study: str | None = None
+    toml: str = ""
     claims: list[Claim] = []
     control: Literal["", "epochs", "width", "train_images", "network"] = ""
     published: Literal["", "flips", "no flips"] = ""

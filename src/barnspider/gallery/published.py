@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from barnspider.effects import Effects, estimate
 from barnspider.errors import InputError, listing
@@ -27,6 +28,7 @@ DRESS = 0.30
 """From where Dress falls rapidly, EfficientNetV2S with flips."""
 
 Row = list[str]
+Floats = NDArray[np.float64]
 HEAD = ["finding", "theirs", "ours", "studies", "agreement"]
 
 
@@ -41,7 +43,7 @@ def angelakis_rass(found: Sequence[Found]) -> str:
     for f in found:
         if absent := [name for name in ("Sandal", "Dress") if name not in f.preds.units]:
             raise InputError(f"study {f.entry.name!r} has no class {listing(absent)}; expected one of Fashion-MNIST")
-    rows = [_sandal(f) for f in found]
+    rows = [_axis(f) for f in found] + [_sandal(f) for f in found]
     with_flips = [f for f in found if f.entry.published == "flips"]
     rows += [_dress(f) for f in with_flips] + [_order(f) for f in found]
     for on in with_flips:
@@ -61,6 +63,11 @@ def _shared(one: Found, other: Found) -> list[str]:
     """Return the arms in which flips are compared: off, and the best average with flips."""
     both = [arm for arm in one.preds.arms if arm in other.preds.arms]
     return [arm for arm in dict.fromkeys([one.baseline, one.best.best]) if arm in both]
+
+
+def _axis(f: Found) -> Row:
+    same = "the same" if f.knob == ALPHA else "another axis"
+    return ["axis", "alpha, the share removed of every image", f.axis.title()[0], f.entry.name, same]
 
 
 def _sandal(f: Found) -> Row:
@@ -126,22 +133,41 @@ def _without(on: Found, off: Found, arm: str) -> Effects:
 
 def _peaks(on: Found, off: Found) -> Row:
     """Count the classes whose best dose is larger without flips."""
-    what, studies = "without flips, best doses are larger", f"{off.entry.name}, {on.entry.name}"
+    what, theirs = "without flips, best doses are larger", "generally"
     if on.curves is None or off.curves is None:
-        return [what, "generally", CANNOT, studies, CANNOT]
-    moved = off.curves.fit.peak - on.curves.fit.peak
-    up, all_ = int((moved > 0).sum()), int((moved != 0).sum())
-    low, high = wilson(up, all_, LEVEL) if all_ else (0.0, 1.0)
-    ours = f"{up} of {len(moved)} classes ({all_ - up} have a smaller one)"
-    return [what, "generally", ours, studies, "agrees" if low > 0.5 else "differs" if high < 0.5 else CANNOT]
+        return [what, theirs, CANNOT, f"{off.entry.name}, {on.entry.name}", CANNOT]
+    return _moved(what, theirs, off.curves.fit.peak, on.curves.fit.peak, f"{off.entry.name}, {on.entry.name}")
+
+
+def _later(slow: Found, fast: Found) -> Row:
+    """Count the classes that have lost 2 points at a larger dose in one network than in another."""
+    what, studies = "a transformer falls later", f"{slow.entry.name}, {fast.entry.name}"
+    if slow.curves is None or fast.curves is None:
+        return [what, "yes", CANNOT, studies, CANNOT]
+    return _moved(what, "yes", slow.curves.fit.lost, fast.curves.fit.lost, studies)
+
+
+def _moved(what: str, theirs: str, one: Floats, other: Floats, studies: str) -> Row:
+    """Say of how many classes a dose is larger in one study than in another, and whether of more than half (Wilson)."""
+    up, down = int((one > other).sum()), int((one < other).sum())
+    low, high = wilson(up, up + down, LEVEL) if up + down else (0.0, 1.0)
+    ours = f"{up} of {len(one)} classes; {down} the other way"
+    return [what, theirs, ours, studies, "agrees" if low > 0.5 else "differs" if high < 0.5 else CANNOT]
+
+
+def _is_transformer(f: Found) -> bool:
+    return str(f.recipe.get("network", "")).rpartition("/")[2].startswith(("swin", "vit", "deit"))
 
 
 def _networks(found: Sequence[Found]) -> Iterable[Row]:
-    """Compare what the largest shared dose does to classes in two networks."""
+    """Compare networks, two by two: transformers with others, and others by what the largest shared dose does."""
     for i, one in enumerate(found):
         for other in found[i + 1 :]:
             both = [arm for arm in one.effects.arms if arm in other.effects.arms]
             if one.recipe.get("network") == other.recipe.get("network") or not both:
+                continue
+            if _is_transformer(one) != _is_transformer(other):
+                yield _later(*((one, other) if _is_transformer(one) else (other, one)))
                 continue
             arm = max(both, key=lambda name: one.preds.dose_of(name) or 0.0)
             r = rank_correlation(

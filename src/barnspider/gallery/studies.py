@@ -27,8 +27,9 @@ def _study(f: Found) -> list[str]:
     kilobytes = f.packed.root.stat().st_size / 1000
     doses = listing((f.dose(arm) for arm in f.preds.arms), most=20)
     link = f"[{escaped(f.entry.file)}]({f.link}), {kilobytes:,.0f} kB"
+    name = f"[{f.entry.name}]({f.toml})" if f.toml else f.entry.name
     return [
-        f.entry.name, data(f), network(f), escaped(f.knob) or "none", escaped(doses, 200),
+        name, data(f), network(f), escaped(f.knob) or "none", escaped(doses, 200),
         f"{len(set(f.preds.seed))}", runs, where(f), f"{seconds / 3600:.1f}", link,
     ]  # fmt: skip
 
