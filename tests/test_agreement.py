@@ -79,7 +79,7 @@ def test_one_run_each_tells_nothing_of_runs():
     preds = drawn(runs=2)
     found = agreement(*halves(preds, 1), "baseline")
     assert found.status == "cannot tell"
-    assert "one run each" in str(found)
+    assert "cannot tell: too few runs" in str(found)
     assert np.isnan(found.difference).all()
     assert "NaN" not in str(found.to_json())
 

@@ -195,7 +195,12 @@ def test_other_files_are_told(packed, tmp_path):
     refused(say(rest=rest[:-9]), "should follow")
     refused(say(rest=rest + b"more"), "more than it says")
     refused(say(runs={}), "is it whole?")
-    refused(say(studies=[{"identity": "x"}]), "cells")
+    refused(say(studies=[{"identity": "x"}]), "studies.0.sweep: Field required")
+    refused(say(studies=[about["studies"][0] | {"earlier": -1}]), "studies.0.earlier")
+    refused(say(parts=[about["parts"][0] | {"size": "9"}]), "parts.0.size: Input should be a valid integer")
+    refused(say(parts=[about["parts"][0] | {"size": 10**15}, *about["parts"][1:]]), "is it whole?")
+    refused(say(parts=about["parts"][2:]), "is it whole?")
+    refused(say(more=1), "more: Extra inputs are not permitted")
     refused(say(images={"f1": {"name": "clothes", "classes": ["one"]}}), "is it whole?")
 
 
@@ -218,6 +223,7 @@ def test_what_cannot_be_packed_is_told(store, tmp_path):
 def test_several_packed_files_are_no_source(packed, tmp_path):
     shutil.copy(packed, tmp_path / "a.xz")
     shutil.copy(packed, tmp_path / "b.xz")
+    assert "name one" in CliRunner().invoke(app, ["audit", str(tmp_path)], catch_exceptions=True).exception.args[0]
     for source in (tmp_path, str(tmp_path / "*.xz"), [tmp_path / "a.xz", tmp_path / "b.xz"]):
         with pytest.raises(InputError, match="2 packed files, each of which is a source by itself"):
             read_predictions(source)

@@ -301,7 +301,7 @@ def _row(first: Design, again: Design, k: int, change: bool, level: float) -> _R
     c = _contrast(first, again, k, change)
     if c is None:
         unknown = np.full(len(first.layout.n), np.nan)
-        why = "one run each, which tells nothing about runs"
+        why = "too few runs to tell how runs scatter"
         nan = float("nan")
         return _Row(unknown, unknown, unknown, unknown, (nan, nan, nan, nan), (nan, nan, nan), why)
     whole = pool(c)

@@ -159,6 +159,7 @@ def recognised(source: Source, *, pattern: str | None = None, mapping: str | Pat
     """
     if is_store(source):
         return ""
+    _refuse_packed(source)
     asked = Asked(**options)
     chosen = find(source, asked, pattern=pattern, mapping=mapping)
     said: list[str] = []

@@ -52,7 +52,7 @@ def minority(found: Sequence[Found]) -> str:
 
 
 def _minority(f: Found) -> list[str]:
-    e, a, t, c = f.effects, f.a, f.tolls, f.worst
+    e, a, t, c = f.effects, f.a, f.tolls_at_once, f.worst
     certain, classes = [f.preds.units[c] for c in f.certain], int(np.count_nonzero(f.design.layout.n))
     below = f"{len(certain)} of {classes}" + (f": {names(certain)}" if certain else "")
     harmed, helped = ([n for n, x in zip(e.classes, which[a], strict=True) if x] for which in (e.harmed, e.helped))
@@ -87,6 +87,7 @@ def transfer(found: Sequence[Found]) -> str:
 
 
 def _carried(f: Found) -> Transfer:
+    """Compare with the source; intervals hold for all classes at once (Bonferroni)."""
     source = f.packed.study(f.plan.of)
     chooses = f.packed.has_answers(source.cells, "validation")
     return compare_transfer(
@@ -94,6 +95,7 @@ def _carried(f: Found) -> Transfer:
         f.preds,
         choose_source_on=f.packed.load(source.cells, "validation") if chooses else None,
         choose_on=f.validation,
+        level=f.at_once,
     )
 
 
@@ -151,7 +153,7 @@ def dose(f: Found, arm: str) -> str:
 
 def data(f: Found) -> str:
     """Return on what its runs were trained."""
-    name = escaped(f.preds.on.partition("/")[0] or "unknown")
+    name = escaped(f.preds.on.rpartition("/")[0] or "unknown")
     images = f.recipe.get("train_images", 0)
     return f"{name}, {images:,} training images" if images else name
 

@@ -122,8 +122,12 @@ class Found:
     @cached_property
     def tolls_at_once(self) -> Tolls:
         """The same, with intervals that hold for all classes at once (Bonferroni)."""
-        classes = max(int(np.count_nonzero(self.design.layout.n)), 1)
-        return tolls(self.design, choose_on=self.validation, level=1 - (1 - LEVEL) / classes)
+        return tolls(self.design, choose_on=self.validation, level=self.at_once)
+
+    @property
+    def at_once(self) -> float:
+        """The level of intervals that hold for all classes at once (Bonferroni)."""
+        return 1 - (1 - LEVEL) / max(int(np.count_nonzero(self.design.layout.n)), 1)
 
     @property
     def certain(self) -> list[int]:

@@ -15,7 +15,7 @@ from barnspider.markdown import escaped
 
 def studies(found: Sequence[Found]) -> str:
     """Return the table of all studies."""
-    head = ["study", "data", "network", "knob", "doses", "seeds", "runs", "trained on", "hours", "file"]
+    head = ["study", "data", "network", "knob", "doses", "seeds", "runs", "trained on", "hours of runs", "file"]
     return table(head, [_study(f) for f in found], left=6)
 
 
@@ -23,6 +23,7 @@ def _study(f: Found) -> list[str]:
     sealed = {document["key"]: document["status"] for document in f.documents}
     states = Counter("done" if sealed.get(c.key) == "done" else sealed.get(c.key, "missing") for c in f.plan.cells)
     runs = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    runs += ", adaptive" if "refine" in f.plan.sweep else ""
     seconds = sum(float(document.get("seconds", 0)) for document in f.documents)
     kilobytes = f.packed.root.stat().st_size / 1000
     doses = listing((f.dose(arm) for arm in f.preds.arms), most=20)

@@ -19,7 +19,7 @@ import lzma
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +32,13 @@ from barnspider.store.choosing import choose, nothing_finished, one_fingerprint
 from barnspider.store.coding import decoded, index_type
 from barnspider.store.records import SPLITS, Cell, Failure, Planned, Study
 
+if TYPE_CHECKING:
+    from barnspider.store.first_line import FirstLine, PlanLine
+
 SCHEMA = "barnspider/packed/1"
 MAGIC = b"\xfd7zXZ\x00"
-START = b'{"schema": "barnspider/packed/'
+SCHEMA_FIRST = b'{"schema": "'
+START = SCHEMA_FIRST + b"barnspider/packed/"
 """How the first line begins, of this and of every later version."""
 
 LONGEST = 2**26
@@ -59,7 +63,7 @@ class Packed:
     root: Path
     plans: Mapping[str, Study]
     runs: Mapping[str, Mapping[str, Any]]
-    images: Mapping[str, Mapping[str, Any]]
+    images: Mapping[str, tuple[str, tuple[str, ...]]]
     parts: tuple[Part, ...]
 
     @classmethod
@@ -76,10 +80,10 @@ class Packed:
             about = _first_line(root, file)
             return cls(
                 root=root,
-                plans={plan["identity"]: _plan(plan) for plan in about["studies"]},
-                runs={key: {"key": key, **run} for key, run in about["runs"].items()},
-                images=about["images"],
-                parts=tuple(_part(**part) for part in about["parts"]),
+                plans={plan.identity: _plan(plan) for plan in about.studies},
+                runs={key: {"key": key, **run.model_dump(exclude_none=True)} for key, run in about.runs.items()},
+                images={fingerprint: (x.name, tuple(x.classes)) for fingerprint, x in about.images.items()},
+                parts=tuple(Part(p.what, p.fingerprint, p.split, p.size, tuple(p.runs)) for p in about.parts),
             )
 
     def studies(self) -> tuple[str, ...]:
@@ -132,18 +136,18 @@ class Packed:
     def _stack(self, there: Sequence[Planned], left_out: tuple[LeftOut, ...], split: str) -> Predictions:
         with _told(self.root):
             fingerprint = one_fingerprint(self.runs[run.key]["fingerprint"] for run in there)
-            images = self.images[fingerprint]
-            arrays = self._arrays(fingerprint, split, len(images["classes"]), [run.key for run in there])
+            name, classes = self.images[fingerprint]
+            arrays = self._arrays(fingerprint, split, len(classes), [run.key for run in there])
             return Predictions(
                 guess=arrays["guess"],
                 label=arrays["label"],
                 sample=arrays["sample"],
                 p_label=arrays.get("p_label"),
-                classes=tuple(images["classes"]),
+                classes=classes,
                 arm=tuple(run.arm for run in there),
                 seed=tuple(run.seed for run in there),
                 dose=tuple(run.dose for run in there),
-                on=f"{images['name']}/{split}",
+                on=f"{name}/{split}",
                 paired=all(run.paired for run in there),
                 same_models=any(self.runs[run.key].get("same_models", False) for run in there),
                 left_out=left_out,
@@ -180,18 +184,14 @@ class Packed:
                 raise ValueError("it holds more than it says")
 
 
-def _part(what: str, fingerprint: str, split: str, size: int, runs: Sequence[str] = ()) -> Part:
-    return Part(what, fingerprint, split, size, tuple(runs))
-
-
 def _rows(part: Part, keys: Sequence[str]) -> list[int]:
     place = {key: row for row, key in enumerate(part.runs)}
     return [place[key] for key in keys]
 
 
-def _plan(plan: Mapping[str, Any]) -> Study:
-    cells = tuple(Cell(**cell) for cell in plan["cells"])
-    return Study(plan["identity"], cells, plan["sweep"], cells[len(cells) - plan["earlier"] :])
+def _plan(plan: PlanLine) -> Study:
+    cells = tuple(Cell(c.arm, c.dose, c.seed, c.key, c.paired, c.keeps_weights) for c in plan.cells)
+    return Study(plan.identity, cells, plan.sweep, cells[max(len(cells) - plan.earlier, 0) :])
 
 
 def is_packed(path: str | Path) -> bool:
@@ -229,17 +229,19 @@ def _told(root: Path) -> Generator[None]:
     )
 
 
-def _first_line(root: Path, file: IO[bytes]) -> dict[str, Any]:
+def _first_line(root: Path, file: IO[bytes]) -> FirstLine:
     """Return what the file says of itself; `InputError` where something else wrote it."""
     line = file.readline(LONGEST)
     if not line.startswith(START):
         raise InputError(
             f"{str(root)!r} is packed by xz, but not by `barnspider pack`; if it is a table, unpack it first: xz -d"
         )
-    about = json.loads(line)
-    if about["schema"] != SCHEMA:
-        raise InputError(f"{str(root)!r} has schema {about['schema']!r}; this version reads {SCHEMA!r}")
-    return about
+    schema = line[len(SCHEMA_FIRST) :].partition(b'"')[0].decode("ascii", "replace")
+    if schema != SCHEMA:
+        raise InputError(f"{str(root)!r} has schema {schema!r}; this version reads {SCHEMA!r}")
+    from barnspider.store.first_line import checked  # pydantic is for those who have such a file
+
+    return checked(line)
 
 
 def _exactly(file: IO[bytes], size: int) -> bytes:
