@@ -304,6 +304,27 @@ def test_a_wrong_manifest_is_told(tmp_path, capsys, text, message):
     assert str(tmp_path) in said
 
 
+@pytest.mark.parametrize(
+    ("file", "says", "message"),
+    [
+        ("decay.xz", 'claims = ["transfer"]', "lacks the study that it was made of; pack both together"),
+        ("decay.xz", 'claims = ["preservation"]', "lacks what `barnspider preserve` made"),
+        ("lone.xz", 'claims = ["optimum"]', "the only arm is the baseline"),
+        ("lone.xz", "same_recipe = true", "its largest arm has 3 runs; expected 4 or more"),
+    ],
+)
+def test_what_a_study_cannot_show_is_told(built, tmp_path, capsys, file, says, message):
+    store = Store(tmp_path / "runs")
+    sealed(store, "lone", np.zeros((0, 4)), seed=1, doses=(0.0,), runs=3)
+    pack(store, tmp_path / "lone.xz")
+    shutil.copy(built / "gallery" / "decay.xz", tmp_path)
+    (tmp_path / "gallery.toml").write_text(f'{HEAD}[[study]]\nname = "s"\nfile = "{file}"\n{says}\n')
+    assert main([str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "study 's' of the gallery" in said
+    assert message in said
+
+
 def test_a_folder_without_a_manifest_is_told(tmp_path, capsys):
     assert main([str(tmp_path / "none"), "--check"]) == 2
     assert "expected a gallery's manifest" in capsys.readouterr().err

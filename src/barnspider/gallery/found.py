@@ -18,6 +18,7 @@ from barnspider.effects import Effects, estimate
 from barnspider.errors import InputError, StoreError
 from barnspider.gallery.manifest import Entry, Manifest
 from barnspider.predictions import Predictions
+from barnspider.preservation import read_asked
 from barnspider.sources import default_baseline, dose_axis
 from barnspider.store import Packed, Study
 
@@ -154,6 +155,21 @@ class Found:
             return "yes"
         return "no" if bool((e.overall_high < 0).all()) else "cannot tell"
 
+    def check(self) -> None:
+        """Raise `InputError` where what the manifest says of it needs more than there is."""
+        claims = set(self.entry.claims)
+        if self.entry.control or self.entry.published or claims - {"transfer"}:
+            _ = self.effects  # needs a baseline, and another arm
+        if "transfer" in claims and self.plan.of not in self.packed.studies():
+            raise InputError("claims transfer, but its file lacks the study that it was made of; pack both together")
+        if "preservation" in claims and not read_asked(self.packed.root, self.plan.identity):
+            raise InputError(
+                "claims preservation, but its file lacks what `barnspider preserve` made; pack both together"
+            )
+        runs = max(len(self.preds.rows(arm)) for arm in self.preds.arms)
+        if (least := max(4 * self.entry.same_recipe, 2 * self.entry.noise)) and runs < least:
+            raise InputError(f"its largest arm has {runs} runs; expected {least} or more, to see how runs scatter")
+
     def dose(self, arm: str) -> str:
         """Return an arm's dose as it is shown; its name where it has none."""
         dose = self.preds.dose_of(arm)
@@ -176,7 +192,9 @@ def gather(manifest: Manifest) -> list[Found]:
     found: list[Found] = []
     for entry in manifest.entries:
         try:
-            found.append(Found.of(manifest, entry))
+            one = Found.of(manifest, entry)
+            one.check()
+            found.append(one)
         except (InputError, StoreError) as error:
             raise InputError(f"study {entry.name!r} of the gallery: {error}") from None
     return found
