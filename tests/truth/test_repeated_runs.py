@@ -6,10 +6,10 @@ import pytest
 from barnspider.agreement import agreement
 from barnspider.simulate import simulate
 
-TRIALS = 40
+TRIALS = 30
 
 
-@pytest.mark.parametrize(("first", "again", "paired"), [(8, 2, True), (4, 2, False), (4, 1, True)])
+@pytest.mark.parametrize(("first", "again", "paired"), [(8, 2, True), (4, 2, False)])
 def test_runs_of_one_recipe_seldom_disagree(first, again, paired):
     covered, disagree = [], 0
     for seed in range(TRIALS):
@@ -20,6 +20,6 @@ def test_runs_of_one_recipe_seldom_disagree(first, again, paired):
         found = agreement(preds.where(runs=~new), preds.where(runs=new), "baseline")
         covered.append(found.covered)
         disagree += found.status == "disagree"
-    # 400 intervals, those of one trial not independent; at 5 %, 40 trials have 7 or more in 0.3 % of all cases.
+    # 300 intervals, those of one trial not independent; at 5 %, 30 trials have 6 or more in 0.3 % of all cases.
     assert 0.92 < np.mean(covered) < 0.985
-    assert disagree <= 6
+    assert disagree <= 5
