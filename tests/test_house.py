@@ -60,9 +60,10 @@ FLOORS = [
         "checkup",
         "transfer",
         "theory",
+        "agreement",
     },
     {"report", "lab", "testing"},
-    {"demo", "status", "refine", "heal"},
+    {"demo", "status", "refine", "heal", "gallery", "repeat"},
     {"cli", "__main__"},
 ]
 LAB_MAY_USE = {

@@ -20,7 +20,7 @@ from barnspider.predictions import Predictions
 from barnspider.sources import Source, is_store
 from barnspider.stats.intervals import wilson
 from barnspider.stats.ranks import Concordance, RankCorrelation, concordance, rank_correlation
-from barnspider.store import Store
+from barnspider.store import opened
 from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.label_sets import read_label_sets
 
@@ -212,7 +212,7 @@ def read_asked(source: Source, study: str | None = None, *, split: str = "test")
     """
     if not is_store(source):
         return {}
-    store = Store.existing(Path(str(source)))
+    store = opened(str(source))
     of = store.study(study).identity
     plans = [
         plan for plan in map(store.study, store.studies()) if plan.of == of and plan.sweep.get("made") == "preserve"

@@ -18,7 +18,7 @@ from barnspider.grouping import grouped_by
 from barnspider.names import visible
 from barnspider.predictions import Predictions
 from barnspider.progress import clock
-from barnspider.store import Store, Study
+from barnspider.store import Study, is_packed, opened
 from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.choosing import LABELS, Source, files_in, files_of, find, is_beside, named
@@ -51,14 +51,14 @@ def read_predictions(
     label_sets: str | Path | None = None,
     by: str | Path | None = None,
 ) -> Predictions:
-    """Read predictions from a store's folder, or from files: CSV, JSON lines, Parquet, npz or npy.
+    """Read predictions from a store's folder or packed file, or from files: CSV, JSON lines, Parquet, npz or npy.
 
     Parameters
     ----------
     source
-        A store's folder; a file; several files; a glob such as "preds/*.csv"; or a folder of files of predictions,
-        where a file called `labels` holds the labels. Hidden files, files of other endings, and such as README.txt or
-        config.json are left alone.
+        A store's folder; what `barnspider pack` made of one; a file; several files; a glob such as "preds/*.csv"; or a
+        folder of files of predictions, where a file called `labels` holds the labels. Hidden files, files of other
+        endings, and such as README.txt or config.json are left alone.
     study
         Which study of the store; may be left out where there is only one.
     split
@@ -93,9 +93,10 @@ def read_predictions(
     origins: list[Origin] = []
     if is_store(source):
         _refuse(source, asked, pattern=pattern is not None, mapping=mapping is not None)
-        store = Store.existing(source)
+        store = opened(source)
         preds = store.load(store.study(study).cells, split)
     else:
+        _refuse_packed(source)
         chosen = find(source, asked, pattern=pattern, mapping=mapping)
         origins, asked = chosen.origins, chosen.asked
         if study is not None or split != "test":
@@ -108,8 +109,8 @@ def read_predictions(
 
 
 def is_store(source: Source) -> TypeGuard[str | Path]:
-    """Return whether a source is a folder of trained runs."""
-    return isinstance(source, str | Path) and (Path(source) / "barnspider.json").exists()
+    """Return whether a source is a folder of trained runs, or a packed file of them."""
+    return isinstance(source, str | Path) and ((Path(source) / "barnspider.json").exists() or is_packed(source))
 
 
 def holds_answers(source: str) -> bool:
@@ -158,6 +159,7 @@ def recognised(source: Source, *, pattern: str | None = None, mapping: str | Pat
     """
     if is_store(source):
         return ""
+    _refuse_packed(source)
     asked = Asked(**options)
     chosen = find(source, asked, pattern=pattern, mapping=mapping)
     said: list[str] = []
@@ -174,6 +176,20 @@ def _format(origin: Origin, asked: Asked) -> str:
     if kind_of(origin.path) in ARRAYS:
         return "long"
     return format_of(repr(str(origin.path)), names_in(origin.path), asked)
+
+
+def _refuse_packed(source: Source) -> None:
+    """Refuse several packed files, which are a store each."""
+    if isinstance(source, str | Path):
+        folder = Path(source)
+        paths = sorted(folder.iterdir()) if folder.is_dir() else map(Path, sorted(glob.glob(str(source))))
+    else:
+        paths = map(Path, source)
+    if packed := [str(path) for path in paths if is_packed(path)]:
+        raise InputError(
+            f"{named(source)} holds {counted(len(packed), 'packed file')}, each of which is a source by itself; name"
+            f" one: {listing(packed)}"
+        )
 
 
 def _refuse(store: Source, asked: Asked, **given: bool) -> None:
@@ -281,7 +297,7 @@ def provenance(source: Source, *, study: str | None = None) -> dict[str, str]:
     """
     if not is_store(source):
         return _of_files(list(files_of(source, deep=False)))
-    store = Store.existing(source)
+    store = opened(source)
     plan = store.study(study)
     documents = store.sealed(plan.cells)
     environments = {_words(d.get("environment", {})) for d in documents}
@@ -317,7 +333,7 @@ def dose_axis(source: Source, *, study: str | None = None) -> DoseAxis:
     """
     if not is_store(source):
         return UNKNOWN
-    sweep = Store.existing(source).study(study).sweep
+    sweep = opened(source).study(study).sweep
     usual = sweep.get("usual")
     return DoseAxis(str(sweep.get("vary", "")), None if usual is None else Usual.parse(str(usual)))
 
@@ -345,7 +361,7 @@ def default_baseline(predictions: Predictions, source: Source | None = None, *, 
         arm only, or no run of a store's baseline is left.
     """
     if source is not None and is_store(source):
-        plan = Store.existing(source).study(study)
+        plan = opened(source).study(study)
         stated = stated_baseline(plan)
         if stated in predictions.arms:
             return stated

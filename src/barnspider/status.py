@@ -12,7 +12,7 @@ from barnspider.lab.claims import Holder, holders
 from barnspider.names import visible
 from barnspider.progress import clock
 from barnspider.sources import stated_baseline
-from barnspider.store import Cell, Store, Study
+from barnspider.store import Cell, Kept, Study
 from barnspider.words import counted, text_table
 
 ENOUGH = 2
@@ -136,7 +136,7 @@ def _cell(cell: Running | Failed) -> str:
     return f"{visible(cell.arm)}, seed {cell.seed}"
 
 
-def status(store: Store, study: str | None = None) -> Status:
+def status(store: Kept, study: str | None = None) -> Status:
     """Return how far a study is; reads the store, and changes nothing.
 
     Raises
@@ -149,7 +149,7 @@ def status(store: Store, study: str | None = None) -> Status:
     Examples
     --------
     >>> import tempfile
-    >>> from barnspider.lab import Recipe, Sweep
+    >>> from barnspider.lab import Recipe, Store, Sweep
     >>> sweep = Sweep(Recipe("digits"), vary="crop", doses=(0.0, 0.3), seeds=range(3))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     store = Store(folder)
@@ -186,7 +186,7 @@ def _left(each: float | None, unfinished: int, running: tuple[Running, ...]) -> 
     return (each * unfinished - spent) / len(running)
 
 
-def _arms(store: Store, plan: Study, sealed: Mapping[str, Mapping[str, Any]]) -> tuple[ArmStatus, ...]:
+def _arms(store: Kept, plan: Study, sealed: Mapping[str, Mapping[str, Any]]) -> tuple[ArmStatus, ...]:
     """Return every arm in the plan's order."""
     arms: dict[str, list[Cell]] = {}
     for cell in plan.cells:
@@ -201,7 +201,7 @@ def _arms(store: Store, plan: Study, sealed: Mapping[str, Mapping[str, Any]]) ->
     )
 
 
-def _headlines(store: Store, plan: Study, ready: set[str]) -> dict[str, str]:
+def _headlines(store: Kept, plan: Study, ready: set[str]) -> dict[str, str]:
     """Return what is found so far of each arm that can be compared."""
     baseline = _baseline(plan)
     if baseline is None or baseline not in ready or len(ready) < 2:

@@ -9,7 +9,7 @@ from pathlib import Path
 from barnspider.grouping import grouped, grouped_by_sample
 from barnspider.predictions import Predictions
 from barnspider.sources import Source, is_store
-from barnspider.store import Store
+from barnspider.store import opened
 from barnspider.tables.accepted import with_label_sets
 from barnspider.tables.class_list import shown
 from barnspider.tables.groups import read_groups
@@ -50,7 +50,7 @@ def read_validation(
     """
     if not is_store(source):
         return Validation(None)
-    store = Store.existing(Path(str(source)))
+    store = opened(str(source))
     cells = store.study(study).cells
     if not store.has_answers(cells, "validation"):
         return Validation(None)

@@ -22,9 +22,11 @@ from barnspider.cli import (
     designs,
     explaining,
     healing,
+    packing,
     pictures,
     prescribing,
     preserving,
+    repeating,
     studies,
     theories,
     transfers,
@@ -45,10 +47,11 @@ app = typer.Typer(
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
     explaining.flows, theories.theory, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality,
-    designs.power, transfers.transfer, prescribing.prescribe, healing.heal, deriving.derive, data.doctor, data.cache,
+    designs.power, transfers.transfer, prescribing.prescribe, healing.heal, deriving.derive, packing.pack,
+    repeating.repeat, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
-KEEPING = ("demo", "derive", "heal", "preserve", "run", "transfer")
+KEEPING = ("demo", "derive", "heal", "preserve", "repeat", "run", "transfer")
 """Commands that train: what they finished is there when they are stopped."""
 
 

@@ -53,7 +53,7 @@ def example_images(
 
 def _drawn(asked: Judged, predictions: Predictions, effects: Effects, verdict: Verdict | None) -> Examples:
     from barnspider.report.pictures import shown_classes
-    from barnspider.store import Store
+    from barnspider.store import opened
 
     for module in ("torch", "PIL"):
         if importlib.util.find_spec(module) is None:
@@ -61,7 +61,7 @@ def _drawn(asked: Judged, predictions: Predictions, effects: Effects, verdict: V
     from barnspider.lab.examples import examples
 
     return examples(
-        Store.existing(asked.sources[0]),
+        opened(asked.sources[0]),
         predictions,
         effects.baseline,
         shown_classes(effects, verdict),

@@ -13,9 +13,9 @@ from barnspider.words import counted
 def adaptive_note(source: str | list[str], study: str | None) -> str:
     """Return what is to be said of a store's study if what it had seen decided where it looked; else an empty text."""
     from barnspider.sources import is_store
-    from barnspider.store import Store
+    from barnspider.store import opened
 
-    if is_store(source) and "refine" in (sweep := Store.existing(source).study(study).sweep):
+    if is_store(source) and "refine" in (sweep := opened(source).study(study).sweep):
         return (
             f"An adaptive study: what it had seen decided, in {len(sweep['refine']['rounds'])} rounds, which runs"
             " were worth their while. Its intervals are not corrected for that; docs/refine.md says what it costs them."
@@ -29,9 +29,9 @@ def earlier_note(source: str | Path | list[str], study: str | None) -> str:
     An adaptive study plans every round by itself: there it goes without saying.
     """
     from barnspider.sources import is_store
-    from barnspider.store import Store
+    from barnspider.store import opened
 
-    plan = Store.existing(source).study(study) if is_store(source) else None
+    plan = opened(source).study(study) if is_store(source) else None
     if plan is None or not plan.earlier or "refine" in plan.sweep:
         return ""
     seeds: dict[str, list[int]] = {}

@@ -38,7 +38,7 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE...",
-        help="A store's folder; files (CSV, JSON lines, Parquet, npz, npy); a folder of files, or a glob.",
+        help="A store's folder or packed file; files (CSV, JSON lines, Parquet, npz, npy); a folder, or a glob.",
     ),
 ]
 Examined = Annotated[

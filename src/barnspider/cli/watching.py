@@ -17,21 +17,21 @@ LOOK = 5.0
 
 
 def status(
-    store: Annotated[Path, typer.Argument(metavar="STORE", help="A store's folder.")] = Path("runs"),
+    store: Annotated[Path, typer.Argument(metavar="STORE", help="A store's folder, or a packed file.")] = Path("runs"),
     study: StudyName = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again every few seconds, until all is done.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say how far studies are, and what is found so far. What is done, running, failed, missing; the time left."""
     from barnspider.status import status as status_of
-    from barnspider.store import Store
+    from barnspider.store import opened
 
-    opened = Store.existing(store)
-    names = (study,) if study else opened.studies()
+    there = opened(store)
+    names = (study,) if study else there.studies()
     if not names:
         raise InputError(f"{str(store)!r} holds no study yet; plan one with `barnspider run`")
     while True:
-        found = [status_of(opened, name) for name in names]
+        found = [status_of(there, name) for name in names]
         show({"studies": [s.as_dict() for s in found]} if as_json else None, "\n\n\n".join(map(str, found)))
         if not watch or all(s.is_over for s in found):
             return

@@ -34,7 +34,7 @@ from barnspider.preservation import Foretold, Preservation
 
 __all__ = [
     "LIGHT", "Palette", "class_curve", "cost_against_effect", "dose_curves", "first_arm", "forest", "heat_map",
-    "kept_curve", "mean_against_worst", "ranked", "received", "save", "toll_plot",
+    "kept_curve", "mean_against_worst", "ranked", "received", "save", "svg", "toll_plot",
 ]  # fmt: skip
 
 Width = float | str | None
@@ -326,6 +326,11 @@ def save(chart: alt.LayerChart, path: str | Path, *, dpi: float = 300) -> Path:
         raise InputError(f"dpi={dpi!r}; expected dots in an inch, from 30 to 2400, such as 300")
     data = _drawn(chart, kind, dpi)
     return write_whole(path, lambda file: file.write(data))
+
+
+def svg(chart: alt.LayerChart) -> bytes:
+    """Return a figure as the bytes of an .svg file; the same figure gives the same bytes."""
+    return _drawn(chart, ".svg", 300)
 
 
 def _drawn(chart: alt.LayerChart, kind: str, dpi: float) -> bytes:

@@ -23,7 +23,7 @@ from barnspider.lab.recipe import Recipe
 from barnspider.lab.seen import changes_images, seen, trained_on
 from barnspider.lab.sprites import LOSSY, Pixels, Sheet, fitted, pitch, smaller
 from barnspider.predictions import Predictions
-from barnspider.store import SPLITS, Store, Study
+from barnspider.store import SPLITS, Kept, Study
 
 MOST_ARMS = 16
 """Arms whose training images are drawn; of more, some, evenly."""
@@ -51,7 +51,7 @@ _AMOUNTS = (
 
 
 def examples(
-    store: Store,
+    store: Kept,
     predictions: Predictions,
     baseline: str,
     classes: Sequence[str],
@@ -85,7 +85,7 @@ def examples(
     Examples
     --------
     >>> import tempfile
-    >>> from barnspider.lab import Recipe, Sweep, run
+    >>> from barnspider.lab import Recipe, Store, Sweep, run
     >>> recipe = Recipe("digits", width=8, epochs=1, train_images=100)
     >>> sweep = Sweep(recipe, vary="rotation", doses=(0, 90), seeds=range(1))
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -145,7 +145,7 @@ def _some(recipes: Mapping[str, Recipe], baseline: str) -> dict[str, Recipe]:
     return {arm: recipe for arm, recipe in recipes.items() if arm in chosen}
 
 
-def _document(store: Store, plan: Study, arm: str) -> dict[str, Any]:
+def _document(store: Kept, plan: Study, arm: str) -> dict[str, Any]:
     """Return the document of one finished run of an arm: what it really was."""
     for cell in plan.cells:
         if cell.arm == arm:

@@ -1,6 +1,10 @@
-"""The store: a folder of runs, each written once and sealed."""
+"""The store: a folder of runs, each written once and sealed; and packed files of its studies."""
 
+from barnspider.store.choosing import Kept
 from barnspider.store.folder import Store
+from barnspider.store.opening import opened
+from barnspider.store.packed import Packed, is_packed
+from barnspider.store.packing import PACKED_SPLITS, pack
 from barnspider.store.placing import slug
 from barnspider.store.records import (
     SPLITS,
@@ -16,16 +20,22 @@ from barnspider.store.records import (
 )
 
 __all__ = [
+    "PACKED_SPLITS",
     "SPLITS",
     "Answers",
     "Cell",
     "Failure",
     "Images",
+    "Kept",
+    "Packed",
     "Planned",
     "Result",
     "Store",
     "Study",
     "Weights",
     "averaged_name",
+    "is_packed",
+    "opened",
+    "pack",
     "slug",
 ]

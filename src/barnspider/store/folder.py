@@ -25,7 +25,6 @@ import secrets
 import shutil
 import socket
 import time
-from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +33,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from barnspider.errors import InputError, StoreError, listing, pick
+from barnspider.errors import StoreError, pick
 from barnspider.files import cannot_write, owner, sha256, write_whole
 from barnspider.predictions import LeftOut, Predictions
+from barnspider.store.choosing import choose, nothing_finished, one_fingerprint
 from barnspider.store.documents import as_json, read_json, read_npz, read_summed, summed
+from barnspider.store.packed import is_packed
 from barnspider.store.placing import is_theirs, move_first, slug
 from barnspider.store.records import SPLITS, Cell, Failure, Images, Planned, Result, Study, Weights
 
@@ -72,6 +73,8 @@ class Store:
     @classmethod
     def existing(cls, root: str | Path) -> Store:
         """Open a store that must be there already; `StoreError` when it is not."""
+        if is_packed(root):
+            raise StoreError(f"{str(root)!r} holds answers only, packed; this takes the store of the runs themselves")
         store = cls(Path(root))
         if not (store.root / "barnspider.json").exists():
             raise StoreError(f"{str(root)!r} is no store: there is no barnspider.json; make one with `barnspider run`")
@@ -129,18 +132,7 @@ class Store:
         return Study(identity, (*cells, *earlier), latest["sweep"], tuple(earlier))
 
     def _identity(self, name: str | None) -> str:
-        known = self.studies()
-        if name is None:
-            own = known if len(known) == 1 else [identity for identity in known if self.study(identity).of is None]
-            if len(own) == 1:
-                return own[0]
-            raise InputError(
-                f"{str(self.root)!r} holds {len(known)} studies; choose one: {listing(known) or 'none yet'}"
-            )
-        matches = [identity for identity in known if identity.rpartition("-")[0] == name]
-        if len(matches) > 1:
-            raise InputError(f"study={name!r} has several recipes; choose one: {listing(matches)}")
-        return matches[0] if matches else pick("study", name, known)
+        return choose(self.root, name, self.studies(), lambda identity: self.study(identity).of)
 
     # -- which images ----------------------------------------------------------------------------------------
 
@@ -347,9 +339,7 @@ class Store:
             else:
                 there.append((run, document))
         if not there:
-            kinds = Counter(x.why.partition(":")[0] for x in left_out)
-            why = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-            raise StoreError(f"{str(self.root)!r} has no finished run of this study ({why}); see `barnspider run`")
+            raise nothing_finished(self.root, left_out)
         return self._stack(there, tuple(left_out), split)
 
     def has_answers(self, runs: Iterable[Planned], split: str) -> bool:
@@ -380,10 +370,7 @@ class Store:
     def _stack(
         self, there: Sequence[tuple[Planned, dict[str, Any]]], left_out: tuple[LeftOut, ...], split: str
     ) -> Predictions:
-        fingerprints = sorted({document["fingerprint"] for _, document in there})
-        if len(fingerprints) > 1:
-            raise StoreError(f"runs of this study saw different data ({listing(fingerprints)}); use one store for each")
-        images = self.root / "images" / slug(fingerprints[0])
+        images = self.root / "images" / slug(one_fingerprint(document["fingerprint"] for _, document in there))
         about, known = read_summed(images / "about.json"), read_npz(images / f"{split.removesuffix('-averaged')}.npz")
         answers = [read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
         return Predictions(
