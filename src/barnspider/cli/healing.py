@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from barnspider.cli.judging import write_judged
 from barnspider.cli.options import AsJson, Data, Device, Level, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
@@ -46,7 +47,8 @@ Budget = Annotated[
 ]
 OnlyBill = Annotated[bool, typer.Option("--plan", help="Say how many runs it takes, and end.")]
 OutFolder = Annotated[
-    Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Write judgement and prescriptions there (JSON).")
+    Path | None,
+    typer.Option("-o", "--out", metavar="FOLDER", help="Write there: table, page and JSON, prescriptions, answers."),
 ]
 
 
@@ -110,13 +112,15 @@ def _state(plan: Healing, budget: int | None) -> None:
 
 
 def _write(found: Healed, folder: Path) -> None:
-    """Write the judgement, and each prescription that says something."""
-    from barnspider.files import write_whole
+    """Write the judgement, the answers that it is made of, and each prescription."""
     from barnspider.tables.prescription_file import write_prescription
 
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
-    write_whole(folder / "judgement.json", lambda file: file.write(f"{text}\n".encode()))
-    for name, rx in found.prescriptions.items():
+    write_judged(found.judgement, found.tried, found.to_json(), folder)
+    for name, rx in found.tried.prescriptions.items():
         write_prescription(rx, folder / f"{name.replace(' ', '-')}.json")
-    talk(f"written: {folder / 'judgement.json'} and {len(found.prescriptions)} prescriptions beside it")
+    for name, answers in (("fresh", found.fresh), ("chooser", found.chooser)):
+        replace(answers, p_label=None).save(folder / f"{name}.npz")
+    talk(
+        f"beside it {len(found.tried.prescriptions)} prescriptions, and the answers: barnspider judge"
+        f" {folder / 'fresh.npz'} --chosen-on {folder / 'chooser.npz'} --tried {folder / 'judgement.json'}"
+    )
