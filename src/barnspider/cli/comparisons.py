@@ -13,6 +13,7 @@ import typer
 
 from barnspider import Effects, Predictions, readings
 from barnspider.cli.examples import Images, check_images, example_images
+from barnspider.cli.judging import tried_for_page
 from barnspider.cli.likeness import Alike, Superclasses, similarities, superclasses
 from barnspider.cli.notes import adaptive_note, say_who_has_no_partner
 from barnspider.cli.options import (
@@ -246,6 +247,7 @@ def report(
         verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
         stages.begin("example images")
         examples = example_images(asked, predictions, effects, verdict) if images else None
+        tried, judgement = tried_for_page(asked)
         study = gather(
             predictions,
             effects,
@@ -255,6 +257,8 @@ def report(
             axis=axis_of(asked, usual, predictions),
             groups=superclasses(groups),
             similarity=similarities(similarity, predictions.classes),
+            tried=tried,
+            judgement=judgement,
             begin=stages.begin,
         )
         stages.begin("writing the page")

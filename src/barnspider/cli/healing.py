@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barnspider.cli.judging import write_judged
+from barnspider.cli.judging import Case, write_judged
 from barnspider.cli.options import AsJson, Data, Device, Level, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
@@ -16,6 +16,7 @@ from barnspider.errors import InputError
 
 if TYPE_CHECKING:
     from barnspider.heal import Healed, Healing
+    from barnspider.store import Store
 
 Rules = Annotated[
     list[str] | None,
@@ -97,7 +98,7 @@ def heal(
     found = made(plan, Store(store), workers=workers, device=device, tell=talk)
     show(found.to_json() if as_json else None, found)
     if out is not None:
-        _write(found, out)
+        _write(found, plan.baseline, Store(store), out)
     talk(f"The judgement is a study of its own: barnspider report {store} --study {found.study}")
 
 
@@ -111,11 +112,13 @@ def _state(plan: Healing, budget: int | None) -> None:
         )
 
 
-def _write(found: Healed, folder: Path) -> None:
+def _write(found: Healed, baseline: str, store: Store, folder: Path) -> None:
     """Write the judgement, the answers that it is made of, and each prescription."""
+    from barnspider.sources import provenance
     from barnspider.tables.prescription_file import write_prescription
 
-    write_judged(found.judgement, found.tried, found.to_json(), folder)
+    case = Case(found.fresh, found.chooser, baseline, found.tried)
+    write_judged(found.judgement, case, found.to_json(), folder, provenance(store.root, study=found.study))
     for name, rx in found.tried.prescriptions.items():
         write_prescription(rx, folder / f"{name.replace(' ', '-')}.json")
     for name, answers in (("fresh", found.fresh), ("chooser", found.chooser)):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,13 +46,19 @@ OutFolder = Annotated[
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """All that a judgement is made of, and what else a page tells of it."""
+    """What a judgement is made of: answers that judge and that chose, the arm with the knob off, and what was tried."""
 
     fresh: Predictions
     chooser: Predictions
     baseline: str
     tried: Tried
-    at: float | None
+
+    def judged(self, level: float, at: float | None = None) -> Judgement:
+        """Return the judgement; the one dose for all is `at`, else what was tried says, else the best mean's."""
+        from barnspider.prescribe import judge
+
+        dose = self.tried.at if at is None else at
+        return judge(self.fresh, self.chooser, self.baseline, at=dose, cost=self.tried.cost, level=level)
 
 
 def judge(
@@ -69,65 +76,89 @@ def judge(
     SOURCE holds answers that had no part in any choice, of every dose that was studied and of what was tried beside
     them; by default the one study of a store by which `heal` judges.
     """
-    from barnspider.prescribe import judge as judged
     from barnspider.prescribe.written import to_markdown
+    from barnspider.sources import provenance
 
     if as_json and as_markdown:
         raise InputError("--json and --markdown were both given; expected one of them")
+    asked = _of_heal(asked)
     case = _case(asked, chosen_on, chosen_study, tried)
-    dose = case.at if at is None else at
-    found = judged(case.fresh, case.chooser, case.baseline, at=dose, cost=case.tried.cost, level=asked.level)
+    found = case.judged(asked.level, at)
     document = found.to_json() | case.tried.to_json()
     show(document if as_json else None, to_markdown(found, case.tried) if as_markdown else found)
     if out is not None:
-        write_judged(found, case.tried, document, out)
+        write_judged(found, case, document, out, provenance(asked.source, study=asked.study))
+
+
+def _of_heal(asked: Against) -> Against:
+    """Return what is asked; of a store, by default its one study by which `heal` judges."""
+    from barnspider.trials import only_judgement
+
+    only = only_judgement(asked.source) if asked.study is None else None
+    return asked if only is None else replace(asked, study=only)
 
 
 def _case(asked: Against, chosen_on: str | None, chosen_study: str | None, file: Path | None) -> Case:
     """Read what judges and what chose; `InputError` where nobody says what chose."""
     from barnspider.tables.tried_file import read_tried
-    from barnspider.trials import only_judgement, read_trial
+    from barnspider.trials import read_trial
     from barnspider.tried import Tried
 
-    if asked.study is None and (only := only_judgement(asked.source)):
-        asked = replace(asked, study=only)
     trial = read_trial(asked.source, asked.study)
+    study = chosen_study or (trial.of if trial and chosen_on is None else None) or None
+    if chosen_on is None and (trial is None or study is None):
+        raise InputError("nothing says which answers chose the doses; expected --chosen-on SOURCE")
     fresh, base = asked.arms()
     if trial is not None:
-        fresh = trial.answers(lambda study: fresh if study == trial.study else _other(asked, study))
+        fresh = trial.answers(
+            lambda name: fresh if name == trial.study else replace(asked, study=name).read(asked.split)
+        )
     said = trial.tried if trial else Tried()
-    if chosen_on is None:
-        if trial is None or not trial.of:
-            raise InputError("nothing says which answers chose the doses; expected --chosen-on SOURCE")
-        chosen_on, chosen_study = str(asked.source), chosen_study or trial.of
     tried = said if file is None else read_tried(file)
-    return Case(fresh, _chooser(asked, chosen_on, chosen_study), base, tried, tried.at)
+    return Case(fresh, _chooser(asked, chosen_on, study), base, tried)
 
 
-def _other(asked: Against, study: str) -> Predictions:
-    return replace(asked, study=study).read(asked.split)
-
-
-def _chooser(asked: Against, chosen_on: str, study: str | None) -> Predictions:
+def _chooser(asked: Against, chosen_on: str | None, study: str | None) -> Predictions:
     """Read the answers that chose: to validation images where there are any."""
-    choosing = replace(asked, sources=[chosen_on], study=study)
+    sources = asked.sources if chosen_on is None else [chosen_on]
+    choosing = replace(asked, sources=sources, study=study, split="test")
     answers = choosing.read()
     found = choosing.validation(answers)
     return answers if found is None else found
 
 
-def write_judged(judged: Judgement, tried: Tried, document: dict[str, object], folder: Path) -> None:
-    """Write the judgement as JSON and as a table, for documents and for papers."""
+def tried_for_page(asked: Against) -> tuple[Tried | None, Judgement | None]:
+    """Return what a store's study tries, and the judgement of it where `heal` planned the study to judge."""
+    from barnspider.trials import read_trial
+
+    trial = read_trial(asked.source, asked.study)
+    if trial is None or not trial.of:
+        return (None, None) if trial is None else (trial.tried, None)
+    try:
+        case = _case(asked, None, None, None)
+        return case.tried, case.judged(asked.level)
+    except InputError as error:
+        talk(f"note: what was tried is told, but not judged: {error}")
+        return trial.tried, None
+
+
+def write_judged(
+    judged: Judgement, case: Case, document: Mapping[str, Any], folder: Path, provenance: Mapping[str, object]
+) -> None:
+    """Write the judgement as JSON, as a table for documents and for papers, and as a page."""
     from barnspider.files import write_whole
     from barnspider.prescribe.written import to_latex, to_markdown
+    from barnspider.report import gather, write_report
 
     texts = {
         "judgement.json": json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n",
-        "judgement.md": to_markdown(judged, tried),
-        "judgement.tex": to_latex(judged, tried),
+        "judgement.md": to_markdown(judged, case.tried),
+        "judgement.tex": to_latex(judged, case.tried),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         data = text.encode(errors="backslashreplace")
         write_whole(folder / name, lambda file, data=data: file.write(data))
-    talk(f"written: {', '.join(texts)} in {folder}")
+    study = gather(case.fresh, judged.effects, tried=case.tried, judgement=judged)
+    write_report(folder / "judgement.html", study, provenance=provenance)
+    talk(f"written: {', '.join(texts)}, judgement.html in {folder}")

@@ -56,7 +56,7 @@ class Judged:
     mean : accuracy over all images
     against_off, against_best : change of the mean from the baseline, and from the one dose for all; None of these
     losses : classes that are certainly harmed, against the baseline; worst first, by shrunken effect
-    tolls : classes that are certainly worse than at their own best dose; likewise
+    tolls : classes that are certainly worse than at their own best dose, the largest loss first
     worst : the mean over the worst tenth of the classes, noise and selection taken out
     tau : class dependence of the effects against the baseline; None of the baseline itself
     toll : what all images lose, against each at the own best dose of its class
@@ -88,7 +88,7 @@ class Judged:
     @property
     def largest_toll(self) -> Loss | None:
         """The largest certain loss against a class's own best dose: as the largest of many, rather too large."""
-        return min(self.tolls, key=lambda x: x.change, default=None)
+        return self.tolls[0] if self.tolls else None
 
     @property
     def reached(self) -> bool:
@@ -127,7 +127,15 @@ class Judgement(words.Shown):
         return self.arms[names.index(pick("arm", arm, names))]
 
     def __str__(self) -> str:
-        head = ["arm", "mean", "from baseline", "from one dose for all", "harmed", "below own best", "worst tenth"]
+        head = [
+            "arm",
+            "mean, %",
+            "from baseline",
+            "from one dose for all",
+            "harmed",
+            "below own best",
+            "worst tenth, %",
+        ]
         head += ["tau", "toll", "models"]
         table = words.text_table(head, [self._row(x) for x in self.arms])
         return "\n".join([self.title(), table, "", self.told()])
@@ -141,12 +149,11 @@ class Judgement(words.Shown):
         )
 
     def _row(self, x: Judged) -> list[str]:
-        worst = f"{words.percent(x.worst.value)} ({words.between(x.worst.low, x.worst.high)})"
         return [
-            f"{'* ' if x.reached else '  '}{visible(x.arm, 40)}", words.percent(x.mean[0]), _told(x.against_off),
-            _told(x.against_best), f"{len(x.losses):,}", f"{len(x.tolls):,}", worst,
-            "" if x.tau is None else f"{words.points(x.tau[0], sign=False)} ({words.between(*x.tau[1:])})",
-            _told(x.toll), "?" if x.cost is None else f"{x.cost:,}",
+            f"{'* ' if x.reached else '  '}{visible(x.arm, 40)}", told(x.mean, sign=False), told(x.against_off),
+            told(x.against_best), f"{len(x.losses):,}", f"{len(x.tolls):,}",
+            told((x.worst.value, x.worst.low, x.worst.high), sign=False),
+            told(x.tau, sign=False), told(x.toll), "?" if x.cost is None else f"{x.cost:,}",
         ]  # fmt: skip
 
     def told(self) -> str:
@@ -185,8 +192,17 @@ class Judgement(words.Shown):
         }  # fmt: skip
 
 
-def _told(x: Share | None) -> str:
-    return "" if x is None else f"{words.points(x[0])} ({words.between(*x[1:])})"
+def told(x: Share | None, *, sign: bool = True) -> str:
+    """Return a number and its interval in points; "cannot tell" where it is not known, nothing where there is none.
+
+    Examples
+    --------
+    >>> told((0.012, 0.005, 0.02)), told((0.5, float("nan"), 1.0)), told(None)
+    ('+1.2 (0.5 to 2.0)', 'cannot tell', '')
+    """
+    if x is None:
+        return ""
+    return f"{words.points(x[0], sign=sign)} ({words.between(*x[1:])})" if np.isfinite(x).all() else "cannot tell"
 
 
 def judge(
@@ -244,20 +260,23 @@ def judge(
     arms = tuple(
         Judged(
             arm, fresh.arm.count(arm), _accuracy(design, arm, level), _mean(from_off, arm), _mean(from_best, arm),
-            _losses(from_off, arm), _losses(from_own, arm), unequal.measures[k]["worst tenth"], _tau(from_off, arm),
-            _toll(from_own, arm), (cost or {}).get(arm),
+            _losses(from_off, arm), _by_size(_losses(from_own, arm)), unequal.measures[k]["worst tenth"],
+            _tau(from_off, arm), _toll(from_own, arm), (cost or {}).get(arm),
         )
         for k, arm in enumerate(unequal.arms)
     )  # fmt: skip
     return Judgement(
         baseline, best, tuple(ladder.arm(int(k)) for k in own), ladder.classes, arms, visible(chooser.on or "others"),
-        f"{visible(fresh.on or 'fresh answers')}, {_runs(fresh)} of each arm that chose nothing", from_off, from_own,
+        f"{visible(fresh.on or 'fresh answers')}, {_runs(fresh, chooser)}", from_off, from_own,
     )  # fmt: skip
 
 
-def _runs(fresh: Predictions) -> str:
+def _runs(fresh: Predictions, chooser: Predictions) -> str:
+    """Return how many runs judge, and whether some of these very runs chose, on other images."""
     runs = {fresh.arm.count(arm) for arm in fresh.arms}
-    return words.counted(min(runs), "run") if len(runs) == 1 else f"{min(runs):,} to {max(runs):,} runs"
+    many = words.counted(min(runs), "run") if len(runs) == 1 else f"{min(runs):,} to {max(runs):,} runs"
+    both = set(zip(fresh.arm, fresh.seed, strict=True)) & set(zip(chooser.arm, chooser.seed, strict=True))
+    return f"{many} of each arm" + (", some of which chose on other images" if both else " that chose nothing")
 
 
 def _accuracy(d: Design, arm: str, level: float) -> Share:
@@ -300,6 +319,10 @@ def _losses(e: Effects, arm: str) -> tuple[Loss, ...]:
         for c in e.worst_first(arm)
         if e.harmed[a, c]
     )
+
+
+def _by_size(losses: tuple[Loss, ...]) -> tuple[Loss, ...]:
+    return tuple(sorted(losses, key=lambda x: x.change))
 
 
 def _toll(e: Effects, arm: str) -> Share:

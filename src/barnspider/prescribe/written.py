@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from barnspider import words
-from barnspider.prescribe.judgement import AIM, Judged, Judgement, Loss
+from barnspider.prescribe.judgement import AIM, Judged, Judgement, Loss, told
 from barnspider.tried import Tried
 
 NAMED = 3
@@ -72,9 +70,9 @@ def lines(judged: Judgement, named: int = NAMED) -> list[Line]:
 def _line(x: Judged, named: int) -> Line:
     worst = x.largest_toll
     return Line(
-        x.reached, x.arm, _share(x.mean), _change(x.against_off), _change(x.against_best), _named(x.losses, named),
-        _named(x.tolls, named), _share((x.worst.value, x.worst.low, x.worst.high)),
-        _change(x.tau, sign=False), _change(x.toll),
+        x.reached, x.arm, told(x.mean, sign=False), told(x.against_off), told(x.against_best), _named(x.losses, named),
+        _named(x.tolls, named), told((x.worst.value, x.worst.low, x.worst.high), sign=False),
+        told(x.tau, sign=False), told(x.toll),
         Named("", ()) if worst is None else Named("", ((worst.name, _lost(worst)),)),
         "" if x.cost is None else f"{x.cost:,}",
     )  # fmt: skip
@@ -89,24 +87,12 @@ def _lost(x: Loss) -> str:
     return f"{words.points(x.change)} ({words.between(x.low, x.high)})"
 
 
-def _share(x: tuple[float, float, float]) -> str:
-    if not np.isfinite(x).all():
-        return "cannot tell"
-    return f"{words.points(x[0], sign=False)} ({words.between(*x[1:])})"
-
-
-def _change(x: tuple[float, float, float] | None, *, sign: bool = True) -> str:
-    if x is None:
-        return ""
-    return f"{words.points(x[0], sign=sign)} ({words.between(*x[1:])})" if np.isfinite(x).all() else "cannot tell"
-
-
 def notes(judged: Judgement, tried: Tried | None = None) -> list[str]:
     """Return what is to be said below the table, in plain text: who reaches the aim, what judged, what was left out."""
     units = judged.effects.method.units
     return [
         f"\N{BLACK STAR} reaches the aim: {AIM}{judged.least()}.",
-        f"{judged.title()}. Harmed, below own best: certainly, worst first; worst tenth: the mean over the worst tenth"
+        f"{judged.title()}. Harmed, below own best: certainly; worst tenth: the mean over the worst tenth"
         f" of the {units}, noise and selection taken out; tau: standard deviation of the effects over {units}; toll:"
         f" what all images lose against each at the own best dose of its {judged.effects.method.unit}; models: trained"
         " to come by the arm, those that judge it left out.",
@@ -118,9 +104,13 @@ def left_out(tried: Tried | None) -> list[str]:
     """Return what was prescribed and not trained by itself, and why; and what else is to be known."""
     if tried is None:
         return []
-    said = [f"{name}: every class has {dose:g}: not trained by itself." for name, dose in tried.same.items()]
     doubts = [f"{name}: {rx.doubt}" for name, rx in tried.prescriptions.items() if rx.doubt]
-    return [*said, *doubts, *tried.notes]
+    return [*untrained(tried), *doubts, *tried.notes]
+
+
+def untrained(tried: Tried) -> list[str]:
+    """Return which arms were not trained by themselves, since every class has one dose in them."""
+    return [f"{name}: every class has {dose:g}: not trained by itself." for name, dose in tried.same.items()]
 
 
 def to_markdown(judged: Judgement, tried: Tried | None = None) -> str:

@@ -16,10 +16,12 @@ from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
 from barnspider.kinds import Kinds, kinds
 from barnspider.predictions import Predictions
+from barnspider.prescribe import Judgement
 from barnspider.preservation import Preservation
 from barnspider.readings import Readings, readings
 from barnspider.receivers import Receivers, receivers
 from barnspider.tables.similarity import Similarities
+from barnspider.tried import Tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,8 @@ class Study:
     readings : where more than one answer may be right, the effects by the single label as well
     examples : images of some classes, where the laboratory has drawn them
     preservation : up to which dose images still show their class, where references were asked
+    tried : what was tried against harm, where a store's plan or a file says
+    judgement : every arm of that, judged
     why_no_flows : why groups have neither flows, precision nor confused pairs; empty where they have
     axis : what the doses are of, and the field's usual parameter
     """
@@ -58,6 +62,8 @@ class Study:
     preservation: Preservation | None = None
     axis: DoseAxis = UNKNOWN
     why_no_flows: str = ""
+    tried: Tried | None = None
+    judgement: Judgement | None = None
 
 
 def gather(
@@ -70,6 +76,8 @@ def gather(
     axis: DoseAxis = UNKNOWN,
     groups: Mapping[str, str] | None = None,
     similarity: Similarities | None = None,
+    tried: Tried | None = None,
+    judgement: Judgement | None = None,
     begin: Callable[[str], object] = str,
 ) -> Study:
     """Compute all that a page can tell of a study beside its effects.
@@ -91,6 +99,9 @@ def gather(
     groups, similarity
         The superclass of each class, and how alike classes are, as `barnspider.kinds` takes them: with these, or with
         label sets, the page tells kinds of confusion.
+    tried, judgement
+        What was tried against harm, and every arm of that, judged: `barnspider.trials` finds the first in a store's
+        plan, `barnspider.prescribe.judge` makes the second.
     begin
         Is told what comes next, such as "tolls": `barnspider.progress.Stages` says it where that takes long.
 
@@ -132,6 +143,8 @@ def gather(
         examples=examples,
         preservation=preservation,
         readings=None if predictions.accepted is None else readings(predictions, effects),
+        tried=tried,
+        judgement=judgement,
         kinds=_kinds(predictions, effects, groups, similarity),
         **went,
     )
