@@ -45,7 +45,8 @@ class Healed:
     def __str__(self) -> str:
         same = self.tried.same.items()
         said = [f"{name}: every class has {dose:g}: not trained by itself" for name, dose in same]
-        doubts = [f"{name}: {rx.doubt}" for name, rx in self.tried.prescriptions.items() if rx.doubt]
+        found = self.tried.prescriptions.items()
+        doubts = [f"{name}: {text}" for name, rx in found for text in (rx.doubt, rx.note) if text]
         return "\n".join([str(self.judgement), *said, *doubts, *self.tried.notes])
 
     def to_json(self) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def _loop(
 ) -> tuple[Prescription, tuple[Round, ...]]:
     """Close the loop, from what was prescribed."""
     sweep = plan.sweep
-    groups = Ladder.of(chooser, plan.baseline, start.at, plan.level, plan.margin, plan.together).groups()
+    groups = Ladder.of(chooser, plan.baseline, start.at, plan.level, plan.margin, plan.together).groups().of
 
     def answers(doses: Sequence[Doses]) -> Predictions:
         tried = tuple(d[0] if len(set(d)) == 1 else d for d in doses)

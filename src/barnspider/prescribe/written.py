@@ -104,7 +104,8 @@ def left_out(tried: Tried | None) -> list[str]:
     """Return what was prescribed and not trained by itself, and why; and what else is to be known."""
     if tried is None:
         return []
-    doubts = [f"{name}: {rx.doubt}" for name, rx in tried.prescriptions.items() if rx.doubt]
+    found = tried.prescriptions.items()
+    doubts = [f"{name}: {text}" for name, rx in found for text in (rx.doubt, rx.note) if text]
     return [*untrained(tried), *doubts, *tried.notes]
 
 

@@ -123,7 +123,7 @@ def packed(tried: Tried, effects: Effects) -> list[dict[str, Any]]:
 def _prescription(name: str, rx: Prescription) -> dict[str, Any]:
     changed, why = rx.changed(), rx.why or ("",) * len(rx.classes)
     return {
-        "title": _titled(name, rx), "doubt": visible(rx.doubt, 500),
+        "title": _titled(name, rx), "doubt": visible(rx.doubt, 500), "note": visible(rx.note, 500),
         "expected": [
             f"{side} {visible(on, 300)}: {typeset(str(found))}"
             for side, on, found in (("chosen on", rx.chosen_on, rx.chosen), ("judged on", rx.judged_on, rx.judged))

@@ -47,6 +47,7 @@ class PrescriptionFile(BaseModel):
     chosen: _Expected | None = None
     judged: _Expected | None = None
     doubt: str = ""
+    note: str = ""
     classes: list[_Row]
 
 
