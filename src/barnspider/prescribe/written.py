@@ -159,19 +159,20 @@ def to_latex(judged: Judgement, tried: Tried | None = None) -> str:
     star = f"$\\bigstar$ reaches the aim: {escaped(AIM, 200)}{escaped(judged.least(), 200)}."
     return (
         "% Written by barnspider. Needs \\usepackage{booktabs}, \\usepackage{rotating} and \\usepackage{amssymb}.\n"
-        "\\begin{sidewaystable}\n\\centering\\footnotesize\n"
+        "\\begin{sidewaystable}\n\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}\n"
         f"\\caption{{{star} {caption}}}\n\\label{{tab:barnspider-judgement}}\n"
+        "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"  # only where it is too wide
         f"\\begin{{tabular}}{{clrrrrrrrrlr}}\n\\toprule\n{' & '.join(LATEX_HEAD)} \\\\\n\\midrule\n{body}"
-        "\\bottomrule\n\\end{tabular}\n\\end{sidewaystable}\n"
+        "\\bottomrule\n\\end{tabular}}\n\\end{sidewaystable}\n"
     )
 
 
 def _latex_row(line: Line, escaped: Callable[[str, int], str]) -> str:
-    largest = " ".join(f"{escaped(name, 24)} {_typeset(lost)}" for name, lost in line.largest.classes)
+    largest = " ".join(f"{escaped(name, 20)} {_typeset(lost)}" for name, lost in line.largest.classes)
     numbers = (line.average, line.from_off, line.from_best, line.harmed.count, line.below.count)
     after = (line.worst, line.tau, line.toll)
     cells = [
-        "$\\bigstar$" if line.reached else "", escaped(line.arm, ARM), *map(_typeset, (*numbers, *after)), largest,
+        "$\\bigstar$" if line.reached else "", escaped(line.arm, 32), *map(_typeset, (*numbers, *after)), largest,
         line.models,
     ]  # fmt: skip
     return " & ".join(cells) + " \\\\\n"
