@@ -185,6 +185,10 @@ def test_a_strip_of_many_classes_stands_in_the_order_of_its_doses():
         (200, 100, "1"),
     ]
     assert (len(told["changed"]), told["more"]) == (12, 188)
+    own = replace(rx, doses=tuple(c / many for c in range(many)))
+    told = table(None, Tried({"own best": own}))["prescriptions"][0]
+    assert (len(told["strip"]), told["counts"]) == (ORDERED, "300 doses, from 0 to 0.997")
+    assert sum(x["wide"] for x in told["strip"]) == many
     effects = estimate(simulate(classes=2, images=20, runs=2).predictions, "baseline")
     assert packed(Tried({"own best": rx}), effects) == []  # of other classes than the page's
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from barnspider.cli.judging import Case, write_judged
+from barnspider.cli.judging import Case, refuse_folder, write_judged
 from barnspider.cli.options import AsJson, Data, Device, Level, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
@@ -95,6 +95,7 @@ def heal(
     _state(plan, budget)
     if only_bill:
         return
+    refuse_folder(out)
     found = made(plan, Store(store), workers=workers, device=device, tell=talk)
     show(found.to_json() if as_json else None, found)
     if out is not None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from barnspider import Predictions
-from barnspider.cli.options import Against, AsJson, AsMarkdown
+from barnspider.cli.options import Against, AsJson, AsMarkdown, arm_of
 from barnspider.cli.output import show, talk
-from barnspider.errors import InputError
+from barnspider.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from barnspider.prescribe import Judgement
@@ -81,6 +81,7 @@ def judge(
 
     if as_json and as_markdown:
         raise InputError("--json and --markdown were both given; expected one of them")
+    refuse_folder(out)
     asked = _of_heal(asked)
     case = _case(asked, chosen_on, chosen_study, tried)
     found = case.judged(asked.level, at)
@@ -88,6 +89,16 @@ def judge(
     show(document if as_json else None, to_markdown(found, case.tried) if as_markdown else found)
     if out is not None:
         write_judged(found, case, document, out, provenance(asked.source, study=asked.study))
+
+
+def refuse_folder(out: Path | None) -> None:
+    """Refuse, before anything is computed, to write into what is no folder; make it where there is none."""
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out={str(out)!r} cannot be written into: {error.strerror}; expected a folder") from None
 
 
 def _of_heal(asked: Against) -> Against:
@@ -108,14 +119,22 @@ def _case(asked: Against, chosen_on: str | None, chosen_study: str | None, file:
     study = chosen_study or (trial.of if trial and chosen_on is None else None) or None
     if chosen_on is None and (trial is None or study is None):
         raise InputError("nothing says which answers chose the doses; expected --chosen-on SOURCE")
-    fresh, base = asked.arms()
-    if trial is not None:
-        fresh = trial.answers(
-            lambda name: fresh if name == trial.study else replace(asked, study=name).read(asked.split)
-        )
+    fresh = asked.read(asked.split) if trial is None else trial.answers(lambda name: _study(asked, name))
     said = trial.tried if trial else Tried()
     tried = said if file is None else read_tried(file)
-    return Case(fresh, _chooser(asked, chosen_on, study), base, tried)
+    return Case(fresh, _chooser(asked, chosen_on, study), _baseline(asked, fresh), tried)
+
+
+def _study(asked: Against, name: str) -> Predictions:
+    return replace(asked, study=name).read(asked.split)
+
+
+def _baseline(asked: Against, fresh: Predictions) -> str:
+    from barnspider.sources import default_baseline
+
+    if asked.baseline is None:
+        return default_baseline(fresh, asked.source, study=asked.study)
+    return arm_of(asked.baseline, fresh)
 
 
 def _chooser(asked: Against, chosen_on: str | None, study: str | None) -> Predictions:
@@ -137,7 +156,7 @@ def tried_for_page(asked: Against) -> tuple[Tried | None, Judgement | None]:
     try:
         case = _case(asked, None, None, None)
         return case.tried, case.judged(asked.level)
-    except InputError as error:
+    except (InputError, StoreError) as error:
         talk(f"note: what was tried is told, but not judged: {error}")
         return trial.tried, None
 
@@ -155,7 +174,6 @@ def write_judged(
         "judgement.md": to_markdown(judged, case.tried),
         "judgement.tex": to_latex(judged, case.tried),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         data = text.encode(errors="backslashreplace")
         write_whole(folder / name, lambda file, data=data: file.write(data))

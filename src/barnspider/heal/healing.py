@@ -120,7 +120,10 @@ def _loop(
     def answers(doses: Sequence[Doses]) -> Predictions:
         tried = tuple(d[0] if len(set(d)) == 1 else d for d in doses)
         arms = tuple(dict.fromkeys((0.0, *tried)))
-        healing = replace(sweep, name=f"{sweep.name}-healing", doses=arms, baseline_dose=None, keep="")
+        healing = replace(
+            sweep, name=f"{sweep.name}-healing", doses=arms, baseline_dose=None, keep="",
+            prescribed=_rounds(start, doses),
+        )  # fmt: skip
         train(healing, "heal")
         last = dose_name(sweep.vary, tried[-1])
         return store.load([run for run in healing.runs() if run.arm == last], "validation")
@@ -135,6 +138,15 @@ def _loop(
         tell("the best single dose is 0, which harms nobody: there is no loop; say which is to be healed: --at DOSE")
         return start, ()
     return loop(start, answers, chooser.where(arms=[plan.baseline]), plan.rounds, say, groups)
+
+
+def _rounds(start: Prescription, doses: Sequence[Doses]) -> tuple[Prescription, ...]:
+    """Return what the loop trained as prescriptions, so that the store's plan tells the classes of the doses."""
+    return tuple(
+        replace(start, doses=own, rule=f"round {k}", why=(), chosen=None, judged=None, doubt="", note="")
+        for k, own in enumerate(doses, start=1)
+        if len(set(own)) > 1
+    )
 
 
 def _trial(

@@ -24,6 +24,10 @@ CHANGED = 12
 """Classes of a prescription that are told with their reasons, the weakest dose first."""
 FIRST_LETTER, MOST_DOSES = 48, 70
 """The letter of a prescription's weakest dose, and how many doses have one; the page's script knows the same."""
+TOLD = 12
+"""Doses that are told one by one."""
+ALL_NAMED = 20
+"""Classes that are all named below a strip of doses."""
 ORDERED = 250
 """Classes whose strip of doses has them in their own order; more stand in the order of their doses."""
 NAME = 28
@@ -169,20 +173,39 @@ def _strip(doses: Sequence[float], classes: Sequence[str], top: float) -> dict[s
     >>> [(x["at"], x["wide"], x["shade"], x["title"]) for x in found["strip"]]
     [(0, 1, '0', 'cat: 0'), (1, 2, '1', 'dog to fox: 0.4')]
     >>> found["counts"]
-    '0: 1 class; 0.4: 2 classes'
+    'dose 0: cat; dose 0.4: dog, fox'
     """
     sorts = len(doses) > ORDERED
     values = np.sort(doses) if sorts else np.asarray(doses)
     starts = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
+    if len(starts) > ORDERED:  # nearly every class has a dose of its own
+        starts = np.linspace(0, len(values), ORDERED, endpoint=False).astype(np.intp)
     ends = [*starts[1:].tolist(), len(values)]
-    known, many = np.unique(values, return_counts=True)
-    counts = (f"{dose:g}: {counted(n, 'class')}" for dose, n in zip(known.tolist(), many.tolist(), strict=True))
     strip = [
         {"at": a, "wide": b - a, "shade": f"{max(float(values[a]), 0.0) / max(top, 1e-12):.3g}"}
-        | {"title": f"{counted(b - a, 'class') if sorts else _names(classes, a, b)}: {values[a]:g}"}
+        | {"title": f"{counted(b - a, 'class') if sorts else _names(classes, a, b)}: {_span(values[a], values[b - 1])}"}
         for a, b in zip(starts.tolist(), ends, strict=True)
     ]
-    return {"strip": strip, "classes": len(values), "counts": "; ".join(counts), "sorts": sorts}
+    return {"strip": strip, "classes": len(values), "counts": _counts(doses, classes), "sorts": sorts}
+
+
+def _span(first: float, last: float) -> str:
+    return f"{first:g}" if first == last else f"{first:.3g} to {last:.3g}"
+
+
+def _counts(doses: Sequence[float], classes: Sequence[str]) -> str:
+    """Return who has which dose; of many doses, from where to where."""
+    known = sorted(set(doses))
+    if len(known) > TOLD:
+        return f"{len(known):,} doses, from {_span(known[0], known[-1])}"
+    return "; ".join(f"dose {dose:g}: {_who(doses, classes, dose)}" for dose in known)
+
+
+def _who(doses: Sequence[float], classes: Sequence[str], dose: float) -> str:
+    """Return the names of the classes that have a dose, or of many how many they are."""
+    own = [c for c, other in enumerate(doses) if other == dose]
+    few = len(doses) <= ALL_NAMED and all(classes)
+    return ", ".join(visible(classes[c], NAME) for c in own) if few else counted(len(own), "class")
 
 
 def _names(classes: Sequence[str], a: int, b: int) -> str:
