@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from barnspider import InputError, simulate
+from barnspider import InputError, Predictions, simulate
 from barnspider.effects import estimate
 from barnspider.predictions import concat
 from barnspider.prescribe import COMPOSED, compose, judge
@@ -153,6 +153,15 @@ def test_the_document_is_read_again(judged, tmp_path):
     assert (arm["harmed"], arm["reached"], arm["cost"]) == ([HOSTILE[4]], False, None)
     assert set(arm["largest_toll"]) == {"name", "change", "low", "high"}
     assert 0 < document["detectable"] < 1
+
+
+def test_committed_answers_make_the_committed_table():
+    folder = Path(__file__).parents[1] / "studies" / "judged" / "heal-digits"
+    tried = read_tried(folder / "judgement.json")
+    fresh, chooser = (Predictions.load(folder / f"{name}.npz") for name in ("fresh", "chooser"))
+    made = judge(fresh, chooser, "translation=0", at=tried.at, cost=tried.cost)
+    assert to_markdown(made, tried) == (folder / "judgement.md").read_text()
+    assert {x.arm for x in made.good()} == {"own best", "group-dro", "mean answers"}
 
 
 @pytest.mark.parametrize(
