@@ -148,7 +148,7 @@ def test_the_store_knows_what_was_tried_and_is_judged_again(healed):
     """Without training: from the plan, its answers, and what was made of its networks."""
     found, store, *_ = healed
     assert only_judgement(store.root) == found.study
-    tried, judgement = tried_for_page(Judged([str(store.root)], study=found.study))
+    tried, judgement = tried_for_page(Judged([str(store.root)], study=found.study)).values()
     assert (str(judgement), judgement.to_json()) == (str(found.judgement), found.judgement.to_json())
     assert (tried.rounds, tried.cost) == (found.tried.rounds, found.tried.cost)
     assert {name: rx.to_json() for name, rx in tried.prescriptions.items()} == {
@@ -156,7 +156,7 @@ def test_the_store_knows_what_was_tried_and_is_judged_again(healed):
     }
     assert tried.about["clam"] == "class_weights clam; rotation 180"
     assert tried.about["mean answers"] == "mean answers of rotation=0 + 60 + 180"
-    assert tried_for_page(Judged([str(store.root)], study="small")) == (Tried(), None)
+    assert tried_for_page(Judged([str(store.root)], study="small")) == {"tried": Tried()}
 
 
 def test_what_earlier_plans_tried_is_not_judged(healed):

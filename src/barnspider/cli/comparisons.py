@@ -247,7 +247,6 @@ def report(
         verdict = None if max_drop is None else Gate(max_drop=max_drop).check(effects, predictions)
         stages.begin("example images")
         examples = example_images(asked, predictions, effects, verdict) if images else None
-        tried, judgement = tried_for_page(asked)
         study = gather(
             predictions,
             effects,
@@ -257,12 +256,10 @@ def report(
             axis=axis_of(asked, usual, predictions),
             groups=superclasses(groups),
             similarity=similarities(similarity, predictions.classes),
-            tried=tried,
-            judgement=judgement,
             begin=stages.begin,
         )
         stages.begin("writing the page")
-        known = provenance(asked.source, study=asked.study)
+        known, study = provenance(asked.source, study=asked.study), replace(study, **tried_for_page(asked))
         note = adaptive_note(asked.source, asked.study)
         page = write_report(out, study, verdict=verdict, story=[note] if note else [], provenance=known)
     talk(f"{page} written")

@@ -92,10 +92,9 @@ def heal(
         sweep, *((tuple(rules),) if rules else ()), methods=tuple(methods or ()), rounds=rounds, judges=judges, at=at,
         level=level, together=together,
     )  # fmt: skip
-    _state(plan, budget)
+    _state(plan, budget, None if only_bill else out)
     if only_bill:
         return
-    refuse_folder(out)
     found = made(plan, Store(store), workers=workers, device=device, tell=talk)
     show(found.to_json() if as_json else None, found)
     if out is not None:
@@ -103,14 +102,15 @@ def heal(
     talk(f"The judgement is a study of its own: barnspider report {store} --study {found.study}")
 
 
-def _state(plan: Healing, budget: int | None) -> None:
-    """Say what it takes before anything is trained; `InputError` where that is more than allowed."""
+def _state(plan: Healing, budget: int | None, out: Path | None) -> None:
+    """Say what it takes before anything is trained; `InputError` where that is too much, or `out` is no folder."""
     bill = plan.bill()
     talk(str(bill))
     if budget is not None and bill.total > budget:
         raise InputError(
             f"budget={budget} is less than {bill.total} runs; expected more, or fewer rounds, rules, judges"
         )
+    refuse_folder(out)
 
 
 def _write(found: Healed, baseline: str, store: Store, folder: Path) -> None:

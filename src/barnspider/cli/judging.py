@@ -146,19 +146,21 @@ def _chooser(asked: Against, chosen_on: str | None, study: str | None) -> Predic
     return answers if found is None else found
 
 
-def tried_for_page(asked: Against) -> tuple[Tried | None, Judgement | None]:
-    """Return what a store's study tries, and the judgement of it where `heal` planned the study to judge."""
+def tried_for_page(asked: Against) -> dict[str, Any]:
+    """Return what a store's study tries, and the judgement of it where `heal` planned the study to judge: of a page."""
     from barnspider.trials import read_trial
 
     trial = read_trial(asked.source, asked.study)
-    if trial is None or not trial.of:
-        return (None, None) if trial is None else (trial.tried, None)
+    if trial is None:
+        return {}
+    if not trial.of:
+        return {"tried": trial.tried}
     try:
         case = _case(asked, None, None, None)
-        return case.tried, case.judged(asked.level)
+        return {"tried": case.tried, "judgement": case.judged(asked.level)}
     except (InputError, StoreError) as error:
         talk(f"note: what was tried is told, but not judged: {error}")
-        return trial.tried, None
+        return {"tried": trial.tried}
 
 
 def write_judged(
@@ -177,6 +179,6 @@ def write_judged(
     for name, text in texts.items():
         data = text.encode(errors="backslashreplace")
         write_whole(folder / name, lambda file, data=data: file.write(data))
-    study = gather(case.fresh, judged.effects, tried=case.tried, judgement=judged)
+    study = replace(gather(case.fresh, judged.effects), tried=case.tried, judgement=judged)
     write_report(folder / "judgement.html", study, provenance=provenance)
     talk(f"written: {', '.join(texts)}, judgement.html in {folder}")

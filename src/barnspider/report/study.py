@@ -42,8 +42,8 @@ class Study:
     readings : where more than one answer may be right, the effects by the single label as well
     examples : images of some classes, where the laboratory has drawn them
     preservation : up to which dose images still show their class, where references were asked
-    tried : what was tried against harm, where a store's plan or a file says
-    judgement : every arm of that, judged
+    tried : what was tried against harm, as `barnspider.trials` finds it in a store's plan; not gathered
+    judgement : every arm of that, as `barnspider.prescribe.judge` judges it; not gathered
     why_no_flows : why groups have neither flows, precision nor confused pairs; empty where they have
     axis : what the doses are of, and the field's usual parameter
     """
@@ -76,8 +76,6 @@ def gather(
     axis: DoseAxis = UNKNOWN,
     groups: Mapping[str, str] | None = None,
     similarity: Similarities | None = None,
-    tried: Tried | None = None,
-    judgement: Judgement | None = None,
     begin: Callable[[str], object] = str,
 ) -> Study:
     """Compute all that a page can tell of a study beside its effects.
@@ -99,9 +97,6 @@ def gather(
     groups, similarity
         The superclass of each class, and how alike classes are, as `barnspider.kinds` takes them: with these, or with
         label sets, the page tells kinds of confusion.
-    tried, judgement
-        What was tried against harm, and every arm of that, judged: `barnspider.trials` finds the first in a store's
-        plan, `barnspider.prescribe.judge` makes the second.
     begin
         Is told what comes next, such as "tolls": `barnspider.progress.Stages` says it where that takes long.
 
@@ -143,8 +138,6 @@ def gather(
         examples=examples,
         preservation=preservation,
         readings=None if predictions.accepted is None else readings(predictions, effects),
-        tried=tried,
-        judgement=judgement,
         kinds=_kinds(predictions, effects, groups, similarity),
         **went,
     )
