@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from barnspider import InputError, Predictions
+from barnspider.cli.judging import tried_for_page
+from barnspider.cli.options import Judged
 from barnspider.heal import Healing, heal, weakened
 from barnspider.heal.loop import loop
 from barnspider.lab import Recipe, Store, Sweep
 from barnspider.prescription import Prescription
+from barnspider.trials import only_judgement, read_trial
+from barnspider.tried import Tried
 
 SWEEP = Sweep(Recipe("digits", width=16, epochs=2, train_images=200), "rotation", (0, 60, 180), range(3), "small")
 CLASSES = ("cat", "dog", "fox")
@@ -138,3 +142,40 @@ def test_a_method_that_would_change_nothing_is_said_and_left_out():
     plan = Healing(replace(SWEEP, vary="crop", doses=(0, 0.5)), methods=("fading labels", "moved logits", "clam"))
     assert list(plan.idle(0.0)) == ["fading labels", "moved logits"]
     assert plan.idle(0.5) == {}
+
+
+def test_the_store_knows_what_was_tried_and_is_judged_again(healed):
+    """Without training: from the plan, its answers, and what was made of its networks."""
+    found, store, *_ = healed
+    assert only_judgement(store.root) == found.study
+    tried, judgement = tried_for_page(Judged([str(store.root)], study=found.study)).values()
+    assert (str(judgement), judgement.to_json()) == (str(found.judgement), found.judgement.to_json())
+    assert (tried.rounds, tried.cost) == (found.tried.rounds, found.tried.cost)
+    assert {name: rx.to_json() for name, rx in tried.prescriptions.items()} == {
+        name: rx.to_json() for name, rx in found.tried.prescriptions.items()
+    }
+    assert tried.about["clam"] == "class_weights clam; rotation 180"
+    assert tried.about["mean answers"] == "mean answers of rotation=0 + 60 + 180"
+    assert tried_for_page(Judged([str(store.root)], study="small")) == {"tried": Tried()}
+
+
+def test_what_earlier_plans_tried_is_not_judged(healed):
+    """An arm of the same name, of another recipe and other seeds, is in the store; the latest plan says what counts."""
+    found, store, *_ = healed
+    trial = read_trial(store.root, found.study)
+    more = replace(trial, planned=frozenset(run for run in trial.planned if run[1] == 3))
+    fewer = more.answers(lambda study: store.load(store.study(study).cells))
+    assert set(fewer.where(arms=["clam"]).seed) == {3}
+
+
+def test_prescriptions_and_recipes_of_a_study_file_are_told(tmp_path):
+    """Nobody judges here: what each arm is stands in the plan."""
+    rx = Prescription("rotation", tuple("0123456789"), (0.0, *[60.0] * 9), "receivers", 60.0, (0.0, 60.0))
+    late = replace(SWEEP.base, epochs=9, rotation=rx.dose)
+    sweep = replace(SWEEP, doses=(0, 60, rx.dose), prescribed=(rx,), also=(("late", late),))
+    store = Store(tmp_path / "runs")
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
+    trial = read_trial(store.root)
+    assert trial.of == ""
+    assert list(trial.tried.prescriptions) == [sweep.runs()[2].arm, "late"]
+    assert trial.tried.about == {"late": "epochs 9; rotation from 0 to 60, one for each class"}

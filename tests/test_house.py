@@ -18,7 +18,7 @@ ROOMS = {
 # A room may import from its own floor and the floors below it, without cycles.
 FLOORS = [
     {"stats", "errors", "words", "names", "as_json", "dose_axis"},
-    {"files", "convert", "progress", "class_list", "finding", "prescription"},
+    {"files", "convert", "progress", "class_list", "finding", "prescription", "tried"},
     {"predictions"},
     {
         "store",
@@ -61,6 +61,7 @@ FLOORS = [
         "transfer",
         "theory",
         "agreement",
+        "trials",
     },
     {"report", "lab", "testing"},
     {"demo", "status", "refine", "heal", "gallery", "repeat"},

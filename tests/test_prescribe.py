@@ -6,6 +6,7 @@ import pytest
 from barnspider import InputError, Predictions, simulate
 from barnspider.effects import estimate
 from barnspider.prescribe import COMPOSED, OBJECTIVES, Ladder, choose, compose, judged_by, part, prescribe
+from barnspider.prescribe.together import LARGEST, grouped
 from barnspider.simulate import Noise
 
 DOSES = (0.0, 0.3, 0.6)
@@ -200,7 +201,7 @@ def test_groups_are_those_of_a_square_table():
         linked |= (table >= 0.11) | (table >= 0.11).T
     for _ in range(5):
         linked = linked @ linked
-    groups = ladder.groups()
+    groups = ladder.groups().of
     assert np.array_equal(groups[:, None] == groups, linked)
     assert len(set(groups.tolist())) > 1
 
@@ -276,3 +277,23 @@ def test_few_classes_and_images_give_an_answer(classes):
     assert len(rx.doses) == classes
     assert all(np.isfinite(rx.doses))
     assert "nan" not in str(choose(preds, "a")).lower()
+
+
+def test_groups_stay_small_and_say_whom_they_part():
+    """A thousand classes in a chain, each confused with the next, most of all the first with the second of a pair."""
+    first = np.arange(999)
+    found = grouped(first, first + 1, np.where(first % 2 == 0, 0.2, 0.1), classes=1000)
+    sizes = np.bincount(found.of)
+    assert sizes.max() == LARGEST
+    assert found.pairs == 999
+    assert found.apart == np.count_nonzero(np.diff(found.of))
+    assert all(found.of[0::2] == found.of[1::2])  # the most confused stay together
+    assert f"{found.apart} of 999 pairs of confused classes are in two groups" in found.note()
+    assert grouped(first, first + 1, np.full(999, 0.1), classes=1000, most=1000).note() == ""
+
+
+def test_a_prescription_tells_where_confused_classes_are_parted(monkeypatch):
+    monkeypatch.setattr("barnspider.prescribe.rules.grouped", lambda *args: grouped(*args, most=2))
+    rx = prescribe(flowing(), "crop", rule="harmed groups", at=0.6)
+    assert "pairs of confused classes are in two groups" in rx.note
+    assert f"note: {rx.note[:100]}" in str(rx)

@@ -56,6 +56,7 @@ class Prescription(words.Shown):
     seeds : of the runs that chose: whoever trains what is prescribed judges it with other ones
     why : for each class, in words; empty where there is nothing to say
     chosen, judged : what is to be expected by the answers that chose, and by those that judge; None where nobody said
+    note : what is to be known beside
     doubt : why too little is known to prescribe anything; empty where enough is
 
     Raises
@@ -85,6 +86,7 @@ class Prescription(words.Shown):
     chosen: Expected | None = None
     judged: Expected | None = None
     doubt: str = ""
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not self.classes or len(self.doses) != len(self.classes):
@@ -132,6 +134,7 @@ class Prescription(words.Shown):
         """Return the table that a person wants: the classes whose dose is another than that of all."""
         changed = self.changed()
         lines = [self.title(), *self._where(), *([f"cannot tell: {visible(self.doubt, 300)}"] if self.doubt else [])]
+        lines += [f"note: {visible(self.note, 300)}"] if self.note else []
         if not changed or not isinstance(self.dose, tuple):
             return "\n".join(lines)
         why = self.why or ("",) * len(self.classes)
@@ -166,7 +169,7 @@ class Prescription(words.Shown):
             "schema": SCHEMA, "vary": self.vary, "rule": self.rule, "at": self.at, "studied": list(self.studied),
             "chosen_on": self.chosen_on, "judged_on": self.judged_on, "seeds": list(self.seeds),
             "chosen": self.chosen and asdict(self.chosen), "judged": self.judged and asdict(self.judged),
-            "doubt": self.doubt,
+            "doubt": self.doubt, "note": self.note,
             "classes": [
                 {"class": name, "dose": dose, "why": reason}
                 for name, dose, reason in zip(self.classes, self.doses, why, strict=True)
@@ -201,6 +204,7 @@ def from_document(document: Mapping[str, Any]) -> Prescription:
         rule=document["rule"], at=float(document["at"]), studied=tuple(map(float, document["studied"])),
         chosen_on=document["chosen_on"], judged_on=document["judged_on"], seeds=tuple(document["seeds"]),
         why=why if any(why) else (), doubt=document["doubt"],
+        note=document.get("note", ""),
         **{name: _expected(document[name]) for name in ("chosen", "judged")},
     )  # fmt: skip
 

@@ -22,6 +22,7 @@ from barnspider.cli import (
     designs,
     explaining,
     healing,
+    judging,
     packing,
     pictures,
     prescribing,
@@ -47,8 +48,8 @@ app = typer.Typer(
 for _command in (
     studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
     explaining.flows, theories.theory, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality,
-    designs.power, transfers.transfer, prescribing.prescribe, healing.heal, deriving.derive, packing.pack,
-    repeating.repeat, data.doctor, data.cache,
+    designs.power, transfers.transfer, prescribing.prescribe, healing.heal, judging.judge, deriving.derive,
+    packing.pack, repeating.repeat, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
 KEEPING = ("demo", "derive", "heal", "preserve", "repeat", "run", "transfer")

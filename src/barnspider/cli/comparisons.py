@@ -13,6 +13,7 @@ import typer
 
 from barnspider import Effects, Predictions, readings
 from barnspider.cli.examples import Images, check_images, example_images
+from barnspider.cli.judging import tried_for_page
 from barnspider.cli.likeness import Alike, Superclasses, similarities, superclasses
 from barnspider.cli.notes import adaptive_note, say_who_has_no_partner
 from barnspider.cli.options import (
@@ -258,7 +259,7 @@ def report(
             begin=stages.begin,
         )
         stages.begin("writing the page")
-        known = provenance(asked.source, study=asked.study)
+        known, study = provenance(asked.source, study=asked.study), replace(study, **tried_for_page(asked))
         note = adaptive_note(asked.source, asked.study)
         page = write_report(out, study, verdict=verdict, story=[note] if note else [], provenance=known)
     talk(f"{page} written")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from barnspider.cli.judging import Case, refuse_folder, write_judged
 from barnspider.cli.options import AsJson, Data, Device, Level, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
@@ -15,6 +16,7 @@ from barnspider.errors import InputError
 
 if TYPE_CHECKING:
     from barnspider.heal import Healed, Healing
+    from barnspider.store import Store
 
 Rules = Annotated[
     list[str] | None,
@@ -46,7 +48,8 @@ Budget = Annotated[
 ]
 OnlyBill = Annotated[bool, typer.Option("--plan", help="Say how many runs it takes, and end.")]
 OutFolder = Annotated[
-    Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Write judgement and prescriptions there (JSON).")
+    Path | None,
+    typer.Option("-o", "--out", metavar="FOLDER", help="Write there: table, page and JSON, prescriptions, answers."),
 ]
 
 
@@ -89,34 +92,39 @@ def heal(
         sweep, *((tuple(rules),) if rules else ()), methods=tuple(methods or ()), rounds=rounds, judges=judges, at=at,
         level=level, together=together,
     )  # fmt: skip
-    _state(plan, budget)
+    _state(plan, budget, None if only_bill else out)
     if only_bill:
         return
     found = made(plan, Store(store), workers=workers, device=device, tell=talk)
     show(found.to_json() if as_json else None, found)
     if out is not None:
-        _write(found, out)
+        _write(found, plan.baseline, Store(store), out)
     talk(f"The judgement is a study of its own: barnspider report {store} --study {found.study}")
 
 
-def _state(plan: Healing, budget: int | None) -> None:
-    """Say what it takes before anything is trained; `InputError` where that is more than allowed."""
+def _state(plan: Healing, budget: int | None, out: Path | None) -> None:
+    """Say what it takes before anything is trained; `InputError` where that is too much, or `out` is no folder."""
     bill = plan.bill()
     talk(str(bill))
     if budget is not None and bill.total > budget:
         raise InputError(
             f"budget={budget} is less than {bill.total} runs; expected more, or fewer rounds, rules, judges"
         )
+    refuse_folder(out)
 
 
-def _write(found: Healed, folder: Path) -> None:
-    """Write the judgement, and each prescription that says something."""
-    from barnspider.files import write_whole
+def _write(found: Healed, baseline: str, store: Store, folder: Path) -> None:
+    """Write the judgement, the answers that it is made of, and each prescription."""
+    from barnspider.sources import provenance
     from barnspider.tables.prescription_file import write_prescription
 
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(found.to_json(), ensure_ascii=False, allow_nan=False, indent=1)
-    write_whole(folder / "judgement.json", lambda file: file.write(f"{text}\n".encode()))
-    for name, rx in found.prescriptions.items():
+    case = Case(found.fresh, found.chooser, baseline, found.tried)
+    write_judged(found.judgement, case, found.to_json(), folder, provenance(store.root, study=found.study))
+    for name, rx in found.tried.prescriptions.items():
         write_prescription(rx, folder / f"{name.replace(' ', '-')}.json")
-    talk(f"written: {folder / 'judgement.json'} and {len(found.prescriptions)} prescriptions beside it")
+    for name, answers in (("fresh", found.fresh), ("chooser", found.chooser)):
+        replace(answers, p_label=None).save(folder / f"{name}.npz")
+    talk(
+        f"beside it {len(found.tried.prescriptions)} prescriptions, and the answers: barnspider judge"
+        f" {folder / 'fresh.npz'} --chosen-on {folder / 'chooser.npz'} --tried {folder / 'judgement.json'}"
+    )

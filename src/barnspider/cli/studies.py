@@ -111,9 +111,7 @@ def run(
 
 def _say_who_chose(sweep: AnySweep) -> None:
     """Shout where runs would judge a dose that they, or their like of equal seed, have chosen."""
-    from barnspider.lab.sweep import Sweep
-
-    for prescription in sweep.prescribed if isinstance(sweep, Sweep) else ():
+    for prescription in sweep.prescribed:
         if both := sorted(set(prescription.seeds) & set(sweep.seeds)):
             talk(
                 f"note: {words.counted(len(both), 'seed')} ({listing(both)}) chose the doses of"

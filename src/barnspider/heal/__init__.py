@@ -6,7 +6,7 @@ healing   heal(): all of it, resumable
 """
 
 from barnspider.heal.healing import Healed, heal
-from barnspider.heal.loop import Round, weakened
+from barnspider.heal.loop import weakened
 from barnspider.heal.plan import FREE, METHODS, Bill, Healing
 
-__all__ = ["FREE", "METHODS", "Bill", "Healed", "Healing", "Round", "heal", "weakened"]
+__all__ = ["FREE", "METHODS", "Bill", "Healed", "Healing", "heal", "weakened"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from barnspider.heal.loop import Doses, Round, loop, told
+from barnspider.heal.loop import Doses, loop, told
 from barnspider.heal.plan import FREE, HEALED, METHODS, MOVED, Healing
-from barnspider.lab.recipe import Recipe
+from barnspider.lab.derived import Deriving, derive
 from barnspider.lab.run import train_missing
 from barnspider.lab.sweep import Sweep, dose_name
 from barnspider.predictions import Predictions, concat
@@ -16,6 +16,7 @@ from barnspider.prescribe import Judgement, Ladder, judge, prescribe
 from barnspider.prescription import Prescription
 from barnspider.preservation import read_asked
 from barnspider.store import Store
+from barnspider.tried import Round, Tried
 
 Tell = Callable[[str], None]
 
@@ -30,29 +31,27 @@ class Healed:
     Attributes
     ----------
     judgement : every arm, judged on test images with fresh seeds
-    prescriptions : by the name of the rule, and "healed"; those that prescribe nothing (`doubt`) among them
-    rounds : of the loop
-    study : the judgement's study in the store: `audit`, `report` and all others read it
-    same : arms that were not trained by themselves, and the dose that every class has in them
+    tried : the prescriptions, by the name of the rule, and "healed"; the rounds of the loop; what each arm is and costs
+    study : the judgement's study in the store: `audit`, `report`, `judge` and all others read it
+    fresh, chooser : the answers that judged, and those on which the best doses were chosen
     """
 
     judgement: Judgement
-    prescriptions: Mapping[str, Prescription]
-    rounds: tuple[Round, ...]
+    tried: Tried
     study: str
-    same: Mapping[str, float]
+    fresh: Predictions
+    chooser: Predictions
 
     def __str__(self) -> str:
-        said = [f"{name}: every class has {dose:g}: not trained by itself" for name, dose in self.same.items()]
-        doubts = [f"{name}: {rx.doubt}" for name, rx in self.prescriptions.items() if rx.doubt]
-        return "\n".join([str(self.judgement), *said, *doubts])
+        same = self.tried.same.items()
+        said = [f"{name}: every class has {dose:g}: not trained by itself" for name, dose in same]
+        found = self.tried.prescriptions.items()
+        doubts = [f"{name}: {text}" for name, rx in found for text in (rx.doubt, rx.note) if text]
+        return "\n".join([str(self.judgement), *said, *doubts, *self.tried.notes])
 
     def to_json(self) -> dict[str, Any]:
         """Return `heal --json`."""
-        return self.judgement.to_json() | {
-            "study": self.study, "same": dict(self.same), "rounds": [asdict(x) for x in self.rounds],
-            "prescriptions": {name: rx.to_json() for name, rx in self.prescriptions.items()},
-        }  # fmt: skip
+        return self.judgement.to_json() | {"study": self.study} | self.tried.to_json()
 
 
 def heal(
@@ -71,8 +70,8 @@ def heal(
         As in `lab.run.run`.
     """
 
-    def train(sweep: Sweep, made: str) -> None:
-        about = {"of": plan.sweep.identity, "made": made} if made else None
+    def train(sweep: Sweep, made: str, said: Mapping[str, Any] | None = None) -> None:
+        about = {"of": plan.sweep.identity, "made": made} | dict(said or {}) if made else None
         train_missing(sweep, store, workers=workers, device=device, about=about)
 
     train(plan.sweep, "")
@@ -81,16 +80,13 @@ def heal(
     start = found.get(START) or _prescribed(plan, START, store.load(plan.sweep.runs()), chooser, {})
     closed, rounds = _loop(plan, store, chooser, start, train, tell)
     found |= {HEALED: closed} if rounds else {}
-    for name, why in plan.idle(closed.at).items():
-        tell(f"{name} is not tried: {why}")
-    trial, same = _trial(plan, found, closed.at)
-    train(trial, "judge")
-    fresh = _with_free(plan, store, trial, closed.at, workers, device)
-    cost = _cost(plan, len(rounds), fresh.arms)
-    return Healed(
-        judge(fresh, chooser, plan.baseline, at=closed.at, cost=cost, level=plan.level), found, rounds, trial.identity,
-        same,
-    )  # fmt: skip
+    trial, tried = _trial(plan, found, rounds, closed.at)
+    for note in tried.notes:
+        tell(note)
+    train(trial, "judge", {"tried": tried.to_json()})
+    fresh = _with_free(plan, store, trial, tried, workers, device)
+    judged = judge(fresh, chooser, plan.baseline, at=closed.at, cost=tried.cost, level=plan.level)
+    return Healed(judged, tried, trial.identity, fresh, chooser)
 
 
 def _prescriptions(plan: Healing, store: Store, chooser: Predictions) -> dict[str, Prescription]:
@@ -119,12 +115,15 @@ def _loop(
 ) -> tuple[Prescription, tuple[Round, ...]]:
     """Close the loop, from what was prescribed."""
     sweep = plan.sweep
-    groups = Ladder.of(chooser, plan.baseline, start.at, plan.level, plan.margin, plan.together).groups()
+    groups = Ladder.of(chooser, plan.baseline, start.at, plan.level, plan.margin, plan.together).groups().of
 
     def answers(doses: Sequence[Doses]) -> Predictions:
         tried = tuple(d[0] if len(set(d)) == 1 else d for d in doses)
         arms = tuple(dict.fromkeys((0.0, *tried)))
-        healing = replace(sweep, name=f"{sweep.name}-healing", doses=arms, baseline_dose=None, keep="")
+        healing = replace(
+            sweep, name=f"{sweep.name}-healing", doses=arms, baseline_dose=None, keep="",
+            prescribed=_rounds(start, doses),
+        )  # fmt: skip
         train(healing, "heal")
         last = dose_name(sweep.vary, tried[-1])
         return store.load([run for run in healing.runs() if run.arm == last], "validation")
@@ -141,35 +140,61 @@ def _loop(
     return loop(start, answers, chooser.where(arms=[plan.baseline]), plan.rounds, say, groups)
 
 
-def _trial(plan: Healing, found: Mapping[str, Prescription], at: float) -> tuple[Sweep, dict[str, float]]:
-    """Return the study that judges; and arms that are not trained by themselves, since all classes have one dose."""
-    sweep = plan.sweep
-    also: dict[str, Recipe] = {}
-    same: dict[str, float] = {}
-    for name, rx in found.items():
-        if isinstance(rx.dose, tuple):
-            also[name] = sweep.base.with_(sweep.vary, rx.dose)
-        else:
-            same[name] = rx.dose
+def _rounds(start: Prescription, doses: Sequence[Doses]) -> tuple[Prescription, ...]:
+    """Return what the loop trained as prescriptions, so that the store's plan tells the classes of the doses."""
+    return tuple(
+        replace(start, doses=own, rule=f"round {k}", why=(), chosen=None, judged=None, doubt="", note="")
+        for k, own in enumerate(doses, start=1)
+        if len(set(own)) > 1
+    )
+
+
+def _trial(
+    plan: Healing, found: Mapping[str, Prescription], rounds: tuple[Round, ...], at: float
+) -> tuple[Sweep, Tried]:
+    """Return the study that judges, and what it tries.
+
+    Where every class has one dose, an arm is not trained by itself.
+    """
+    sweep, idle = plan.sweep, plan.idle(at)
+    own = {name: rx.dose for name, rx in found.items() if isinstance(rx.dose, tuple)}
+    also = {name: sweep.base.with_(sweep.vary, dose) for name, dose in own.items()}
     best = sweep.base.with_(sweep.vary, at)
-    also |= {name: METHODS[name](best) for name in plan.trained() if name not in plan.idle(at)}
+    also |= {name: METHODS[name](best) for name in plan.trained() if name not in idle}
     trial = replace(
         sweep, name=f"{sweep.name}-judged", seeds=plan.fresh, keep="weights" if plan.free() else sweep.keep,
         also=tuple(also.items()), baseline_dose=0.0,
     )  # fmt: skip
-    return trial, same
+    derived = {name: _derived(plan, trial, name, at) for name in plan.free() if name not in idle}
+    arms = [*trial.arms(), *derived]
+    tried = Tried(
+        prescriptions=dict(found), rounds=rounds, same={x: rx.doses[0] for x, rx in found.items() if x not in own},
+        cost=_cost(plan, len(rounds), arms), about={name: arm for name, (_, arm) in derived.items()}, at=at,
+        notes=tuple(f"{name} is not tried: {why}" for name, why in idle.items()), derived=derived,
+    )  # fmt: skip
+    return trial, tried
 
 
-def _with_free(plan: Healing, store: Store, trial: Sweep, at: float, workers: int | None, device: str) -> Predictions:
+def _doses_of(plan: Healing, name: str, at: float) -> tuple[float, ...]:
+    """Return the doses whose networks a way that trains nothing is made of."""
+    return (0.0, at) if name == MOVED else tuple(float(d) for d in plan.sweep.doses if not isinstance(d, tuple))
+
+
+def _derived(plan: Healing, trial: Sweep, name: str, at: float) -> tuple[str, str]:
+    """Return the study that holds what is made without training, and its arm there."""
+    made = Deriving(trial, _doses_of(plan, name, at), (FREE[name],))
+    arms = {part.cell.arm for part in made.parts()}
+    return made.identity, arms.pop()
+
+
+def _with_free(
+    plan: Healing, store: Store, trial: Sweep, tried: Tried, workers: int | None, device: str
+) -> Predictions:
     """Return the answers of everything that judges: the trial's runs, and what is made of them without training."""
     parts = [store.load(trial.runs())]
-    for name in (free for free in plan.free() if free not in plan.idle(at)):
-        from barnspider.lab.derived import derive
-
-        moved = name == MOVED
-        doses = (0.0, at) if moved else plan.sweep.doses
+    for name, (_, arm) in tried.derived.items():
+        doses = _doses_of(plan, name, tried.at or 0.0)
         made = derive(trial, store, how=FREE[name], doses=doses, workers=workers, device=device)
-        arm = next(a for a in made.arms if (a.endswith("with moved logits") if moved else a.startswith(f"{name} of")))
         parts.append(replace(made.where(arms=[arm]), arm=(name,) * made.arm.count(arm)))
     return concat(parts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,26 +15,9 @@ from barnspider.errors import listing
 from barnspider.flows import flows
 from barnspider.predictions import Predictions, concat
 from barnspider.prescription import Prescription
+from barnspider.tried import Round
 
 Doses = tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Round:
-    """One turn of the loop.
-
-    Attributes
-    ----------
-    doses : one for each class, as they were trained
-    harmed : names of the classes that were certainly harmed with them, on validation images
-    receiving : names of the classes to which their answers certainly flowed
-    reason : what follows from that
-    """
-
-    doses: Doses
-    harmed: tuple[str, ...]
-    receiving: tuple[str, ...]
-    reason: str
 
 
 def loop(

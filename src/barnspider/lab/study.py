@@ -6,7 +6,7 @@ Every mistake is said with the file, the field, and what would have been right.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from barnspider.errors import InputError, listing, pick
 from barnspider.lab.command import Command, CommandSweep
 from barnspider.lab.command.sweep import checked_dose
-from barnspider.lab.recipe import KNOBS, Recipe
+from barnspider.lab.recipe import KNOBS, Dose, Recipe
 from barnspider.lab.sweep import Sweep
 from barnspider.names import visible
 from barnspider.prescription import Prescription
@@ -32,8 +32,8 @@ EXPECTED = {
     "recipe": EITHER,
     "sweep": "a table [sweep] with vary, doses and seeds",
     "vary": "what the knob is called",
-    "doses": "a list of numbers; of our own trainings, one may itself be a list, a number for each class, or the name"
-    " of a prescription, a file *.json",
+    "doses": "a list of numbers; of our own trainings, one may itself be a list, a number for each class; of any, the"
+    " name of a prescription, a file *.json",
     "seeds": "how many seeds, or a list of seeds",
     "baseline": "one of the doses",
     "arms": "tables [arms.NAME], each with the fields of the recipe that are others there",
@@ -83,9 +83,10 @@ def read_study(path: str | Path) -> AnySweep:
     That is a table `[recipe]` (fields of `Recipe`), or `command` and what goes with it (fields of `Command`, and
     `paired`); commands are started in the folder of the study file. `seeds = 4` means the seeds 0 to 3. `baseline = 10`
     says with which of the doses the others are compared; a sweep over a plain field, such as epochs, needs it, and so
-    does one of a command where no dose is 0. `keep = "weights"` keeps the weights of our own trainings. Of these, a
-    dose may be a prescription's file, beside the study file: `doses = [0, "rx.json"]`; so may a knob in `[recipe]`. A
-    table `[arms.NAME]` is a further arm: the recipe with these fields instead.
+    does one of a command where no dose is 0. A dose may be a prescription's file, beside the study file:
+    `doses = [0, "rx.json"]`; so may a knob in `[recipe]`; a command is told the file by `{prescription}`.
+    `keep = "weights"` keeps the weights of our own trainings; of these, a table `[arms.NAME]` is a further arm: the
+    recipe with these fields instead.
 
     Raises
     ------
@@ -137,11 +138,21 @@ def _commands(study: _StudyFile, command: Any, seeds: tuple[int, ...], name: str
         retries=study.retries, workers=study.workers,
     )  # fmt: skip
     base.listed()
-    table = study.sweep
-    doses, baseline = tuple(map(checked_dose, table.doses)), table.baseline
+    table, baseline = study.sweep, study.sweep.baseline
+    found = {file: _prescription(folder / file, table.vary) for file in table.doses if isinstance(file, str)}
+    doses = tuple(found[dose].dose if isinstance(dose, str) else checked_dose(dose) for dose in table.doses)
+    _refuse_twice(table.doses, doses)
     return CommandSweep(
-        base, table.vary, doses, seeds, name, None if baseline is None else checked_dose(baseline), study.paired
-    )
+        base, table.vary, doses, seeds, name, None if baseline is None else checked_dose(baseline), study.paired,
+        tuple(found.values()),
+    )  # fmt: skip
+
+
+def _refuse_twice(written: Sequence[object], doses: Sequence[Dose]) -> None:
+    """Refuse a prescription that gives every class a dose that is there already."""
+    for file, dose in zip(written, doses, strict=True):
+        if isinstance(file, str) and doses.count(dose) > 1:
+            raise InputError(f"{file!r} prescribes {dose!r} for every class, which is a dose already")
 
 
 class _Trainings:
@@ -159,9 +170,7 @@ class _Trainings:
         table = study.sweep
         base = Recipe(**self._fields("[recipe]", recipe))
         doses = tuple(self._dose(dose, self.vary) for dose in table.doses)
-        for file, dose in zip(table.doses, doses, strict=True):
-            if isinstance(file, str) and doses.count(dose) > 1:
-                raise InputError(f"{file!r} prescribes {dose!r} for every class, which is a dose already")
+        _refuse_twice(table.doses, doses)
         also = {arm: self._fields(f"[arms.{visible(arm)}]", fields) for arm, fields in study.arms.items()}
         return Sweep(
             base=base,

@@ -2,6 +2,7 @@
 
 parting    what chooses and what judges
 choosing   one dose for all, by several objectives
+together   which classes are confused, and have one dose
 rules      rules that give each class a dose
 composed   prescribe(): a rule -> Prescription, and what the answers at hand foresee of it
 judgement  every arm on untouched answers: against the baseline, the best single dose, each class's own best dose

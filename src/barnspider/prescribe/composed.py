@@ -87,6 +87,7 @@ def prescribe(
         vary=vary, classes=ladder.classes, doses=doses, rule=rule, at=float(ladder.doses[ladder.at]),
         studied=tuple(map(float, ladder.doses)), chosen_on=parted.chosen_on, judged_on=parted.judged_on,
         seeds=parted.seeds, why=found.why if any(found.why) else (), chosen=chosen, judged=judged, doubt=found.doubt,
+        note=found.note,
     )  # fmt: skip
 
 

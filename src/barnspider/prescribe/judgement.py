@@ -17,7 +17,7 @@ from barnspider import words
 from barnspider.as_json import plain
 from barnspider.design import Design
 from barnspider.effects import estimate
-from barnspider.errors import InputError
+from barnspider.errors import InputError, pick
 from barnspider.inequality import inequality
 from barnspider.names import visible
 from barnspider.outcome import Effects
@@ -25,10 +25,25 @@ from barnspider.predictions import Predictions
 from barnspider.prescribe.composed import COMPOSED, compose
 from barnspider.prescribe.parting import judged_by
 from barnspider.prescribe.rules import Ladder
+from barnspider.stats.crossed import pool, single
 from barnspider.stats.dispersion import Measured
+from barnspider.stats.intervals import share_interval, spread
+
+AIM = "no class certainly harmed, and the average not certainly below the one dose for all"
+"""What is hoped for."""
 
 Share = tuple[float, float, float]
-"""A change, and its interval."""
+"""An accuracy or a change, and its interval."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A class that certainly lost: by how much, and the interval of that change."""
+
+    name: str
+    change: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -39,28 +54,41 @@ class Judged:
     ----------
     arm : its name; runs : how many judged it
     mean : accuracy over all images
-    against_off, against_best : change of the mean from the baseline, and from the one dose for all
-    harmed : classes that are certainly harmed, against the baseline
-    below_own : classes that are certainly worse than at their own best dose
+    against_off, against_best : change of the mean from the baseline, and from the one dose for all; None of these
+    losses : classes that are certainly harmed, against the baseline; worst first, by shrunken effect
+    tolls : classes that are certainly worse than at their own best dose, the largest loss first
     worst : the mean over the worst tenth of the classes, noise and selection taken out
     tau : class dependence of the effects against the baseline; None of the baseline itself
     toll : what all images lose, against each at the own best dose of its class
-    largest_toll : the largest loss that is certain, and whose; 0 where none is
-    cost : models that were trained to come by the arm, those that only judge it left out
+    cost : models that were trained to come by the arm, those that only judge it left out; None where nobody said
     """
 
     arm: str
     runs: int
-    mean: float
+    mean: Share
     against_off: Share | None
     against_best: Share | None
-    harmed: tuple[str, ...]
-    below_own: tuple[str, ...]
+    losses: tuple[Loss, ...]
+    tolls: tuple[Loss, ...]
     worst: Measured
     tau: Share | None
     toll: Share
-    largest_toll: float
-    cost: int
+    cost: int | None
+
+    @property
+    def harmed(self) -> tuple[str, ...]:
+        """Names of the classes that are certainly harmed."""
+        return tuple(x.name for x in self.losses)
+
+    @property
+    def below_own(self) -> tuple[str, ...]:
+        """Names of the classes that are certainly worse than at their own best dose."""
+        return tuple(x.name for x in self.tolls)
+
+    @property
+    def largest_toll(self) -> Loss | None:
+        """The largest certain loss against a class's own best dose: as the largest of many, rather too large."""
+        return self.tolls[0] if self.tolls else None
 
     @property
     def reached(self) -> bool:
@@ -80,6 +108,7 @@ class Judgement(words.Shown):
     arms : the baseline first, then as they were given
     chosen_on, judged_on : which images and runs
     effects : of every arm against the baseline, on what judges
+    from_own : the same, against each class's own best dose
     """
 
     baseline: str
@@ -90,60 +119,90 @@ class Judgement(words.Shown):
     chosen_on: str
     judged_on: str
     effects: Effects
+    from_own: Effects
+
+    def of(self, arm: str) -> Judged:
+        """Return what is judged of an arm; `InputError` when there is no such arm."""
+        names = [x.arm for x in self.arms]
+        return self.arms[names.index(pick("arm", arm, names))]
 
     def __str__(self) -> str:
-        m = self.effects.method
-        title = (
-            f"Judged on {self.judged_on}; chosen on {self.chosen_on}. Points; {100 * m.level:.4g} % intervals for"
-            f" {words.explained(m.generalizes_to)}. The one dose for all: {visible(self.best)}"
-        )
         head = [
             "arm",
-            "mean",
+            "mean, %",
             "from baseline",
             "from one dose for all",
             "harmed",
             "below own best",
-            "worst tenth",
-            "tau",
+            "worst tenth, %",
         ]
-        head += ["toll", "models"]
-        return "\n".join([title, words.text_table(head, [self._row(x) for x in self.arms]), "", self.told()])
+        head += ["tau", "toll", "models"]
+        table = words.text_table(head, [self._row(x) for x in self.arms])
+        return "\n".join([self.title(), table, "", self.told()])
+
+    def title(self) -> str:
+        """Return what judged, what chose, and which intervals these are."""
+        m = self.effects.method
+        return (
+            f"Judged on {self.judged_on}; chosen on {self.chosen_on}. Points; {100 * m.level:.4g} % intervals for"
+            f" {words.explained(m.generalizes_to)}. The one dose for all: {visible(self.best)}"
+        )
 
     def _row(self, x: Judged) -> list[str]:
-        worst = f"{words.percent(x.worst.value)} ({words.between(x.worst.low, x.worst.high)})"
         return [
-            f"{'* ' if x.reached else '  '}{visible(x.arm, 40)}", words.percent(x.mean), _told(x.against_off),
-            _told(x.against_best), f"{len(x.harmed):,}", f"{len(x.below_own):,}", worst,
-            "" if x.tau is None else f"{words.points(x.tau[0], sign=False)} ({words.between(*x.tau[1:])})",
-            _told(x.toll), f"{x.cost:,}",
+            f"{'* ' if x.reached else '  '}{visible(x.arm, 40)}", told(x.mean, sign=False), told(x.against_off),
+            told(x.against_best), f"{len(x.losses):,}", f"{len(x.tolls):,}",
+            told((x.worst.value, x.worst.low, x.worst.high), sign=False),
+            told(x.tau, sign=False), told(x.toll), "?" if x.cost is None else f"{x.cost:,}",
         ]  # fmt: skip
 
     def told(self) -> str:
         """Return who reaches the aim: no class certainly harmed, and the average not below the one dose for all."""
-        others = [x for x in self.arms if x.arm not in (self.baseline, self.best)]
-        good = [visible(x.arm) for x in others if x.reached]
-        aim = "no class certainly harmed, and the average not certainly below the one dose for all"
+        good = [visible(x.arm) for x in self.good()]
+        return f"* reaches the aim ({AIM}): {', '.join(good) or 'no other arm'}{self.least()}."
+
+    def good(self) -> tuple[Judged, ...]:
+        """Return the arms that reach the aim, the baseline and the one dose for all left out."""
+        return tuple(x for x in self.arms if x.arm not in (self.baseline, self.best) and x.reached)
+
+    def least(self) -> str:
+        """Return what the design would find in half of the classes, as the end of a sentence; "" if that is unknown."""
+        seen = self.detectable()
+        if np.isnan(seen):
+            return ""
+        return f"; what judges {words.finds(seen)} in half of the {self.effects.method.units}"
+
+    def detectable(self) -> float:
+        """Return the change that is found in half of the classes, 4 times in 5; NaN if that is unknown."""
         seen = self.effects.detectable()
-        least = (
-            f"; what judges {words.finds(float(np.nanmedian(seen)))} in half of the classes"
-            if np.isfinite(seen).any()
-            else ""
-        )
-        return f"* reaches the aim ({aim}): {', '.join(good) or 'no other arm'}{least}."
+        return float(np.nanmedian(seen)) if np.isfinite(seen).any() else float("nan")
 
     def to_json(self) -> dict[str, Any]:
-        """Return `heal --json`."""
+        """Return `judge --json`."""
         return {
             "schema": "barnspider/judgement/1", "baseline": self.baseline, "best": self.best,
             "level": self.effects.method.level, "chosen_on": self.chosen_on, "judged_on": self.judged_on,
+            "detectable": plain(self.detectable()),
             "own_best": dict(zip(self.classes, self.own, strict=True)),
-            "arms": [plain(x) | {"reached": x.reached} for x in self.arms],
+            "arms": [
+                plain(x) | {"harmed": list(x.harmed), "below_own": list(x.below_own)}
+                | {"largest_toll": plain(x.largest_toll), "reached": x.reached}
+                for x in self.arms
+            ],
         }  # fmt: skip
 
 
-def _told(x: Share | None) -> str:
-    return "" if x is None else f"{words.points(x[0])} ({words.between(*x[1:])})"
+def told(x: Share | None, *, sign: bool = True) -> str:
+    """Return a number and its interval in points; "cannot tell" where it is not known, nothing where there is none.
+
+    Examples
+    --------
+    >>> told((0.012, 0.005, 0.02)), told((0.5, float("nan"), 1.0)), told(None)
+    ('+1.2 (0.5 to 2.0)', 'cannot tell', '')
+    """
+    if x is None:
+        return ""
+    return f"{words.points(x[0], sign=sign)} ({words.between(*x[1:])})" if np.isfinite(x).all() else "cannot tell"
 
 
 def judge(
@@ -166,7 +225,7 @@ def judge(
     at
         The best single dose, if it is another than that of the best mean of `chooser`.
     cost
-        arm -> how many models were trained to come by it.
+        arm -> how many models were trained to come by it; of arms that are not in it, that is unknown.
 
     Raises
     ------
@@ -198,21 +257,34 @@ def judge(
         for base in (baseline, best, COMPOSED)
     )
     unequal = inequality(fresh, baseline, level=level)
-    mean = dict(zip(design.arms, design.overall().tolist(), strict=True))
     arms = tuple(
         Judged(
-            arm, fresh.arm.count(arm), mean[arm], _mean(from_off, arm), _mean(from_best, arm), _harmed(from_off, arm),
-            _harmed(from_own, arm), unequal.measures[k]["worst tenth"], _tau(from_off, arm), _toll(from_own, arm),
-            _largest(from_own, arm), (cost or {}).get(arm, 0),
+            arm, fresh.arm.count(arm), _accuracy(design, arm, level), _mean(from_off, arm), _mean(from_best, arm),
+            _losses(from_off, arm), _by_size(_losses(from_own, arm)), unequal.measures[k]["worst tenth"],
+            _tau(from_off, arm), _toll(from_own, arm), (cost or {}).get(arm),
         )
         for k, arm in enumerate(unequal.arms)
     )  # fmt: skip
     return Judgement(
         baseline, best, tuple(ladder.arm(int(k)) for k in own), ladder.classes, arms, visible(chooser.on or "others"),
-        f"{visible(fresh.on or 'fresh answers')}, {words.counted(min(map(fresh.arm.count, fresh.arms)), 'run')} of each"
-        " arm that chose nothing",
-        from_off,
+        f"{visible(fresh.on or 'fresh answers')}, {_runs(fresh, chooser)}", from_off, from_own,
     )  # fmt: skip
+
+
+def _runs(fresh: Predictions, chooser: Predictions) -> str:
+    """Return how many runs judge, and whether some of these very runs chose, on other images."""
+    runs = {fresh.arm.count(arm) for arm in fresh.arms}
+    many = words.counted(min(runs), "run") if len(runs) == 1 else f"{min(runs):,} to {max(runs):,} runs"
+    both = set(zip(fresh.arm, fresh.seed, strict=True)) & set(zip(chooser.arm, chooser.seed, strict=True))
+    return f"{many} of each arm" + (", some of which chose on other images" if both else " that chose nothing")
+
+
+def _accuracy(d: Design, arm: str, level: float) -> Share:
+    """Return the accuracy over all images, and its interval."""
+    k = d.arms.index(arm)
+    whole = pool(single(d.counts[k], d.layout))
+    low, high = share_interval(whole.estimate, whole, spread(whole, d.over("auto", k), level), level)
+    return float(d.overall()[k]), float(low[0]), float(high[0])
 
 
 def _own(ladder: Ladder) -> NDArray[np.intp]:
@@ -237,18 +309,23 @@ def _tau(e: Effects, arm: str) -> Share | None:
     return float(e.tau[a]), float(e.tau_low[a]), float(e.tau_high[a])
 
 
-def _harmed(e: Effects, arm: str) -> tuple[str, ...]:
-    """Return the classes that an arm certainly harms."""
-    return () if arm == e.baseline else tuple(e.classes[c] for c in np.flatnonzero(e.harmed[e.place(arm)]))
+def _losses(e: Effects, arm: str) -> tuple[Loss, ...]:
+    """Return the classes that certainly lost, worst first."""
+    if arm == e.baseline:
+        return ()
+    a = e.place(arm)
+    return tuple(
+        Loss(e.classes[c], float(e.effect[a, c]), float(e.low[a, c]), float(e.high[a, c]))
+        for c in e.worst_first(arm)
+        if e.harmed[a, c]
+    )
+
+
+def _by_size(losses: tuple[Loss, ...]) -> tuple[Loss, ...]:
+    return tuple(sorted(losses, key=lambda x: x.change))
 
 
 def _toll(e: Effects, arm: str) -> Share:
     """Return what all images lose in an arm, against each at the own best dose of its class."""
     a = e.place(arm)
     return -float(e.overall[a]), -float(e.overall_high[a]), -float(e.overall_low[a])
-
-
-def _largest(e: Effects, arm: str) -> float:
-    """Return the largest certain loss of a class against its own best dose; 0 without any."""
-    a = e.place(arm)
-    return float(-e.effect[a][e.harmed[a]].min(initial=0.0))

@@ -22,6 +22,7 @@ from barnspider.names import visible
 from barnspider.needs import advice, needs
 from barnspider.outcome import Effects, Floats
 from barnspider.predictions import Predictions
+from barnspider.prescribe.together import Groups, grouped
 from barnspider.preservation import Preservation
 from barnspider.receivers import Receivers, receivers
 
@@ -142,27 +143,25 @@ class Ladder:
         found[f.target[grown]] = True
         return found
 
-    def groups(self) -> NDArray[np.intp]:
-        """Return for each class the number of its group, Int[C]: classes that are confused, or share one that they are.
+    def groups(self) -> Groups:
+        """Return which classes belong together: those that are confused, or share one that they are.
 
         Two classes are confused where, at the baseline or at `at`, the share `together` of the images of one of them is
-        taken for the other.
+        taken for the other. The most confused come first, and groups stay small: `together.grouped`.
         """
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
+        found = [self._confused(k) for k in sorted({self.off, self.at})]
+        first, second, share = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return grouped(first, second, share, len(self.classes))
 
-        pairs = np.unique(np.concatenate([self._confused(k) for k in {self.off, self.at}]))
-        first, second = np.divmod(pairs, len(self.classes))
-        shape = len(self.classes), len(self.classes)
-        return connected_components(coo_array((np.ones(len(pairs)), (first, second)), shape), directed=False)[1]
-
-    def _confused(self, k: int) -> NDArray[np.int64]:
-        """Return the pairs of classes that an arm confuses, as source * C + target."""
+    def _confused(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+        """Return the pairs of classes that an arm confuses: source, target, share of the source's images."""
         d, classes = self.design, len(self.classes)
         run, image = np.nonzero(d.counts[k].answers == 0)
         source = d.preds.label[d.layout.order[image]].astype(np.int64)
         pairs, times = np.unique(source * classes + d.guesses(k)[run, image], return_counts=True)
-        return pairs[times >= self.together * d.counts[k].runs * d.layout.n[pairs // classes]]
+        share = times / (d.counts[k].runs * d.layout.n[pairs // classes])
+        kept = pairs[share >= self.together]
+        return kept // classes, kept % classes, share[share >= self.together]
 
     def weaker(self, bad: Bools) -> NDArray[np.intp]:
         """Return for each class the strongest arm between the baseline and `at` that is not bad for it, Int[C].
@@ -179,11 +178,15 @@ class Ladder:
 
 @dataclass(frozen=True, eq=False)
 class Doses:
-    """A dose for each class, and why it is another than that of all; `doubt` where too little is known."""
+    """A dose for each class, and why it is another than that of all.
+
+    `doubt` is where too little is known, `note` what is to be known beside.
+    """
 
     dose: Floats
     why: tuple[str, ...]
     doubt: str = ""
+    note: str = ""
 
 
 Rule = Callable[[Ladder, Mapping[str, Preservation]], Doses]
@@ -266,13 +269,15 @@ def of_harmed_groups(ladder: Ladder, asked: Mapping[str, Preservation]) -> Doses
     """Weaken as "harmed and receivers" does, and give all classes that are confused with one another the weakest dose.
 
     Where confused classes have different doses, that an image is unchanged is itself evidence for the class of the
-    weakest one: docs/prescribe.md has seen it.
+    weakest one: docs/prescribe.md has seen it. Groups hold 20 classes at most; where that parts a confused pair, the
+    note says so.
     """
     found = of_harmed_and_receivers(ladder, asked)
-    dose, why = weakest(found.dose, ladder.groups()), list(found.why)
+    groups = ladder.groups()
+    dose, why = weakest(found.dose, groups.of), list(found.why)
     for c in np.flatnonzero((dose < found.dose) & (np.array(why) == "")):
         why[c] = "is confused with a class that is harmed or receives"
-    return Doses(dose, tuple(why), found.doubt)
+    return Doses(dose, tuple(why), found.doubt, groups.note() if dose.min() < dose.max() else "")
 
 
 def weakest(dose: Floats, groups: NDArray[np.intp]) -> Floats:

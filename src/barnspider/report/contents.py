@@ -8,14 +8,23 @@ import numpy as np
 
 from barnspider.doses import BestDoses, DoseCurves, Tolls
 from barnspider.effects import Effects, Floats
-from barnspider.figures import charts, explaining, rows
+from barnspider.figures import charts, explaining, fixes, rows
 from barnspider.flows import Flows
 from barnspider.gate import Verdict
 from barnspider.names import visible
 from barnspider.receivers import Receivers
-from barnspider.report import inequality_table, kinds_table, pictures, preservation_table, readings_table, words
+from barnspider.report import (
+    inequality_table,
+    kinds_table,
+    pictures,
+    preservation_table,
+    readings_table,
+    tried_table,
+    words,
+)
 from barnspider.report.packing import chances, doses, per_cents, shares, whole
 from barnspider.report.study import Study
+from barnspider.tried import Tried
 from barnspider.words import counted
 
 POWER = 0.8  # of the smallest effect that is called detectable
@@ -62,6 +71,8 @@ def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -
         "kinds": None if study.kinds is None else kinds_table.packed(study.kinds),
         "preserved": None if study.preservation is None else preservation_table.packed(study.preservation, effects),
         "curves": _curves(study.curves, effects) if study.curves is not None and _dosed(effects) else None,
+        "tried": None if study.judgement is None else tried_table.drawn(study.judgement),
+        "prescribed": [] if study.tried is None else tried_table.packed(study.tried, effects),
         "specs": _specs(study),
         "examples": pictures.packed(study.examples, effects) if study.examples and study.examples.classes else None,
     }
@@ -185,8 +196,13 @@ def summary(study: Study, data: dict[str, Any]) -> dict[str, Any]:
         if study.preservation is None
         else preservation_table.table(study.preservation, effects, named),
         "readings": None if study.readings is None else readings_table.table(study.readings, named),
+        "tried": tried_table.table(study.judgement, study.tried or Tried()) if _tries(study) else None,
         "examples": bool(data["examples"]),
     }
+
+
+def _tries(study: Study) -> bool:
+    return study.judgement is not None or (study.tried is not None and study.tried.said)
 
 
 def _chosen_on(study: Study) -> str:
@@ -274,8 +290,19 @@ def _specs(study: Study) -> dict[str, Any]:
         drawn["pairs"] = charts.heat(data("rows"), page, frame, upright=True)
     if study.tolls is not None:
         drawn["tolls"] = charts.tolls(data("rows"), page, frame, unit=effects.method.unit)
+    if study.judgement is not None:
+        drawn |= _tried(data("rows", "here"), effects.method.units)
     if study.preservation is not None:
         doses = sorted({0.0, *study.preservation.doses.tolist(), *rows.known_doses(effects)})
         drawn["kept"] = explaining.kept(data(*explaining.KEPT), doses, page, frame)
         drawn["foretold"] = explaining.foretold(data(*explaining.FORETOLD), page, frame)
     return {name: chart.to_dict() for name, chart in drawn.items()}
+
+
+def _tried(data: Any, units: str) -> dict[str, Any]:
+    """Return the charts of what was tried: the average against the worst classes, and against how many are harmed."""
+    page, frame = charts.PAGE, charts.IN_PAGE
+    return {
+        "tradeoff": fixes.tried(data, "worst", f"accuracy of the worst tenth of the {units}, %", page, frame),
+        "payers": fixes.tried(data, "harmed", f"{units} certainly harmed", page, frame, down=True),
+    }

@@ -3,7 +3,7 @@ function detail(study, arm, cls, choose) {
   const status = study.status(arm, cls);
   const finding = element("p", { className: `status-${PLAIN(status)}` }, element("b", { textContent: `${MARK[status]} ${status}` }),
     " at ", named(study.arms[arm].title));
-  const parts = [againstAverage, likely, ownDose, toll, turning];
+  const parts = [againstAverage, likely, ownDose, prescribed, toll, turning];
   const lines = [sentence(study, arm, cls), ...parts.map((part) => part(study, arm, cls))];
   return [
     named(study.classes[cls], "h3"),
@@ -33,6 +33,13 @@ function ownDose(study, arm, cls) {
   const may = study.mayBeBest(cls).sort((a, b) => doseOf(a) - doseOf(b));
   const names = may.slice(0, 6).map((at) => study.armLabel(at)).join(", ") + (may.length > 6 ? ` and ${may.length - 6} more` : "");
   return may.length > 1 ? `Its own best is one of ${names}: the data cannot tell which.` : `Its own best is ${names}.`;
+}
+
+// What each prescription gives the class: a letter for each class stands for its dose, from "0" on.
+function prescribed(study, arm, cls) {
+  if (!study.prescribed.length) return "";
+  const told = study.prescribed.map(({ name, doses, of }) => `${name} ${dose(doses[of.charCodeAt(cls) - 48])}`);
+  return `Prescribed for it: ${study.prescribed[0].vary} ${told.join(", ")}.`;
 }
 
 function toll(study, arm, cls) {

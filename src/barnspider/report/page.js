@@ -155,6 +155,8 @@ class StudyPage {
       ranked: () => rankedData(study, arm),
       worst: () => ({ rows: study.worst }),
       tolls: () => tollData(study),
+      tradeoff: () => study.tried,
+      payers: () => study.tried,
       pairs: () => pairData(study, arm, this.find(".pairs").clientWidth),
     };
   }
@@ -243,7 +245,7 @@ async function start() {
   await pages[0].draw("curves");
   root.dataset.drawn = Math.round(performance.now()); // milliseconds until the first picture
   for (const page of pages) {
-    for (const name of ["curves", "ranked", "forest", "tolls", "worst", "heat", "pairs"]) {
+    for (const name of ["curves", "tradeoff", "payers", "ranked", "forest", "tolls", "worst", "heat", "pairs"]) {
       if (!page.views[name]) await page.draw(name);
     }
     await page.preserved?.draw();

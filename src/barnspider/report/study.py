@@ -16,10 +16,12 @@ from barnspider.flows import Flows, flows
 from barnspider.inequality import Inequality, inequality
 from barnspider.kinds import Kinds, kinds
 from barnspider.predictions import Predictions
+from barnspider.prescribe import Judgement
 from barnspider.preservation import Preservation
 from barnspider.readings import Readings, readings
 from barnspider.receivers import Receivers, receivers
 from barnspider.tables.similarity import Similarities
+from barnspider.tried import Tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,8 @@ class Study:
     readings : where more than one answer may be right, the effects by the single label as well
     examples : images of some classes, where the laboratory has drawn them
     preservation : up to which dose images still show their class, where references were asked
+    tried : what was tried against harm, as `barnspider.trials` finds it in a store's plan; not gathered
+    judgement : every arm of that, as `barnspider.prescribe.judge` judges it; not gathered
     why_no_flows : why groups have neither flows, precision nor confused pairs; empty where they have
     axis : what the doses are of, and the field's usual parameter
     """
@@ -58,6 +62,8 @@ class Study:
     preservation: Preservation | None = None
     axis: DoseAxis = UNKNOWN
     why_no_flows: str = ""
+    tried: Tried | None = None
+    judgement: Judgement | None = None
 
 
 def gather(

@@ -9,6 +9,7 @@
     failed/<key>                    why a run could not be trained, until it is tried again
     logs/<key>.txt                  what a user's own command said while it made a run, the end of it
     logs/<key>/                     what it left in its last attempt, where that was refused
+    prescriptions/<key>.json        the doses by class that a user's own command was given
     checkpoints/<key>               where a long run goes on after a kill, until it is sealed
     weights/<key>/                  a run's last weights, weights.safetensors, where its study keeps them; about.json
                                     has the sum, and what it takes to use them

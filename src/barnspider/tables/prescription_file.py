@@ -31,7 +31,9 @@ class _Expected(BaseModel):
     harmed_at: int
 
 
-class _File(BaseModel):
+class PrescriptionFile(BaseModel):
+    """The document as it stands in a file."""
+
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     schema_: Literal["barnspider/prescription/1"] = Field(alias="schema")
@@ -45,6 +47,7 @@ class _File(BaseModel):
     chosen: _Expected | None = None
     judged: _Expected | None = None
     doubt: str = ""
+    note: str = ""
     classes: list[_Row]
 
 
@@ -84,18 +87,18 @@ def read_prescription(path: str | Path) -> Prescription:
         why = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{str(path)!r} cannot be read: {why}; expected a prescription (JSON)") from None
     try:
-        return from_document(_File.model_validate(json.loads(text)).model_dump(by_alias=True))
+        return from_document(PrescriptionFile.model_validate(json.loads(text)).model_dump(by_alias=True))
     except json.JSONDecodeError as error:
         raise InputError(f"{str(path)!r} is no JSON: {error}") from None
     except RecursionError:
         raise InputError(f"{str(path)!r} is no prescription: it is nested too deeply") from None
     except ValidationError as error:
-        raise InputError(f"{str(path)!r} is no prescription: {_complaint(error.errors()[0])}") from None
+        raise InputError(f"{str(path)!r} is no prescription: {complaint(error.errors()[0])}") from None
     except InputError as error:
         raise InputError(f"{str(path)!r}: {error}") from None
 
 
-def _complaint(error: Any) -> str:
+def complaint(error: Any) -> str:
     """Return what pydantic found wrong, and in which field."""
     at = ".".join(map(str, error["loc"]))
     got = "" if error["type"] == "missing" else f", got {visible(repr(error['input']), 100)}"

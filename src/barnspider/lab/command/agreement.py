@@ -11,7 +11,7 @@ from typing import Any
 from barnspider.errors import StoreError
 from barnspider.lab.claims import claimed
 from barnspider.lab.command.answers import SPLITS, Harvest
-from barnspider.lab.command.sweep import CommandRun, CommandSweep
+from barnspider.lab.command.sweep import CommandRun, CommandSweep, refuse_other_classes
 from barnspider.store import Result, Store, slug
 
 
@@ -35,6 +35,8 @@ class Agreement:
         StoreError
             When the store cannot be written, or what it knows of the images is damaged.
         """
+        if run.prescription is not None:
+            refuse_other_classes(run.prescription, found.classes)
         with self._lock:
             while not self.is_reached():
                 # Two first runs may end at once, and on two machines: one of them decides.
@@ -55,6 +57,14 @@ class Agreement:
                     self._first = self._read(sealed[0], cell)
                     break
         return bool(self._fingerprint)
+
+    def check_prescribed(self, run: CommandRun) -> None:
+        """Raise `InputError` where doses are prescribed for other classes than the study's, once these are known."""
+        if run.prescription is not None:
+            with self._lock:
+                first = self._first if self.is_reached() else None
+            if first is not None:
+                refuse_other_classes(run.prescription, first.classes)
 
     def check(self) -> None:
         """Raise `StoreError` where a run is sealed and what the store knows of its images is damaged."""

@@ -44,7 +44,7 @@ def run_missing(
     Raises
     ------
     InputError
-        When a file that the study lists is not there.
+        When a file that the study lists is not there, or doses are prescribed for other classes than the study's.
     TrainingError
         When a command failed, or left what cannot be sealed; all others are run and sealed first.
     StoreError
@@ -55,6 +55,8 @@ def run_missing(
     clear_abandoned(store.root)
     missing = store.missing(runs)
     images = Agreement(sweep, store)
+    for run in missing:
+        images.check_prescribed(run)
     if not missing:
         images.check()
         _say_copies(images)

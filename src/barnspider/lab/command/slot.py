@@ -24,6 +24,7 @@ from barnspider.lab.command.sweep import CommandRun
 from barnspider.lab.command.template import PYTHON, Values
 from barnspider.names import visible
 from barnspider.store import Store
+from barnspider.tables.prescription_file import write_prescription
 
 WAIT = 0.5
 """Seconds between two looks at runs that others hold."""
@@ -127,7 +128,7 @@ class Slot:
         building = (self.store.root / "building" / f"{run.key}-{owner()}-{secrets.token_hex(4)}").absolute()
         places = {"test": building / "predictions", "validation": building / "validation"}
         late = {SPLITS[split]: str(place) for split, place in places.items()}
-        values = {**run.values, **late, "worker": self.number, "python": PYTHON}
+        values = {**run.values, **late, "worker": self.number, "python": PYTHON, "prescription": self._prescribed(run)}
         log, line = log_of(self.store, run), run.command.line(values)
         header = f"[attempt {attempt}, in {run.command.folder}]\n$ {line}\n".encode(errors="replace")
         kept = None
@@ -145,9 +146,20 @@ class Slot:
             shutil.rmtree(building, ignore_errors=True)
         return Failed(why, line, tuple(last_lines(log, LINES, above)), kept) if why else None
 
+    def _prescribed(self, run: CommandRun) -> str:
+        """Write the doses that are prescribed, and return where; "" where all classes have one."""
+        if run.prescription is None:
+            return ""
+        path = self.store.root / "prescriptions" / f"{run.key}.json"
+        return str(write_prescription(run.prescription, path.absolute()))
+
     def _start(self, run: CommandRun, values: Values, log: Path) -> tuple[str, float]:
         """Run a command to its end; return "", or what went wrong, and the seconds that it took."""
         _check_unchanged(run)
+        try:
+            self.images.check_prescribed(run)
+        except InputError as error:
+            return f"it was not started: {error}", 0.0
         command = run.command
         words, environment = command.filled(values)
         ended = run_to_end(words, command.folder, environment, log=log, timeout=command.timeout, unwanted=self.unwanted)

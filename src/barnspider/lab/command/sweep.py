@@ -12,7 +12,9 @@ from typing import Any
 from barnspider.errors import InputError, listing
 from barnspider.files import sha256
 from barnspider.lab.command.template import Values, filled, join_words, placeholders, split_words
+from barnspider.lab.recipe import Dose
 from barnspider.lab.sweep import check_distinct, checked_seed, digest, dose_name
+from barnspider.prescription import Prescription, from_document, other_classes
 
 COMMAND_VERSION = 1
 """Raised when what a command is given changes, so that the same study would have other answers: part of every key."""
@@ -124,17 +126,19 @@ class Command:
 class CommandRun:
     """One run of a command, the sums of its files when it was planned, and its key.
 
-    The key is a hash of what would be started, {out}, {worker} and {python} left open: of the words and the environment
-    that are given, of the seed, of the files that the study lists, and of the classes that it names.
+    The key is a hash of what would be started, {out}, {prescription}, {worker} and {python} left open: of the words and
+    the environment that are given, of the seed, of the files that the study lists, of the classes that it names, and of
+    the doses that are prescribed.
     """
 
     command: Command
     arm: str
-    dose: float
+    dose: float | None
     seed: int
     sums: Mapping[str, str]
     key: str
     paired: bool
+    prescription: Prescription | None = None
 
     @property
     def keeps_weights(self) -> bool:
@@ -144,7 +148,10 @@ class CommandRun:
     @property
     def values(self) -> dict[str, str | int | float]:
         """What is filled in wherever the run is started."""
-        return {"dose": self.dose, "seed": self.seed, "arm": self.arm}
+        rx = self.prescription
+        dose = rx.at if rx is not None else self.dose
+        assert dose is not None, "a run without a prescription has a dose"
+        return {"dose": dose, "seed": self.seed, "arm": self.arm}
 
 
 @dataclass(frozen=True)
@@ -155,17 +162,19 @@ class CommandSweep:
     ----------
     base : the command
     vary : what the knob is called: any name
-    doses : numbers
+    doses : numbers; or one for each class, as one of `prescribed` has them
     seeds : whole numbers from 0 up
     name : what the study is called; by default the name of the knob
     baseline_dose : the dose that the others are compared with; by default 0
     paired : whether the command makes runs of equal seed share their random numbers, whatever the dose
+    prescribed : the prescriptions that some of the doses come from; the command gets a file of them
 
     Raises
     ------
     InputError
-        When a dose or a seed is none or stands twice, when the command does not know them apart, or when the baseline
-        is not among the doses, or is needed and not said.
+        When a dose or a seed is none or stands twice, when the command does not know them apart, has no {prescription}
+        where there is one, or it is for other classes; or when the baseline is not among the doses, or is needed and
+        not said.
 
     Examples
     --------
@@ -177,14 +186,15 @@ class CommandSweep:
 
     base: Command
     vary: str
-    doses: tuple[float, ...]
+    doses: tuple[Dose, ...]
     seeds: tuple[int, ...]
     name: str = ""
     baseline_dose: float | None = None
     paired: bool = False
+    prescribed: tuple[Prescription, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "doses", tuple(map(checked_dose, self.doses)))
+        object.__setattr__(self, "doses", tuple(map(self._checked, self.doses)))
         object.__setattr__(self, "seeds", tuple(map(checked_seed, self.seeds)))
         if not self.vary.strip() or "\0" in self.vary:
             raise InputError(f"vary={self.vary!r}; expected what the knob is called")
@@ -195,13 +205,31 @@ class CommandSweep:
         if self.baseline_dose is not None:
             object.__setattr__(self, "baseline_dose", checked_dose(self.baseline_dose))
         self._check_baseline()
-        for arm, dose, seed in self._cells():
-            self.base.filled({"arm": arm, "dose": dose, "seed": seed})
+        for rx in self.prescribed:
+            rx.check(rx.classes, self.vary)
+            if self.base.classes:
+                refuse_other_classes(rx, self.base.classes)
+        for run in self._planned({}):
+            self.base.filled(run.values)
+
+    def _checked(self, dose: object) -> Dose:
+        """Return a dose as a number, or as a prescription has it; `InputError` when it is neither."""
+        given = tuple(dose) if isinstance(dose, list) else dose
+        if isinstance(given, tuple) and any(rx.dose == given for rx in self.prescribed):
+            if "prescription" not in self.base.placeholders:
+                raise InputError(
+                    "a dose is prescribed for each class, and command has no {prescription}; expected it where the"
+                    " command is told the file"
+                )
+            return given
+        return checked_dose(dose)
 
     def _check_told_apart(self) -> None:
         """Refuse a command that would be the same for several doses, or for several seeds."""
         has = self.base.placeholders
-        for name, items, enough in (("dose", self.doses, {"dose", "arm"}), ("seed", self.seeds, {"seed"})):
+        numbers = [dose for dose in self.doses if not isinstance(dose, tuple)]
+        told = {"dose", "arm"} | ({"prescription"} if len(numbers) < 2 else set[str]())
+        for name, items, enough in (("dose", self.doses, told), ("seed", self.seeds, {"seed"})):
             if len(items) > 1 and not has & enough:
                 raise InputError(
                     f"command has no {{{name}}}, so all {len(items)} {name}s would be the same; expected {{{name}}}"
@@ -215,22 +243,29 @@ class CommandSweep:
         if self.baseline_dose is not None and self.baseline_dose not in self.doses:
             raise InputError(f"baseline={self.baseline_dose!r} is not in the sweep; {expected}")
 
-    def _cells(self) -> list[tuple[str, float, int]]:
-        return [(dose_name(self.vary, dose), dose, seed) for seed in self.seeds for dose in self.doses]
+    def _planned(self, sums: Mapping[str, str]) -> list[CommandRun]:
+        """Return every run, seed by seed, without its key."""
+        found = {rx.dose: rx for rx in self.prescribed}
+        return [
+            CommandRun(
+                self.base, dose_name(self.vary, dose), None if isinstance(dose, tuple) else dose, seed, sums, "",
+                self.paired, found[dose] if isinstance(dose, tuple) else None,
+            )
+            for seed in self.seeds
+            for dose in self.doses
+        ]  # fmt: skip
 
     def runs(self) -> tuple[CommandRun, ...]:
         """Return every run, seed by seed; reads the files that the command lists, once."""
-        sums = self.base.sums()
-        return tuple(
-            CommandRun(self.base, arm, dose, seed, sums, self._key(arm, dose, seed, sums), self.paired)
-            for arm, dose, seed in self._cells()
-        )
+        return tuple(replace(run, key=self._key(run)) for run in self._planned(self.base.sums()))
 
-    def _key(self, arm: str, dose: float, seed: int, sums: Mapping[str, str]) -> str:
-        words, environment = self.base.filled({"arm": arm, "dose": dose, "seed": seed})
+    def _key(self, run: CommandRun) -> str:
+        words, environment = self.base.filled(run.values)
+        rx = run.prescription
+        prescribed = {} if rx is None else {"prescribed": [list(rx.classes), list(rx.doses)]}
         return digest({
             "kind": "command", "version": COMMAND_VERSION, "words": list(words), "environment": environment,
-            "seed": seed, "files": dict(sums), "classes": list(self.base.classes),
+            "seed": run.seed, "files": dict(run.sums), "classes": list(self.base.classes), **prescribed,
         })  # fmt: skip
 
     @property
@@ -244,7 +279,7 @@ class CommandSweep:
         parts = [list(self.base.words), dict(self.base.environment), list(self.base.classes), self.vary]
         return f"{self.name}-{digest(parts)[:6]}"
 
-    def with_doses(self, doses: Iterable[float]) -> CommandSweep:
+    def with_doses(self, doses: Iterable[Dose]) -> CommandSweep:
         """Return the same sweep at other doses, among which the baseline must be."""
         return replace(self, doses=tuple(doses))
 
@@ -263,6 +298,7 @@ class CommandSweep:
             "environment": dict(base.environment), "files": list(base.files), "classes": list(base.classes),
             "on": base.on, "timeout": base.timeout, "retries": base.retries, "paired": self.paired,
             "workers": base.workers if base.workers > 1 else 0,
+            "prescribed": [rx.to_json() for rx in self.prescribed],
         }  # fmt: skip
         plan |= {name: value for name, value in said.items() if value}
         return plan if self.baseline_dose is None else plan | {"baseline": self.baseline_dose}
@@ -277,14 +313,23 @@ class CommandSweep:
         )  # fmt: skip
         return cls(
             base, plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline"),
-            plan.get("paired", False),
+            plan.get("paired", False), tuple(map(from_document, plan.get("prescribed", ()))),
         )  # fmt: skip
+
+
+def refuse_other_classes(rx: Prescription, classes: Sequence[str]) -> None:
+    """Raise `InputError` when a prescription is for other classes; their order is no matter, for the file has names."""
+    if set(rx.classes) != set(classes):
+        raise InputError(other_classes(rx.classes, classes))
 
 
 def checked_dose(dose: object) -> float:
     """Return a dose as a number; `InputError` when it is none."""
     if isinstance(dose, list | tuple):
-        raise InputError(f"dose={listing(dose)} has one number per class; a command takes one number")
+        raise InputError(
+            f"dose={listing(dose)} has one number per class; a command takes one number, or the name of a prescription,"
+            " a file *.json"
+        )
     if isinstance(dose, bool) or not isinstance(dose, int | float) or not math.isfinite(dose):
         raise InputError(f"dose={dose!r}; expected a number")
     return float(dose)

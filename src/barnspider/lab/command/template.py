@@ -21,7 +21,7 @@ from fractions import Fraction
 from barnspider.errors import InputError, listing, pick
 
 NUMBERS = ("dose", "seed", "worker")
-TEXTS = ("arm", "out", "out_validation", "python")
+TEXTS = ("arm", "out", "out_validation", "prescription", "python")
 PYTHON = sys.executable
 """What {python} stands for: the Python that runs barnspider. Like {worker} and {out}, it is no part of a run's key."""
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from barnspider.errors import InputError, TrainingError, pick
 from barnspider.lab import factory
 from barnspider.lab.drops import Chance
+from barnspider.lab.machine import FICKLE
 from barnspider.lab.nets.own import NO_CHANCE, Shape
 from barnspider.lab.random import torch_seed
-from barnspider.lab.machine import FICKLE
 from barnspider.lab.recipe import Recipe
 
 
