@@ -125,3 +125,15 @@ def test_ahead_stops_when_nobody_listens():
     next(found)
     found.close()
     assert len(done) < 10
+
+
+def test_moments_of_a_vast_set_are_those_of_images_from_all_over_it(monkeypatch):
+    images = np.arange(200, dtype=np.uint8).repeat(4).reshape(200, 2, 2, 1)
+    split = Split(images, np.zeros(200, np.int64), np.arange(200).astype(str))
+    exact = material.channel_moments(split)
+    monkeypatch.setattr(material, "SOME", 50)
+    assert np.array_equal(material.channel_moments(split), exact)
+    monkeypatch.setattr(material, "VAST", 100)
+    mean, std = material.channel_moments(split)
+    assert mean[0] == np.arange(0, 200, 4).mean() != exact[0][0]
+    assert abs(std[0] - exact[1][0]) < 1

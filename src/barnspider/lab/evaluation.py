@@ -15,6 +15,8 @@ from barnspider.lab.weights import Kept
 from barnspider.store import Answers
 
 _PIXELS = 1 << 18
+_LEAST = 64
+"""So many images are answered at once, however large they are."""
 
 
 def answers(net: nn.Module, split: Split, material: Material, recipe: Recipe) -> Answers:
@@ -41,7 +43,8 @@ def logits(net: nn.Module, split: Split, material: Material | Kept, recipe: Reci
     def seen(images: NDArray[np.uint8]) -> Tensor:
         return material.normalize(levels_of(torch.from_numpy(images).to(device)))
 
-    parts = map(seen, pieces(split, _PIXELS * (MORE_ON_GPU if device.type == "cuda" else 1)))
+    pixels = _PIXELS * (MORE_ON_GPU if device.type == "cuda" else 1)
+    parts = map(seen, pieces(split, max(pixels, _LEAST * split.pixels[0].size)))
     if recipe.mirrored:
         return torch.cat([(net(part) + net(part.flip(3))) / 2 for part in parts]).float()
     return torch.cat([net(part) for part in parts]).float()

@@ -29,13 +29,17 @@ RESIDENT = 0.25
 FAR = 1 << 28
 """Bytes from which on a memory map is taken to be on the disk, not in the system's memory."""
 
+VAST = 1 << 32
+SOME = 1 << 14
+"""Of a set of more than `VAST` bytes, the moments are those of so many images."""
+
 _AUGMENTED_PIXELS = 1 << 18
 
 MORE_ON_GPU = 16
 """So many times more pixels at once on a GPU, which starts a kernel no faster than it changes a million pixels."""
 
 _PIECE = 1 << 26
-_SOME = 1 << 21
+_LEVELS = 1 << 21
 
 
 class Batch(NamedTuple):
@@ -123,7 +127,7 @@ class Material:
 
     def some(self) -> Tensor:
         """Return normalized images from all over the set, as many as have two million grey levels together."""
-        count = min(len(self.labels), max(1, _SOME // self.split.pixels[0].size))
+        count = min(len(self.labels), max(1, _LEVELS // self.split.pixels[0].size))
         rows = torch.arange(count) * len(self.labels) // count
         return self.normalize(levels_of(self.gather(rows)))
 
@@ -194,6 +198,9 @@ def pieces(split: Split, pixels: int) -> Iterator[NDArray[np.uint8]]:
 def channel_moments(split: Split) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return mean and standard deviation of each channel's grey levels, exactly: Float32[C] twice.
 
+    Of more than four gigabytes of images, those of 16,384 from all over the set: reading all of ImageNet for two
+    numbers takes half an hour.
+
     Examples
     --------
     >>> images = np.array([0, 255], dtype=np.uint8).reshape(2, 1, 1, 1)
@@ -201,6 +208,8 @@ def channel_moments(split: Split) -> tuple[NDArray[np.float32], NDArray[np.float
     >>> mean.tolist(), std.tolist()
     ([127.5], [127.5])
     """
+    if len(split) * split.pixels[0].size > VAST:
+        split = split.take(np.arange(SOME) * len(split) // SOME)
     levels = np.arange(256.0)
     counts = sum(
         np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[3])])
