@@ -194,3 +194,10 @@ def test_a_part_of_which_nothing_can_be_decoded_is_not_made_up_of_others(tmp_pat
             file.write_bytes(b"no image")
         with pytest.raises(DataError, match=rf"has no {part} images"):
             load(f"{root}?size=8&bad=leave-out")
+
+
+def test_a_class_named_in_another_encoding_is_said(tmp_path):
+    folder = a_folder(tmp_path)
+    (folder / "cat").rename(folder / "caf\udce9")
+    with pytest.raises(DataError, match=r"the name of class 0, 'caf\\udce9', is no Unicode text.*rename it"):
+        load(str(folder))

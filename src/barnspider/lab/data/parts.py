@@ -155,6 +155,12 @@ def dataset(
     name: str, classes: tuple[str, ...], train: Split, validation: Split, test: Split, content: str = ""
 ) -> Dataset:
     """Put three parts together under their fingerprint; see `completed`."""
+    for number, label in enumerate(classes):
+        if any("\ud800" <= letter <= "\udfff" for letter in label):
+            raise DataError(
+                f"dataset={name!r}: the name of class {number}, {label!r}, is no Unicode text: a folder that was named in"
+                " another encoding? Expected names in UTF-8; rename it"
+            )
     parts = (train, validation, test)
     for part, split in zip(_COLUMNS, parts, strict=True):
         if not len(split):
