@@ -158,8 +158,8 @@ def dataset(
     for number, label in enumerate(classes):
         if any("\ud800" <= letter <= "\udfff" for letter in label):
             raise DataError(
-                f"dataset={name!r}: the name of class {number}, {label!r}, is no Unicode text: a folder that was named in"
-                " another encoding? Expected names in UTF-8; rename it"
+                f"dataset={name!r}: the name of class {number}, {label!r}, is no Unicode text: a folder that was named"
+                " in another encoding? Expected names in UTF-8; rename it"
             )
     parts = (train, validation, test)
     for part, split in zip(_COLUMNS, parts, strict=True):
