@@ -16,6 +16,7 @@ from barnspider.sources import default_baseline, dose_axis, provenance, read_pre
 from barnspider.status import status
 from barnspider.store import Answers, Cell, Images, Result, Store, opened, pack
 from barnspider.store.coding import coded, decoded
+from barnspider.trials import read_trial
 from barnspider.validation import read_validation
 
 NAMES = ("T-shirt/top", "<img src=x>", "\u202eמעיל\x1b[31m", "NA", "a\u2028b")
@@ -91,6 +92,10 @@ def test_a_file_knows_what_its_store_knew_of_the_study(store, packed):
     assert [d["recipe"] for d in opened(packed).sealed(CELLS[:1])] == [RECIPE]
     like = read_predictions(packed)
     same(read_validation(packed, like).preds, read_validation(store.root, like).preds)
+
+
+def test_a_file_knows_what_was_tried(store, packed):
+    assert read_trial(str(packed)) == read_trial(str(store.root), "clothes-crop-1a2b")
 
 
 def test_earlier_plans_are_packed_as_such(store, tmp_path):

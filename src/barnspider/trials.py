@@ -13,7 +13,7 @@ from barnspider.names import visible
 from barnspider.predictions import Predictions, concat
 from barnspider.prescription import Prescription, from_document
 from barnspider.sources import Source, is_store
-from barnspider.store import Store, Study
+from barnspider.store import Study, opened
 from barnspider.tried import Tried, tried_of
 
 JUDGING = "judge"
@@ -66,7 +66,7 @@ def read_trial(source: Source, study: str | None = None) -> Trial | None:
     """
     if not is_store(source):
         return None
-    plan = Store.existing(source).study(study)
+    plan = opened(str(source)).study(study)
     sweep, earlier = plan.sweep, set(plan.earlier)
     judging = sweep.get("made") == JUDGING
     said = tried_of(sweep["tried"]) if "tried" in sweep else Tried()
@@ -81,7 +81,7 @@ def only_judgement(source: Source) -> str | None:
     """Return the one study of a store that judges, if there is one; else None."""
     if not is_store(source):
         return None
-    store = Store.existing(source)
+    store = opened(str(source))
     found = [identity for identity in store.studies() if store.study(identity).sweep.get("made") == JUDGING]
     return found[0] if len(found) == 1 else None
 
