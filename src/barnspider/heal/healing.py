@@ -20,8 +20,8 @@ from barnspider.tried import Round, Tried
 
 Tell = Callable[[str], None]
 
-START = "harmed groups"
-"""The rule from which the loop starts."""
+STARTS = ("harmed groups", "harmed and receivers")
+"""The rules from which the loop starts: the first that leaves a class anything of the knob."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ def heal(
     train(plan.sweep, "")
     chooser = store.load(plan.sweep.runs(), "validation")
     found = _prescriptions(plan, store, chooser)
-    start = found.get(START) or _prescribed(plan, START, store.load(plan.sweep.runs()), chooser, {})
+    start = _start(plan, store, chooser, found)
     closed, rounds = _loop(plan, store, chooser, start, train, tell)
     found |= {HEALED: closed} if rounds else {}
     trial, tried = _trial(plan, found, rounds, closed.at)
@@ -94,6 +94,16 @@ def _prescriptions(plan: Healing, store: Store, chooser: Predictions) -> dict[st
     test = store.load(sweep.runs())
     asked = read_asked(store.root, sweep.identity, split="validation")
     return {rule: _prescribed(plan, rule, test, chooser, asked) for rule in plan.rules}
+
+
+def _start(plan: Healing, store: Store, chooser: Predictions, found: Mapping[str, Prescription]) -> Prescription:
+    """Return what the loop trains first; where every rule turns the knob off for all, the dose for all."""
+    test = store.load(plan.sweep.runs())
+    starts = [found.get(rule) or _prescribed(plan, rule, test, chooser, {}) for rule in STARTS]
+    whole = replace(
+        starts[-1], doses=(starts[-1].at,) * len(starts[-1].doses), rule="one dose for all", why=(), doubt="", note=""
+    )
+    return next((rx for rx in starts if any(rx.doses)), whole)
 
 
 def _prescribed(
@@ -115,7 +125,8 @@ def _loop(
 ) -> tuple[Prescription, tuple[Round, ...]]:
     """Close the loop, from what was prescribed."""
     sweep = plan.sweep
-    groups = Ladder.of(chooser, plan.baseline, start.at, plan.level, plan.margin, plan.together).groups().of
+    ladder = Ladder.of(chooser, plan.baseline, start.at, plan.level, plan.margin, plan.together)
+    groups = ladder.groups().of if start.rule == STARTS[0] else None
 
     def answers(doses: Sequence[Doses]) -> Predictions:
         tried = tuple(d[0] if len(set(d)) == 1 else d for d in doses)

@@ -48,7 +48,9 @@ def loop(
     tried: list[Round] = []
     doses = start.doses
     for number in range(rounds):
-        harmed, receiving = _audit(answers([*(x.doses for x in tried), doses]), baseline)
+        harmed, receiving = [], []
+        if any(doses):  # dose 0 for all is the baseline itself
+            harmed, receiving = _audit(answers([*(x.doses for x in tried), doses]), baseline)
         weaker = weakened(doses, _with_their_groups([*harmed, *receiving], groups), start)
         reason = _reason(harmed, weaker == doses, number + 1 == rounds)
         tried.append(Round(doses, _names(start, harmed), _names(start, receiving), reason))
