@@ -95,7 +95,7 @@ def test_a_file_knows_what_its_store_knew_of_the_study(store, packed):
 
 
 def test_a_file_knows_what_was_tried(store, packed):
-    assert read_trial(str(packed)) == read_trial(str(store.root), "clothes-crop-1a2b")
+    assert vars(read_trial(str(packed))) == vars(read_trial(str(store.root), "clothes-crop-1a2b"))
 
 
 def test_earlier_plans_are_packed_as_such(store, tmp_path):
