@@ -132,7 +132,7 @@ def _loop(
         tried = tuple(d[0] if len(set(d)) == 1 else d for d in doses)
         arms = tuple(dict.fromkeys((0.0, *tried)))
         healing = replace(
-            sweep, name=f"{sweep.name}-healing", doses=arms, baseline_dose=None, keep="",
+            sweep, name=f"{sweep.name}-healing-at-{start.at:g}", doses=arms, baseline_dose=None, keep="",
             prescribed=_rounds(start, doses),
         )  # fmt: skip
         train(healing, "heal")
@@ -173,7 +173,7 @@ def _trial(
     best = sweep.base.with_(sweep.vary, at)
     also |= {name: METHODS[name](best) for name in plan.trained() if name not in idle}
     trial = replace(
-        sweep, name=f"{sweep.name}-judged", seeds=plan.fresh, keep="weights" if plan.free() else sweep.keep,
+        sweep, name=f"{sweep.name}-judged-at-{at:g}", seeds=plan.fresh, keep="weights" if plan.free() else sweep.keep,
         also=tuple(also.items()), baseline_dose=0.0,
     )  # fmt: skip
     derived = {name: _derived(plan, trial, name, at) for name in plan.free() if name not in idle}
