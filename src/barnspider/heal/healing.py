@@ -20,6 +20,8 @@ from barnspider.tried import Round, Tried
 
 Tell = Callable[[str], None]
 
+PRESERVING = "label preservation"
+
 STARTS = ("harmed groups", "harmed and receivers")
 """The rules from which the loop starts: the first that leaves a class anything of the knob."""
 
@@ -80,7 +82,7 @@ def heal(
     start = _start(plan, store, chooser, found)
     closed, rounds = _loop(plan, store, chooser, start, train, tell)
     found |= {HEALED: closed} if rounds else {}
-    trial, tried = _trial(plan, found, rounds, closed.at)
+    trial, tried = _trial(plan, found, rounds, closed.at, _references(store, plan.sweep.identity))
     for note in tried.notes:
         tell(note)
     train(trial, "judge", {"tried": tried.to_json()})
@@ -160,8 +162,14 @@ def _rounds(start: Prescription, doses: Sequence[Doses]) -> tuple[Prescription, 
     )
 
 
+def _references(store: Store, study: str) -> int:
+    """Return how many reference networks were asked about a study's images."""
+    plans = [plan for plan in map(store.study, store.studies()) if plan.of == study]
+    return sum(int(plan.sweep["models"]) for plan in plans if plan.sweep.get("made") == "preserve")
+
+
 def _trial(
-    plan: Healing, found: Mapping[str, Prescription], rounds: tuple[Round, ...], at: float
+    plan: Healing, found: Mapping[str, Prescription], rounds: tuple[Round, ...], at: float, references: int
 ) -> tuple[Sweep, Tried]:
     """Return the study that judges, and what it tries.
 
@@ -180,7 +188,7 @@ def _trial(
     arms = [*trial.arms(), *derived]
     tried = Tried(
         prescriptions=dict(found), rounds=rounds, same={x: rx.doses[0] for x, rx in found.items() if x not in own},
-        cost=_cost(plan, len(rounds), arms), about={name: arm for name, (_, arm) in derived.items()}, at=at,
+        cost=_cost(plan, len(rounds), arms, references), about={name: arm for name, (_, arm) in derived.items()}, at=at,
         notes=tuple(f"{name} is not tried: {why}" for name, why in idle.items()), derived=derived,
     )  # fmt: skip
     return trial, tried
@@ -210,11 +218,15 @@ def _with_free(
     return concat(parts)
 
 
-def _cost(plan: Healing, rounds: int, arms: Sequence[str]) -> dict[str, int]:
-    """Return how many models were trained to come by each arm, those that only judge it left out."""
+def _cost(plan: Healing, rounds: int, arms: Sequence[str], references: int) -> dict[str, int]:
+    """Return how many models were trained to come by each arm, those that only judge it left out.
+
+    Label preservation needs references, and no sweep.
+    """
     doses, seeds = len(plan.sweep.doses), len(plan.sweep.seeds)
     choosing = doses * seeds
     single = {dose_name(plan.sweep.vary, dose) for dose in plan.sweep.doses}
     mean = {name: doses for name in FREE if name.startswith("mean")}
     of = {arm: 0 if arm in single else choosing for arm in arms} | {HEALED: choosing + rounds * seeds}
+    of |= {PRESERVING: references} if PRESERVING in arms else {}
     return of | {name: models for name, models in mean.items() if name in arms}
