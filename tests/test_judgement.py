@@ -155,13 +155,28 @@ def test_the_document_is_read_again(judged, tmp_path):
     assert 0 < document["detectable"] < 1
 
 
-def test_committed_answers_make_the_committed_table():
-    folder = Path(__file__).parents[1] / "studies" / "judged" / "heal-digits"
-    tried = read_tried(folder / "judgement.json")
-    fresh, chooser = (Predictions.load(folder / f"{name}.npz") for name in ("fresh", "chooser"))
-    made = judge(fresh, chooser, "translation=0", at=tried.at, cost=tried.cost)
-    assert to_markdown(made, tried) == (folder / "judgement.md").read_text()
-    assert {x.arm for x in made.good()} == {"own best", "group-dro", "mean answers"}
+@pytest.mark.parametrize(
+    ("name", "chosen_in", "baseline", "good"),
+    [
+        ("heal-digits", "heal-digits", "translation=0", {"own best", "group-dro", "mean answers"}),
+        (
+            "heal-fashion-mnist", "heal-fashion-mnist", "crop=0",
+            {"label preservation", "longer", "mean answers", "moved logits"},
+        ),
+        (
+            "heal-fashion-mnist-at-0.2", "heal-fashion-mnist", "crop=0",
+            {"label preservation", "mean answers", "moved logits"},
+        ),
+    ],
+)  # fmt: skip
+def test_committed_answers_make_the_committed_table(name, chosen_in, baseline, good):
+    judged = Path(__file__).parents[1] / "studies" / "judged"
+    tried = read_tried(judged / name / "judgement.json")
+    fresh = Predictions.load(judged / name / "fresh.npz")
+    chooser = Predictions.load(judged / chosen_in / "chooser.npz")
+    made = judge(fresh, chooser, baseline, at=tried.at, cost=tried.cost)
+    assert to_markdown(made, tried) == (judged / name / "judgement.md").read_text()
+    assert {x.arm for x in made.good()} == good
 
 
 @pytest.mark.parametrize(
