@@ -28,9 +28,8 @@ def test_shares_together_are_the_study(barnspider, tmp_path):
     assert "shard 1/2: 3 of 6 runs, 1 or 2 of each arm, of 3 seeds" in said[0]
     assert "3 of 3 runs trained now, all 3 of shard 1/2 are in shares/. Next: barnspider status shares" in said[0]
     assert "3 of 3 runs trained now, all 3 of shard 2/2" in said[1]
-    barnspider("run", "pets.toml", "--store", "whole")
-    tables = [barnspider("audit", store, "--json").stdout for store in ("shares", "whole")]
-    assert tables[0] == tables[1]
+    made = {folder.name for folder in tmp_path.glob("shares/runs/*")}
+    assert made == {run.key for run in read_study(tmp_path / "pets.toml").runs()}
 
 
 def test_workers_take_what_is_missing_until_nothing_is(barnspider, planned):
@@ -47,13 +46,60 @@ def test_workers_take_what_is_missing_until_nothing_is(barnspider, planned):
     [
         (["work", "nowhere"], "is no store"),
         (["work", "runs", "--study", "pest"], "study='pest' is unknown"),
-        (["work", "runs", "--for", "nan"], "for=nan; expected minutes"),
+        (["work", "runs", "--for", "inf"], "for=inf; expected minutes"),
         (["run", "pets.toml", "--store", "runs", "--shard", "3"], "shard='3'; expected which share of how many"),
-        (["run", "pets.toml", "--store", "runs", "--shard", "1/2", "--refine"], "so it has no shares"),
+        (["run", "pets.toml", "--store", "runs", "--shard", "1/2", "--refine"], "leave --shard and --on out"),
+        (["run", "pets.toml", "--on", "slurm", "--shard", "1/2"], "--shard is for machines that share no store"),
+        (["run", "pets.toml", "--mem", "3G"], "--mem is about the jobs of a cluster; expected --on slurm with it"),
+        (["run", "pets.toml", "--on", "slurm", "--mem", "3 G"], "mem='3 G'; expected as SLURM takes it"),
+        (["run", "pets.toml", "--on", "slurm", "--setup", "x.sh"], "setup='x.sh' cannot be read"),
     ],
 )
 def test_what_cannot_be_done_is_told(barnspider, planned, args, said):
     assert said in barnspider(*args, check=2).stderr
+
+
+DIGITS = """
+name = "pets"
+[recipe]
+dataset = "digits"
+network = "mlp"
+width = 8
+epochs = 1
+train_images = 100
+[sweep]
+vary = "rotation"
+doses = [0, 90]
+seeds = 2
+"""
+
+
+@pytest.mark.parametrize(("study", "runs"), [(STUDY, 6), pytest.param(DIGITS, 4, marks=pytest.mark.slow)])
+def test_an_array_of_jobs_makes_the_study_as_one_machine_does(barnspider, tmp_path, study, runs):
+    folder = tmp_path / 'it\'s "a" $(place)'
+    folder.mkdir()
+    study = lay_out(folder, study=study)
+    store = folder / "ru ns"
+    done = barnspider("run", study, "--store", store, "--on", "slurm", "--jobs", "2", "--time", "10")
+    script = done.stdout.strip()
+    assert f"{runs} of {runs} runs missing; 2 jobs may take them. Next: sbatch '" in done.stderr
+    array = {"SLURM_ARRAY_JOB_ID": "1", "OMP_NUM_THREADS": "1"}
+    tasks = [
+        subprocess.Popen(
+            ["bash", script],
+            env=os.environ | array | {"SLURM_ARRAY_TASK_ID": str(k)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for k in range(2)
+    ]
+    said = [task.communicate(timeout=120)[1] for task in tasks]
+    assert [task.returncode for task in tasks] == [0, 0], said
+    made = [int(line.split(": ")[1].split()[0]) for text in said for line in text.splitlines() if "made now" in line]
+    assert sum(made) == runs, "each run was sealed once"
+    barnspider("run", study, "--store", "here", "--workers", "1")
+    tables = [barnspider("audit", place, "--json").stdout for place in (store, "here")]
+    assert tables[0] == tables[1]
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGUSR1, 75), (signal.SIGTERM, 130)])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from barnspider import words
+from barnspider.cli.clusters import Cluster, leave_to
 from barnspider.cli.notes import earlier_note
 from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import talk
@@ -91,6 +93,8 @@ def run(
     margin: RefineMargin = None,
     names: RefineClasses = None,
     shard: Shard = None,
+    *,
+    cluster: Cluster,
 ) -> None:
     """Train what is missing of a study. Stop it any time; run it again to go on."""
     from barnspider.lab.run import train_missing
@@ -102,14 +106,13 @@ def run(
     sweep = read_study(study)
     _say_who_chose(sweep)
     share = None if shard is None else Share.parse(shard)
-    if refine and share:
-        raise InputError("--refine decides round by round what to train, so it has no shares; leave --shard out")
+    _check_together(cluster, shard, {"--budget": budget, "--margin": margin, "--class": names}, refine=refine)
     if refine:
         _refine(sweep, Store(store), budget, margin, names, workers=workers, device=device)
         return
-    given = {"--budget": budget, "--margin": margin, "--class": names}
-    if alone := [name for name, value in given.items() if value is not None and value != []]:
-        raise InputError(f"{alone[0]} says what an adaptive study decides; expected --refine with it")
+    if cluster.on:
+        leave_to(cluster, sweep, store, workers=workers, device=device)
+        return
     if share:
         _say_share(share, sweep)
     try:
@@ -119,6 +122,18 @@ def run(
         raise
     _say_what_is_earlier(Store(store), sweep)
     _say_done(trained, sweep, store, share)
+
+
+def _check_together(cluster: Cluster, shard: str | None, adaptive: Mapping[str, object], *, refine: bool) -> None:
+    """Refuse options that do not go together."""
+    cluster.check()
+    alone = [name for name, value in adaptive.items() if value is not None and value != []]
+    if alone and not refine:
+        raise InputError(f"{alone[0]} says what an adaptive study decides; expected --refine with it")
+    if refine and (shard or cluster.on):
+        raise InputError("--refine decides round by round what to train; leave --shard and --on out")
+    if shard and cluster.on:
+        raise InputError("--shard is for machines that share no store; with --on all jobs take from one: leave it out")
 
 
 def _say_share(share: Share, sweep: AnySweep) -> None:
