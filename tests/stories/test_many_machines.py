@@ -7,7 +7,10 @@ import sys
 import time
 
 import pytest
+from typer.testing import CliRunner
 
+from barnspider.cli import app
+from barnspider.errors import BarnspiderError
 from barnspider.lab import Store, read_study
 from trainer import STUDY, lay_out
 
@@ -55,8 +58,11 @@ def test_workers_take_what_is_missing_until_nothing_is(barnspider, planned):
         (["run", "pets.toml", "--on", "slurm", "--setup", "x.sh"], "setup='x.sh' cannot be read"),
     ],
 )
-def test_what_cannot_be_done_is_told(barnspider, planned, args, said):
-    assert said in barnspider(*args, check=2).stderr
+def test_what_cannot_be_done_is_told(planned, tmp_path, monkeypatch, args, said):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BarnspiderError) as told:  # which the command line prints, and exits with 2
+        CliRunner().invoke(app, args, catch_exceptions=False)
+    assert said in str(told.value)
 
 
 DIGITS = """
@@ -102,7 +108,9 @@ def test_an_array_of_jobs_makes_the_study_as_one_machine_does(barnspider, tmp_pa
     assert tables[0] == tables[1]
 
 
-@pytest.mark.parametrize(("sign", "code"), [(signal.SIGUSR1, 75), (signal.SIGTERM, 130)])
+@pytest.mark.parametrize(
+    ("sign", "code"), [(signal.SIGUSR1, 75), pytest.param(signal.SIGTERM, 130, marks=pytest.mark.slow)]
+)
 def test_asked_to_give_way_it_ends_what_it_does_gives_its_claim_back_and_says_so(tmp_path, sign, code):
     sweep = read_study(lay_out(tmp_path, study=SLOW))
     store = Store(tmp_path / "runs")

@@ -32,6 +32,7 @@ from barnspider.cli import (
     studies,
     theories,
     transfers,
+    verifying,
     watching,
     working,
 )
@@ -51,7 +52,7 @@ for _command in (
     studies.demo, studies.plan, studies.run, working.work, watching.status, comparisons.audit, comparisons.gate,
     comparisons.report, explaining.flows, theories.theory, preserving.preserve, pictures.figures, designs.doses,
     comparisons.inequality, designs.power, transfers.transfer, prescribing.prescribe, healing.heal, judging.judge,
-    deriving.derive, packing.pack, repeating.repeat, data.doctor, data.cache,
+    deriving.derive, packing.pack, repeating.repeat, verifying.verify, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
 KEEPING = ("demo", "derive", "heal", "preserve", "repeat", "run", "transfer", "work")
