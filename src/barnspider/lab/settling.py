@@ -71,9 +71,19 @@ def settle_all(store: Store, runs: Iterable[R], seal: Seal[R], shift: Shift = AL
         waiting = held
 
 
+def until_next_look(waited: float) -> float:
+    """Return the seconds until the next look at runs that others hold, so many having been waited.
+
+    Examples
+    --------
+    >>> [until_next_look(waited) for waited in (0.0, 20.0, 10_000.0)]
+    [0.5, 2.0, 10.0]
+    """
+    return min(max(WAIT, waited / 10), LONGEST_WAIT)
+
+
 def _wait(waited: float) -> float:
-    """Wait a little until the next look; return the seconds."""
-    seconds = min(max(WAIT, waited / 10), LONGEST_WAIT)
+    seconds = until_next_look(waited)
     time.sleep(seconds)
     return seconds
 
