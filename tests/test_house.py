@@ -64,7 +64,7 @@ FLOORS = [
         "trials",
     },
     {"report", "lab", "testing"},
-    {"demo", "status", "refine", "heal", "gallery", "repeat"},
+    {"demo", "status", "refine", "heal", "gallery", "repeat", "verifying"},
     {"cli", "__main__"},
 ]
 LAB_MAY_USE = {

@@ -16,6 +16,7 @@ from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import clear_abandoned
 from barnspider.lab.cost import price
 from barnspider.lab.data import load
+from barnspider.lab.shift import Shift
 from barnspider.lab.strength import Strength
 from barnspider.lab.worker import result_of, work
 
@@ -94,7 +95,7 @@ def test_all_arms_of_a_seed_come_before_the_next_and_each_worker_begins_elsewher
         raise TrainingError("not now")
 
     monkeypatch.setattr(worker_room, "result_of", note)
-    work(store, SWEEP.identity, number=number)
+    work(store, SWEEP.identity, shift=Shift(number))
     balanced = [(0, 0.0), (0, 90.0), (1, 0.0), (1, 90.0)]
     assert order == [balanced[i] for i in expected]
 

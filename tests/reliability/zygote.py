@@ -80,7 +80,7 @@ def obey(order: dict) -> None:
     for name, value in order.get("set", {}).items():
         room, constant = name.split(".")
         setattr(ROOMS[room], constant, value)
-    run_room._work = lambda store, sweep, missing, commands: worker_room.work(store, sweep.identity) or 0
+    run_room._work = lambda store, sweep, *_: worker_room.work(store, sweep.identity) or 0
     touches = Touches(order["store"], order.get("fault"), order.get("at", 1))
     sys.addaudithook(touches.hook)
     fsync = os.fsync

@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Data goes to stdout, talk to stderr.
 
-Exit codes: 0 done or pass, 1 fail (harm found), 2 bad usage or bad input, 3 inconclusive, 130 stopped by Ctrl-C.
+Exit codes: 0 done or pass, 1 fail (harm found), 2 bad usage or bad input, 3 inconclusive, 130 stopped by Ctrl-C or
+SIGTERM, 75 stopped by SIGUSR1, which is to say: start it again.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from barnspider.cli import (
     studies,
     theories,
     transfers,
+    verifying,
     watching,
+    working,
 )
 from barnspider.cli.options import grouped
 from barnspider.cli.output import talk
@@ -46,13 +49,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for _command in (
-    studies.demo, studies.plan, studies.run, watching.status, comparisons.audit, comparisons.gate, comparisons.report,
-    explaining.flows, theories.theory, preserving.preserve, pictures.figures, designs.doses, comparisons.inequality,
-    designs.power, transfers.transfer, prescribing.prescribe, healing.heal, judging.judge, deriving.derive,
-    packing.pack, repeating.repeat, data.doctor, data.cache,
+    studies.demo, studies.plan, studies.run, working.work, watching.status, comparisons.audit, comparisons.gate,
+    comparisons.report, explaining.flows, theories.theory, preserving.preserve, pictures.figures, designs.doses,
+    comparisons.inequality, designs.power, transfers.transfer, prescribing.prescribe, healing.heal, judging.judge,
+    deriving.derive, packing.pack, repeating.repeat, verifying.verify, data.doctor, data.cache,
 ):  # fmt: skip
     app.command()(grouped(_command))
-KEEPING = ("demo", "derive", "heal", "preserve", "repeat", "run", "transfer")
+KEEPING = ("demo", "derive", "heal", "preserve", "repeat", "run", "transfer", "work")
 """Commands that train: what they finished is there when they are stopped."""
 
 
@@ -71,12 +74,22 @@ def barnspider(
     """Who pays for your regularizer? Run studies, audit predictions, gate changes."""
 
 
+AGAIN = 75
+"""Exit code of a command that gave way, and is to be started again: what sysexits.h calls a temporary failure."""
+
+
 class _Stopped(BaseException):
-    """Ctrl-C, or a polite request to end."""
+    """Ctrl-C, or a polite request to end, or to give way."""
+
+    def __init__(self, sign: int) -> None:
+        self.exit_code = AGAIN if sign == getattr(signal, "SIGUSR1", None) else 130
 
 
-def _stop(*_: object) -> NoReturn:
-    raise _Stopped
+def _stop(sign: int, *_: object) -> NoReturn:
+    for name in ("SIGTERM", "SIGUSR1"):  # a scheduler that says it twice shall not disturb the end
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    raise _Stopped(sign)
 
 
 def _note(message: Warning | str, *_: object, **__: object) -> None:
@@ -87,6 +100,8 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one message and exit code 2."""
     signal.signal(signal.SIGINT, _stop)
     signal.signal(signal.SIGTERM, _stop)
+    if hasattr(signal, "SIGUSR1"):
+        signal.signal(signal.SIGUSR1, _stop)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup
         signal.signal(signal.SIGHUP, _stop)
     warnings.showwarning = _note
@@ -95,9 +110,9 @@ def main() -> None:
     except BarnspiderError as error:
         talk(f"error: {error}")
         sys.exit(2)
-    except _Stopped:
+    except _Stopped as stopped:
         talk(said_when_stopped(sys.argv[1:]))
-        sys.exit(130)
+        sys.exit(stopped.exit_code)
 
 
 def said_when_stopped(args: Sequence[str]) -> str:

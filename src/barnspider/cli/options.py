@@ -140,7 +140,12 @@ Bands = Annotated[bool, typer.Option("--bands", help="Intervals that hold for al
 
 
 @dataclass(frozen=True)
-class Reading:
+class Options:
+    """A group of options that a command takes as one: each field is an option."""
+
+
+@dataclass(frozen=True)
+class Reading(Options):
     """The options of every command that reads answers."""
 
     sources: Sources
@@ -340,7 +345,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each field of a parameter that is a group of options."""
     signature = inspect.signature(command, eval_str=True)
     kinds = {name: p.annotation for name, p in signature.parameters.items()}
-    groups = {name: kind for name, kind in kinds.items() if inspect.isclass(kind) and issubclass(kind, Reading)}
+    groups = {name: kind for name, kind in kinds.items() if inspect.isclass(kind) and issubclass(kind, Options)}
 
     @wraps(command)
     def run(**given: Any) -> None:

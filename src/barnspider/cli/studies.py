@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from barnspider import words
+from barnspider.cli.clusters import Cluster, leave_to
 from barnspider.cli.notes import earlier_note
 from barnspider.cli.options import Data, Device, StoreFolder, StudyFile, Workers
 from barnspider.cli.output import talk
@@ -17,7 +20,9 @@ from barnspider.errors import InputError, TrainingError, listing
 from barnspider.names import visible
 
 if TYPE_CHECKING:
+    from barnspider.lab.shift import Share
     from barnspider.lab.study import AnySweep
+    from barnspider.lab.tally import Tally
     from barnspider.store import Store
 
 Refine = Annotated[bool, typer.Option("--refine", help="Train only what decides something, round by round.")]
@@ -30,6 +35,11 @@ RefineMargin = Annotated[
 RefineClasses = Annotated[
     list[str] | None,
     typer.Option("--class", metavar="NAME", help="With --refine: decide this class; may be repeated. Default: any."),
+]
+
+
+Shard = Annotated[
+    str | None, typer.Option("--shard", metavar="K/N", help="Only share K of N equal ones, each balanced over arms.")
 ]
 
 
@@ -82,31 +92,68 @@ def run(
     budget: Budget = None,
     margin: RefineMargin = None,
     names: RefineClasses = None,
+    shard: Shard = None,
+    *,
+    cluster: Cluster,
 ) -> None:
     """Train what is missing of a study. Stop it any time; run it again to go on."""
     from barnspider.lab.run import train_missing
+    from barnspider.lab.shift import Share
     from barnspider.lab.study import read_study
     from barnspider.store import Store
 
     look_for_data_in(data)
     sweep = read_study(study)
     _say_who_chose(sweep)
+    share = None if shard is None else Share.parse(shard)
+    _check_together(cluster, shard, {"--budget": budget, "--margin": margin, "--class": names}, refine=refine)
     if refine:
         _refine(sweep, Store(store), budget, margin, names, workers=workers, device=device)
         return
-    given = {"--budget": budget, "--margin": margin, "--class": names}
-    if alone := [name for name, value in given.items() if value is not None and value != []]:
-        raise InputError(f"{alone[0]} says what an adaptive study decides; expected --refine with it")
+    if cluster.on:
+        leave_to(cluster, sweep, store, workers=workers, device=device)
+        return
+    if share:
+        _say_share(share, sweep)
     try:
-        trained = train_missing(sweep, Store(store), workers=workers, device=device)
+        trained = train_missing(sweep, Store(store), workers=workers, device=device, share=share)
     except TrainingError:
         _say_what_is_earlier(Store(store), sweep)
         raise
     _say_what_is_earlier(Store(store), sweep)
-    total = len(sweep.runs())
-    now = f"{trained.here} of {total} runs trained now"
+    _say_done(trained, sweep, store, share)
+
+
+def _check_together(cluster: Cluster, shard: str | None, adaptive: Mapping[str, object], *, refine: bool) -> None:
+    """Refuse options that do not go together."""
+    cluster.check()
+    alone = [name for name, value in adaptive.items() if value is not None and value != []]
+    if alone and not refine:
+        raise InputError(f"{alone[0]} says what an adaptive study decides; expected --refine with it")
+    if refine and (shard or cluster.on):
+        raise InputError("--refine decides round by round what to train; leave --shard and --on out")
+    if shard and cluster.on:
+        raise InputError("--shard is for machines that share no store; with --on all jobs take from one: leave it out")
+
+
+def _say_share(share: Share, sweep: AnySweep) -> None:
+    """Say which runs a share is, and how balanced."""
+    every, mine = sweep.runs(), share.of(sweep.runs())
+    arms = Counter(run.arm for run in mine)
+    each = sorted({arms[arm] for arm in dict.fromkeys(run.arm for run in every)})
+    of_arms = f"{each[0]} of each arm" if len(each) == 1 else f"{each[0]} or {each[-1]} of each arm"
+    seeds = words.counted(len({run.seed for run in mine}), "seed")
+    talk(f"shard {share}: {len(mine)} of {words.counted(len(every), 'run')}, {of_arms}, of {seeds}")
+
+
+def _say_done(trained: Tally, sweep: AnySweep, store: Path, share: Share | None) -> None:
+    every = sweep.runs()
+    total = len(share.of(every)) if share else len(every)
     others = f", {trained.elsewhere} by others meanwhile" if trained.elsewhere else ""
-    talk(f"{now}{others}, all {total} are in {store}/. Next: barnspider audit {shlex.quote(str(store))}")
+    what = f"all {total} of shard {share}" if share else f"all {total}"
+    place = shlex.quote(str(store))
+    then = f"barnspider status {place}" if share else f"barnspider audit {place}"
+    talk(f"{trained.here} of {total} runs trained now{others}, {what} are in {store}/. Next: {then}")
 
 
 def _say_who_chose(sweep: AnySweep) -> None:

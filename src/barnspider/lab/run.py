@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -21,9 +22,10 @@ from barnspider.files import owner
 from barnspider.lab.claims import clear_abandoned, clear_shared
 from barnspider.lab.command.run import run_missing
 from barnspider.lab.cores import core_count
-from barnspider.lab.data import load
-from barnspider.lab.data.sharing import share
+from barnspider.lab.data import Dataset, load
+from barnspider.lab.data.sharing import share as lay_down
 from barnspider.lab.images import describe
+from barnspider.lab.shift import Share, Shift
 from barnspider.lab.study import AnySweep
 from barnspider.lab.sweep import Sweep
 from barnspider.lab.tally import Tally
@@ -86,46 +88,65 @@ def train_missing(
     workers: int | None = None,
     device: str = "cpu",
     about: Mapping[str, Any] | None = None,
+    share: Share | None = None,
 ) -> Tally:
     """Train the runs of a sweep that are not in the store; return who has trained how many of them. See `run`.
 
-    `about` is what the store's plan shall say beside the sweep.
+    `about` is what the store's plan shall say beside the sweep. With a `share`, only those of its runs are trained, and
+    all are planned.
     """
     if isinstance(sweep, Sweep):
-        return _train_missing(sweep, store, workers, device, about or {})
+        return _train_missing(sweep, store, workers, device, about or {}, share)
     if device != "cpu":
         raise InputError(
             f"device={device!r} is for our own trainings; a command chooses its own: with"
             ' environment = {CUDA_VISIBLE_DEVICES = "{worker}"} each of several side by side gets a GPU'
         )
-    return run_missing(sweep, store, workers=workers, about=about)
+    return run_missing(sweep, store, workers=workers, about=about, share=share)
 
 
-def _train_missing(sweep: Sweep, store: Store, workers: int | None, device: str, about: Mapping[str, Any]) -> Tally:
-    check_torch()
-    data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
-    sweep.check_classes(data.classes)
-    sweep.check_channels(data.shape[0])
-    runs = sweep.runs()
-    _refuse_other_data(sweep, store, data.fingerprint)
-    store.plan(sweep.identity, runs, sweep.as_dict() | dict(about))
+def _train_missing(
+    sweep: Sweep, store: Store, workers: int | None, device: str, about: Mapping[str, Any], share: Share | None
+) -> Tally:
+    data = fitting_data(sweep, store)
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict() | dict(about))
     clear_abandoned(store.root)
     describe(store, data)
+    runs = Shift(share=share).of(sweep.runs())
     missing = len(store.missing(runs))
     here = 0
     if missing:
         count = min(workers or (core_count() if device == "cpu" else 1), missing)
         clear_shared()
         with tempfile.TemporaryDirectory(prefix=f"barnspider-{owner()}-") as folder:
-            share(data, Path(folder))
-            here = _work(store, sweep, missing, commands("worker", store, sweep.identity, Path(folder), device, count))
+            lay_down(data, Path(folder))
+            started = commands("worker", store, sweep.identity, Path(folder), device, count)
+            started = [[*command, *(["--share", str(share)] if share else [])] for command in started]
+            here = _work(store, sweep, missing, started, share)
     return Tally(here, missing - here)
 
 
-def commands(room: str, store: Store, study: str, data: Path, device: str, count: int) -> list[list[str]]:
-    """Return how each of `count` workers of a room of the laboratory is started on shared data."""
+def fitting_data(sweep: Sweep, store: Store) -> Dataset:
+    """Return the data of a sweep, which fits it, and which its runs in the store saw.
+
+    Raises
+    ------
+    InputError, TrainingError, StoreError
+        As `run`.
+    """
+    check_torch()
+    data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
+    sweep.check_classes(data.classes)
+    sweep.check_channels(data.shape[0])
+    _refuse_other_data(sweep, store, data.fingerprint)
+    return data
+
+
+def commands(room: str, store: Store, study: str, data: Path | None, device: str, count: int) -> list[list[str]]:
+    """Return how each of `count` workers of a room of the laboratory is started, on data that they share or read."""
     command = [sys.executable, "-m", f"barnspider.lab.{room}", str(store.root), study]
-    return [[*command, "--data", str(data), "--device", device, "--number", str(i)] for i in range(count)]
+    command += [] if data is None else ["--data", str(data)]
+    return [[*command, "--device", device, "--number", str(i)] for i in range(count)]
 
 
 def check_torch() -> None:
@@ -147,33 +168,45 @@ def _refuse_other_data(sweep: Sweep, store: Store, fingerprint: str) -> None:
         )
 
 
-def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]]) -> int:
-    return set_to_work(commands, store, sweep.runs(), missing, doing="training", done="trained")
+def _work(store: Store, sweep: Sweep, missing: int, commands: list[list[str]], share: Share | None) -> int:
+    runs = Shift(share=share).of(sweep.runs())
+    return set_to_work(commands, store, runs, missing, doing="training", done="trained")
 
 
 def set_to_work(
-    commands: list[list[str]], store: Store, runs: Sequence[Planned], missing: int, *, doing: str, done: str
+    commands: list[list[str]],
+    store: Store,
+    runs: Sequence[Planned],
+    missing: int,
+    *,
+    doing: str,
+    done: str,
+    all_of_them: bool = True,
+    patience: float | None = None,
 ) -> int:
     """Start workers and stay until they are done; return how many runs they sealed.
 
     Raises
     ------
     TrainingError
-        When some of the runs are still missing then; `doing` and `done` say what of.
+        When some of the runs are still missing then; `doing` and `done` say what of. Where not `all_of_them` were to be
+        made, only when one failed.
     """
     complaints: list[str] = []
-    with _workers(commands) as events, Progress(doing, total=missing) as progress:
+    before = store.count(runs)
+    alone = missing < len(runs) - before  # some are for others, whose progress is none of ours
+    with _workers(commands, patience) as events, Progress(doing, total=missing) as progress:
         progress.show(sealed := 0)
         for event in events:
             if event["event"] == "ready":
                 progress.begin()
             elif event["event"] == "sealed":
                 sealed += 1
-                progress.show(sealed)
+                progress.show(sealed if alone else max(sealed, store.count(runs) - before))
             else:
                 complaints.append(event["error"])
     still = len(store.missing(runs))
-    if still:
+    if still and (all_of_them or complaints):
         why = complaints[0] if complaints else "another command has changed the plan meanwhile; run the same again"
         raise TrainingError(f"{still} of {missing} runs could not be {done}; the first reason: {why}")
     for complaint in complaints:  # another worker has done the work
@@ -182,7 +215,7 @@ def set_to_work(
 
 
 @contextlib.contextmanager
-def _workers(commands: list[list[str]]) -> Generator[Iterator[dict[str, Any]]]:
+def _workers(commands: list[list[str]], patience: float | None = None) -> Generator[Iterator[dict[str, Any]]]:
     """Start workers, yield what they say until all are done, and stop them whatever happens."""
     with tempfile.TemporaryFile() as complaints:
         processes: list[subprocess.Popen[str]] = []
@@ -190,7 +223,7 @@ def _workers(commands: list[list[str]]) -> Generator[Iterator[dict[str, Any]]]:
             processes.extend(_started(command, complaints) for command in commands)
             yield _events(processes, complaints)
         finally:
-            _stop(processes)
+            _stop(processes, PATIENCE if patience is None else patience)
             sys.stderr.writelines(f"{line}\n" for line in _text(complaints).splitlines() if line.startswith("note: "))
 
 
@@ -229,13 +262,15 @@ def _listen(process: subprocess.Popen[str], said: queue.Queue[dict[str, Any]]) -
     said.put({"event": "ended", "status": process.wait()})
 
 
-def _stop(processes: list[subprocess.Popen[str]]) -> None:
+def _stop(processes: list[subprocess.Popen[str]], patience: float) -> None:
+    """End processes that are not over: ask all of them, and kill those that have not ended in time."""
+    until = time.monotonic() + patience
     for process in processes:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
     for process in processes:
         try:
-            process.wait(PATIENCE)
+            process.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:  # it is paused, and hears nothing but a kill
             process.kill()
             process.wait()

@@ -8,23 +8,27 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Literal, TextIO, TypeVar
 
 from barnspider.errors import BarnspiderError, StoreError, TrainingError
+from barnspider.lab import stopping
 from barnspider.lab.claims import claimed
 from barnspider.lab.data import Dataset
 from barnspider.lab.data.sharing import shared
 from barnspider.lab.machine import placed
+from barnspider.lab.shift import Share, Shift
 from barnspider.store import Planned, Store
 
 WAIT = 0.5
-"""Seconds between two looks at runs that other workers hold."""
+"""Seconds between two looks at runs that other workers hold, at the least."""
+
+LONGEST_WAIT = 10.0
+"""The same at the most: a tenth of the time that was waited, lest many that wait keep a shared disk busy."""
 
 R = TypeVar("R", bound=Planned)
 
@@ -34,35 +38,67 @@ _LINE: ContextVar[TextIO | None] = ContextVar("line", default=None)
 Seal = Callable[[R], bool]
 """Makes a run and seals it; False when somebody else sealed it first."""
 
-Work = Callable[[Store, str, Dataset | None, str, int], None]
-"""Works on a study of a store: its data, where that is shared; the device; which of several workers this is."""
+Work = Callable[[Store, str, Dataset | None, str, Shift], None]
+"""Works on a study of a store: its data, where that is shared; the device; what this worker has to do."""
+
+Outcome = Literal["made", "there", "held"]
+"""What came of a look at a run: it was made here, or could not be; it is sealed already; somebody else makes it."""
+
+ALL = Shift()
+"""Everything, by the only worker there is."""
 
 
-def settle_all(store: Store, runs: Iterable[R], seal: Seal[R], number: int = 0) -> None:
-    """Make every missing run that nobody else is making; come back when all are sealed or failed.
+def settle_all(store: Store, runs: Iterable[R], seal: Seal[R], shift: Shift = ALL) -> None:
+    """Make every missing run of a shift that nobody else is making; come back when all are sealed or failed.
 
     Of several workers, each begins at a place of its own, lest all reach for the same run.
     """
-    missing, parent = store.missing(runs), os.getppid()
-    first = number % max(1, len(missing))
+    missing, made, waited = store.missing(shift.of(runs)), 0, 0.0
+    first = shift.number % max(1, len(missing))
     waiting = missing[first:] + missing[:first]
-    while waiting and os.getppid() == parent:
-        held = [run for run in waiting if not _settle(store, run, seal)]
-        if len(held) == len(waiting):
-            time.sleep(WAIT)
+    while waiting:
+        held: list[R] = []
+        for run in waiting:
+            stopping.end_if_asked()
+            if shift.is_over(made):
+                return
+            outcome = _settle(store, run, seal)
+            made += outcome == "made"
+            held += [run] if outcome == "held" else []
+        if held and not shift.waits:
+            return
+        waited = waited + _wait(waited) if len(held) == len(waiting) else 0.0
         waiting = held
 
 
-def _settle(store: Store, run: R, seal: Seal[R]) -> bool:
-    """Return True when the run needs no more attention: it is sealed, or it failed. False when somebody holds it."""
+def until_next_look(waited: float) -> float:
+    """Return the seconds until the next look at runs that others hold, so many having been waited.
+
+    Examples
+    --------
+    >>> [until_next_look(waited) for waited in (0.0, 20.0, 10_000.0)]
+    [0.5, 2.0, 10.0]
+    """
+    return min(max(WAIT, waited / 10), LONGEST_WAIT)
+
+
+def _wait(waited: float) -> float:
+    seconds = until_next_look(waited)
+    time.sleep(seconds)
+    return seconds
+
+
+def _settle(store: Store, run: R, seal: Seal[R]) -> Outcome:
+    """Make a run, unless it is sealed or somebody else makes it."""
     if not store.missing([run]):
-        return True
+        return "there"
     with claimed(store.root, run.key) as mine:
         if not mine:
-            return False
-        if store.missing([run]):
-            _make(store, run, seal)
-        return True
+            return "held"
+        if not store.missing([run]):
+            return "there"
+        _make(store, run, seal)
+        return "made"
 
 
 def _make(store: Store, run: R, seal: Seal[R]) -> None:
@@ -91,7 +127,21 @@ def say(**event: object) -> None:
 
 def serve(room: str, what: str, work: Work) -> None:
     """Work on the store and study that the command line of `python -m room` names."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent decides
+    stopping.listen()
+    asked = _parser(room, what).parse_args()
+    _LINE.set(sys.stdout)
+    sys.stdout = sys.stderr  # what strangers' networks print is no line of ours
+    try:
+        device = placed(asked.device, asked.number)
+        work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data), device, _shift(asked))
+    except BarnspiderError as error:
+        say(event="stopped", error=str(error))
+        sys.exit(2)
+    except stopping.Stopped:
+        sys.exit(130)
+
+
+def _parser(room: str, what: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m {room}", description=what)
     parser.add_argument("store")
     parser.add_argument("study")
@@ -100,12 +150,13 @@ def serve(room: str, what: str, work: Work) -> None:
     parser.add_argument(
         "--number", type=int, default=0, help="which of several workers this is: spreads them over GPUs and runs"
     )
-    asked = parser.parse_args()
-    _LINE.set(sys.stdout)
-    sys.stdout = sys.stderr  # what strangers' networks print is no line of ours
-    try:
-        device = placed(asked.device, asked.number)
-        work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data), device, asked.number)
-    except BarnspiderError as error:
-        say(event="stopped", error=str(error))
-        sys.exit(2)
+    parser.add_argument("--share", type=Share.parse, help="which share of the runs is for it: 3/16")
+    parser.add_argument("--most", type=int, help="how many runs it makes at the most")
+    parser.add_argument("--seconds", type=float, help="after how many seconds it begins no run any more")
+    parser.add_argument("--no-wait", action="store_true", help="end when all that is left is in others' hands")
+    return parser
+
+
+def _shift(asked: argparse.Namespace) -> Shift:
+    until = None if asked.seconds is None else time.monotonic() + asked.seconds
+    return Shift(asked.number, asked.share, asked.most, until, not asked.no_wait, os.getppid())

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from barnspider.lab import nets
+from barnspider.lab import nets, stopping
 from barnspider.lab.averaging import Average
 from barnspider.lab.checkpoint import Checkpoint, Course
 from barnspider.lab.data import Dataset
@@ -217,9 +217,15 @@ class _Training:
             torch.manual_seed(torch_seed(self.seed, "network", epoch))  # for others' networks: ours never draw from it
             course.loss.zero_()
         for batch in self.material.batches(self.recipe, self.seed, epoch, first):
-            if checkpoint and course.step and checkpoint.due():
-                checkpoint.save(course, self.environment, self.seconds)
+            if checkpoint and (checkpoint.due() or stopping.is_asked()):
+                self._keep(checkpoint)
             self._step(batch)
+
+    def _keep(self, checkpoint: Checkpoint) -> None:
+        """Save what was done so far; end there where that is wanted."""
+        if self.course.step:
+            checkpoint.save(self.course, self.environment, self.seconds)
+        stopping.end_if_asked()
 
     def _step(self, batch: Batch) -> None:
         course, steps = self.course, self.recipe.epochs * self.material.steps(self.recipe)

@@ -15,7 +15,9 @@ from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.images import describe
 from barnspider.lab.recipe import Recipe
-from barnspider.lab.settling import say, serve, settle_all
+from barnspider.lab.settling import ALL, say, serve, settle_all
+from barnspider.lab.shift import Shift
+from barnspider.lab.stopping import patience
 from barnspider.lab.strength import strength
 from barnspider.lab.sweep import Run, Sweep
 from barnspider.lab.train import Trained, train
@@ -23,11 +25,12 @@ from barnspider.lab.weights import packed
 from barnspider.store import Result, Store, Weights
 
 
-def work(store: Store, study: str, data: Dataset | None = None, device: str = "cpu", number: int = 0) -> None:
+def work(store: Store, study: str, data: Dataset | None = None, device: str = "cpu", shift: Shift = ALL) -> None:
     """Train every missing run of the study that nobody else is training; come back when all are sealed or failed.
 
     In the plan's order: all arms of the first seed, then all of the next, so that what is there at any time is
-    balanced. Of several workers, each begins at a place of its own, lest all reach for the same run.
+    balanced. Of several workers, each begins at a place of its own, lest all reach for the same run. Asked to end, it
+    saves the state of the run that it trains and gives its claim back.
     """
     plan = store.study(study).sweep
     if "recipe" not in plan:
@@ -36,15 +39,16 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
     data = data or load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     describe(store, data)
     say(event="ready")
-    settle_all(store, sweep.runs(), lambda run: _sealed(store, run, data, device), number)
+    settle_all(store, sweep.runs(), lambda run: _sealed(store, run, data, device), shift)
 
 
 def _sealed(store: Store, run: Run, data: Dataset, device: str) -> bool:
     """Train one run and seal it; False when somebody else sealed it first."""
     checkpoint = Checkpoint(store.root / "checkpoints" / run.key, data.fingerprint)
-    first = store.write(run.key, result_of(run, data, checkpoint, device))
-    checkpoint.remove()
-    return first
+    with patience():
+        first = store.write(run.key, result_of(run, data, checkpoint, device))
+        checkpoint.remove()
+        return first
 
 
 def result_of(run: Run, data: Dataset, checkpoint: Checkpoint | None = None, device: str = "cpu") -> Result:

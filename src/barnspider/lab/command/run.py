@@ -7,7 +7,7 @@ import queue
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from barnspider.errors import StoreError, TrainingError
@@ -17,6 +17,7 @@ from barnspider.lab.command.agreement import Agreement
 from barnspider.lab.command.copies import copies_note
 from barnspider.lab.command.slot import Event, Slot
 from barnspider.lab.command.sweep import CommandRun, CommandSweep
+from barnspider.lab.shift import Share, Shift
 from barnspider.lab.tally import Tally
 from barnspider.progress import Progress
 from barnspider.store import Store
@@ -27,7 +28,12 @@ SHOWN = 3
 
 
 def run_missing(
-    sweep: CommandSweep, store: Store, *, workers: int | None = None, about: Mapping[str, Any] | None = None
+    sweep: CommandSweep,
+    store: Store,
+    *,
+    workers: int | None = None,
+    about: Mapping[str, Any] | None = None,
+    share: Share | None = None,
 ) -> Tally:
     """Start the commands of all runs that are not in the store; return who has run how many of them.
 
@@ -40,6 +46,8 @@ def run_missing(
         How many commands run side by side; by default as the study says, which by default says one.
     about
         What the store's plan shall say beside the sweep.
+    share
+        Which share of the runs is made; by default all.
 
     Raises
     ------
@@ -53,7 +61,14 @@ def run_missing(
     runs = sweep.runs()
     store.plan(sweep.identity, runs, sweep.as_dict() | dict(about or {}))
     clear_abandoned(store.root)
-    missing = store.missing(runs)
+    return run_planned(sweep, store, runs, Shift(share=share), workers=workers)
+
+
+def run_planned(
+    sweep: CommandSweep, store: Store, runs: Iterable[CommandRun], shift: Shift, *, workers: int | None = None
+) -> Tally:
+    """Start the commands of those runs of a plan that are for this shift and missing, as `run_missing`."""
+    missing = store.missing(shift.of(runs))
     images = Agreement(sweep, store)
     for run in missing:
         images.check_prescribed(run)
@@ -61,14 +76,15 @@ def run_missing(
         images.check()
         _say_copies(images)
         return Tally(0)
-    return _work(store, missing, images, min(workers or sweep.base.workers, len(missing)))
+    return _work(store, missing, images, min(workers or sweep.base.workers, len(missing)), shift)
 
 
-def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: int) -> Tally:
+def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: int, shift: Shift) -> Tally:
     """Stay until all are sealed or have failed; raise when runs are still missing then."""
     reasons: list[str] = []
-    seen = Counter[str]()
-    with Progress("running", total=len(missing)) as progress, _slots(store, missing, images, workers) as events:
+    shifts, seen = shift.split(workers), Counter[str]()
+    total = len(missing) if shift.most is None else min(shift.most, len(missing))
+    with Progress("running", total=total) as progress, _slots(store, missing, images, shifts) as events:
         progress.begin()
         progress.show(0)
         for event in events:
@@ -82,13 +98,15 @@ def _work(store: Store, missing: list[CommandRun], images: Agreement, workers: i
             seen[event.kind] += 1
             progress.show(seen["sealed"] + seen["found"], seen["failed"])
     _say_copies(images)
-    if still := len(store.missing(missing)):
+    still = len(store.missing(missing))
+    if still and (reasons or shift.takes_all):
         why = reasons[0] if reasons else "what was sealed of it is damaged"
+        failed = still if shift.takes_all else len(reasons)
         raise TrainingError(
-            f"{still} of {counted(len(missing), 'run')} failed; the first: {why}. What commands said is in"
+            f"{failed} of {counted(total, 'run')} failed; the first: {why}. What commands said is in"
             f" {store.root / 'logs'}; run the same again to try again"
         )
-    return Tally(seen["sealed"], len(missing) - seen["sealed"])
+    return Tally(seen["sealed"], len(missing) - still - seen["sealed"])
 
 
 def _say_copies(images: Agreement) -> None:
@@ -97,14 +115,16 @@ def _say_copies(images: Agreement) -> None:
 
 
 @contextlib.contextmanager
-def _slots(store: Store, missing: list[CommandRun], images: Agreement, workers: int) -> Generator[Iterator[Event]]:
-    """Let so many threads start commands, yield what they tell until all are done, and stop them whatever happens."""
+def _slots(
+    store: Store, missing: list[CommandRun], images: Agreement, shifts: Sequence[Shift]
+) -> Generator[Iterator[Event]]:
+    """Start commands, a thread for each shift, yield what they tell until all is done, and stop them whatever comes."""
     try:
         (store.root / "logs").mkdir(exist_ok=True)
     except OSError as error:
         raise StoreError(cannot_write(store.root / "logs", error)) from error
     left, told, unwanted = deque(missing), queue.SimpleQueue[Event](), threading.Event()
-    slots = [Slot(number, store, left, unwanted, images, told) for number in range(workers)]
+    slots = [Slot(shift, store, left, unwanted, images, told) for shift in shifts]
     threads = [threading.Thread(target=slot.work, daemon=True) for slot in slots]
     try:
         for thread in threads:

@@ -22,6 +22,7 @@ from barnspider.lab.command.answers import SPLITS, harvest
 from barnspider.lab.command.start import Stopped, append_to, last_lines, run_to_end
 from barnspider.lab.command.sweep import CommandRun
 from barnspider.lab.command.template import PYTHON, Values
+from barnspider.lab.shift import Shift
 from barnspider.names import visible
 from barnspider.store import Store
 from barnspider.tables.prescription_file import write_prescription
@@ -61,20 +62,21 @@ class Event:
 
 @dataclass
 class Slot:
-    """Number `number` of several that share the runs that are left, and tell what happens."""
+    """One of several that share the runs that are left, and tell what happens. `made` counts what it has settled."""
 
-    number: int
+    shift: Shift
     store: Store
     left: deque[CommandRun]
     unwanted: threading.Event
     images: Agreement
     tell: queue.SimpleQueue[Event]
+    made: int = 0
 
     def work(self) -> None:
         """Take runs until none is left; what goes wrong beside a run's own command is told, and ends the work."""
         try:
             with contextlib.suppress(Stopped):  # whoever stops us knows
-                while self.left and not self.unwanted.is_set():
+                while self.left and not self.unwanted.is_set() and not self.shift.is_over(self.made):
                     self._take()
         except BaseException as error:
             self.tell.put(Event("broken", error=error))
@@ -91,14 +93,16 @@ class Slot:
             if mine:
                 self._settle(run)
                 return
-        self.left.append(run)
-        self.unwanted.wait(WAIT)
+        if self.shift.waits:
+            self.left.append(run)
+            self.unwanted.wait(WAIT)
 
     def _settle(self, run: CommandRun) -> None:
         """See to it that a run is sealed, or that it is said why not."""
         if not self.store.missing([run]):
             self.tell.put(Event("found"))
             return
+        self.made += 1
         self.store.forget_failure(run.key)
         log_of(self.store, run).unlink(missing_ok=True)
         for attempt in range(1, run.command.retries + 2):
@@ -128,7 +132,13 @@ class Slot:
         building = (self.store.root / "building" / f"{run.key}-{owner()}-{secrets.token_hex(4)}").absolute()
         places = {"test": building / "predictions", "validation": building / "validation"}
         late = {SPLITS[split]: str(place) for split, place in places.items()}
-        values = {**run.values, **late, "worker": self.number, "python": PYTHON, "prescription": self._prescribed(run)}
+        values = {
+            **run.values,
+            **late,
+            "worker": self.shift.number,
+            "python": PYTHON,
+            "prescription": self._prescribed(run),
+        }
         log, line = log_of(self.store, run), run.command.line(values)
         header = f"[attempt {attempt}, in {run.command.folder}]\n$ {line}\n".encode(errors="replace")
         kept = None

@@ -19,7 +19,8 @@ from barnspider.lab.derived.run import diverged, of_use
 from barnspider.lab.derived.shifts import STRENGTHS, Chosen, choose
 from barnspider.lab.evaluation import logits
 from barnspider.lab.machine import environment, prepared
-from barnspider.lab.settling import say, serve, settle_all
+from barnspider.lab.settling import ALL, say, serve, settle_all
+from barnspider.lab.shift import Shift
 from barnspider.lab.sweep import Run
 from barnspider.lab.weights import Kept, read_weights
 from barnspider.store import Answers, Cell, Result, Store
@@ -30,7 +31,7 @@ Made = tuple[Sequence[Answers], dict[str, Any]]
 """Answers to each of `SPLITS`, and what is told of them."""
 
 
-def work(store: Store, study: str, data: Dataset | None = None, device: str = "cpu", number: int = 0) -> None:
+def work(store: Store, study: str, data: Dataset | None = None, device: str = "cpu", shift: Shift = ALL) -> None:
     """Make every part of the study that nobody else is making; come back when all are sealed or failed.
 
     A part of which a network's weights are not kept is left alone.
@@ -43,7 +44,7 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
     def seal(cell: Cell) -> bool:
         return store.write(cell.key, result_of(store, parts[cell.key], images, device))
 
-    settle_all(store, [part.cell for part in parts.values()], seal, number)
+    settle_all(store, [part.cell for part in parts.values()], seal, shift)
 
 
 def result_of(store: Store, part: Part, data: Dataset, device: str = "cpu") -> Result:

@@ -19,7 +19,8 @@ from barnspider.lab.data import Dataset, load
 from barnspider.lab.machine import environment, prepared
 from barnspider.lab.pretrained import pretrained
 from barnspider.lab.recipe import Recipe
-from barnspider.lab.settling import say, serve, settle_all
+from barnspider.lab.settling import ALL, say, serve, settle_all
+from barnspider.lab.shift import Shift
 from barnspider.lab.train import train
 from barnspider.lab.transfer.borrowing import Borrowed, Borrowing
 from barnspider.lab.transfer.features import labelled
@@ -31,7 +32,7 @@ from barnspider.lab.weights import Kept, read_weights
 from barnspider.store import Answers, Cell, Result, Store
 
 
-def work(store: Store, study: str, data: Dataset | None = None, device: str = "cpu", number: int = 0) -> None:
+def work(store: Store, study: str, data: Dataset | None = None, device: str = "cpu", shift: Shift = ALL) -> None:
     """Transfer every backbone of the study that nobody else is transferring; come back when all are sealed or failed.
 
     A backbone whose weights are not kept is left alone.
@@ -45,7 +46,7 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
         _checkpoint(store, cell.key).unlink(missing_ok=True)
         return first
 
-    settle_all(store, jobs, seal, number)
+    settle_all(store, jobs, seal, shift)
 
 
 Jobs = dict[Cell, Callable[[], Result]]

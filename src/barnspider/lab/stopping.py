@@ -1,0 +1,58 @@
+"""Asked to end, a worker ends well: a training between two steps, its state saved; whatever else it does, at once."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Generator
+from dataclasses import dataclass
+
+
+class Stopped(BaseException):
+    """Somebody wants this process to end."""
+
+
+@dataclass
+class _Ear:
+    """Whether this process was asked to end, and whether what it does looks for that by itself."""
+
+    asked: bool = False
+    patient: bool = False
+
+
+_EAR = _Ear()
+
+
+def listen() -> None:
+    """Take SIGTERM as being asked to end, from now on; what only the parent shall hear is ignored."""
+    signal.signal(signal.SIGTERM, _hear)
+    for name in ("SIGINT", "SIGUSR1"):  # they may reach the whole group: the parent decides
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def _hear(*_: object) -> None:
+    first, _EAR.asked = not _EAR.asked, True
+    if first and not _EAR.patient:
+        raise Stopped
+
+
+@contextlib.contextmanager
+def patience() -> Generator[None]:
+    """Let the block decide when it ends: it calls `end_if_asked` where that costs nothing."""
+    _EAR.patient = True
+    try:
+        yield
+    finally:
+        _EAR.patient = False
+
+
+def is_asked() -> bool:
+    """Return whether this process was asked to end."""
+    return _EAR.asked
+
+
+def end_if_asked() -> None:
+    """Raise `Stopped` where this process was asked to end."""
+    if _EAR.asked:
+        raise Stopped
