@@ -163,6 +163,7 @@ def test_the_document_is_read_again(judged, tmp_path):
             "heal-fashion-mnist", "heal-fashion-mnist", "crop=0",
             {"label preservation", "longer", "mean answers", "moved logits"},
         ),
+        ("heal-cifar10", "heal-cifar10", "crop=0", {"crop=0.2", "mean answers"}),
         (
             "heal-fashion-mnist-at-0.2", "heal-fashion-mnist", "crop=0",
             {"label preservation", "mean answers", "moved logits"},
