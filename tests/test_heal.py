@@ -105,6 +105,13 @@ def test_what_cannot_be_healed_is_refused_before_it_starts(sweep, options, said)
         Healing(sweep, **options)
 
 
+def test_label_preservation_without_references_is_refused_before_anything_is_trained(tmp_path):
+    store = Store(tmp_path / "runs")
+    with pytest.raises(InputError, match="needs what references say, and none was asked; run `barnspider preserve`"):
+        heal(Healing(SWEEP, rules=("label preservation",), rounds=1, judges=2, at=180.0), store)
+    assert not store.studies()
+
+
 @pytest.fixture(scope="module")
 def healed(tmp_path_factory):
     """All of it on digits, and what was said."""

@@ -61,6 +61,7 @@ FLOORS = [
         "transfer",
         "theory",
         "agreement",
+        "environments",
         "trials",
     },
     {"report", "lab", "testing"},

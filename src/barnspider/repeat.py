@@ -9,7 +9,8 @@ from typing import Any
 from barnspider import words
 from barnspider.agreement import MARGIN, Agreement, Status, agreement
 from barnspider.as_json import plain
-from barnspider.errors import DataError, InputError, listing
+from barnspider.environments import Environment, environments, refuse_other_data, told
+from barnspider.errors import InputError, listing
 from barnspider.lab.data import load
 from barnspider.lab.run import train_missing
 from barnspider.lab.sweep import Sweep
@@ -17,8 +18,6 @@ from barnspider.lab.tally import Tally
 from barnspider.names import visible
 from barnspider.sources import default_baseline
 from barnspider.store import Kept, Store, Study
-
-Environment = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +109,10 @@ def repeat(
     sweep = sweep_of(plan, seeds, doses)
     there = [cell for cell in plan.cells if cell.arm in sweep.arms()]
     documents = packed.sealed(there)
-    _refuse_other_data(sweep, documents)
+    data = load(sweep.base.dataset, split_seed=sweep.base.split_seed)
+    refuse_other_data(
+        sweep.base.dataset, data.fingerprint, documents, runs="the packed runs", otherwise="compare nothing"
+    )
     tally = train_missing(sweep, store, workers=workers, device=device)
     first, again = packed.load(there), store.load(sweep.runs())
     keys = {(cell.arm, cell.seed): cell.key for cell in there}
@@ -119,8 +121,8 @@ def repeat(
         study=plan.identity,
         agreement=agreement(first, again, baseline, level=level, margin=margin),
         renamed=sum(keys.get((run.arm, run.seed), run.key) != run.key for run in sweep.runs()),
-        then=_environments(documents),
-        now=_environments(store.sealed(sweep.runs())),
+        then=_distinct(documents),
+        now=_distinct(store.sealed(sweep.runs())),
         tally=tally,
     )
 
@@ -152,21 +154,9 @@ def sweep_of(plan: Study, seeds: int | None = None, doses: Sequence[float] | Non
     return sweep.with_seeds(sorted(sweep.seeds)[:seeds])
 
 
-def _refuse_other_data(sweep: Sweep, documents: Sequence[Mapping[str, Any]]) -> None:
-    found = load(sweep.base.dataset, split_seed=sweep.base.split_seed).fingerprint
-    then = {str(document["fingerprint"]) for document in documents}
-    if then - {found}:
-        raise DataError(
-            f"data set {sweep.base.dataset!r} is not what the packed runs saw (fingerprint {found[:12]}, then"
-            f" {listing(x[:12] for x in sorted(then))}); find the same data, or compare nothing"
-        )
+def _distinct(documents: Sequence[Mapping[str, Any]]) -> tuple[Environment, ...]:
+    return tuple(one for _, one in environments(documents))
 
 
-def _environments(documents: Sequence[Mapping[str, Any]]) -> tuple[Environment, ...]:
-    found = [document.get("environment", {}) for document in documents]
-    return tuple(x for i, x in enumerate(found) if x not in found[:i])
-
-
-def _said(environments: Sequence[Environment]) -> str:
-    told = ("; ".join(f"{name} {value}" for name, value in x.items()) or "unknown" for x in environments)
-    return "in " + (listing(f"({one})" for one in told) or "an unknown environment")
+def _said(found: Sequence[Environment]) -> str:
+    return "in " + (listing(f"({told(one)})" for one in found) or "an unknown environment")

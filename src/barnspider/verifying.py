@@ -14,7 +14,8 @@ import numpy as np
 from barnspider import words
 from barnspider.agreement import EXIT_CODES, MARGIN, Agreement, Status, agreement
 from barnspider.as_json import plain
-from barnspider.errors import DataError, InputError, listing
+from barnspider.environments import Environment, environments, refuse_other_data, told
+from barnspider.errors import InputError, listing
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.images import describe
 from barnspider.lab.run import check_torch
@@ -27,8 +28,6 @@ from barnspider.store.documents import read_npz
 
 SAMPLE = 3
 """Runs of each study that are made once more."""
-
-Environment = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class Verified:
 
     def __str__(self) -> str:
         lines = [f"Study      {visible(self.study)}: {self.sealed} of {words.counted(self.planned, 'run')} there"]
-        lines += [f"Made in    {_said(one)}: {words.counted(count, 'run')}" for count, one in self.environments]
+        lines += [f"Made in    {told(one)}: {words.counted(count, 'run')}" for count, one in self.environments]
         if self.mixed:
             lines.append(f"Mixed      {', '.join(f'{n} ({listing(map(visible, v))})' for n, v in self.mixed.items())}")
         lines += [f"Again      {self._told(run)}" for run in self.again]
@@ -196,7 +195,7 @@ def verify(
 
 def _verified(store: Store, plan: Study, sample: int, device: str, level: float, margin: float) -> Verified:
     documents = {document["key"]: document for document in store.sealed(plan.cells)}
-    found = Verified(plan.identity, len(plan.cells), len(documents), _environments(list(documents.values())))
+    found = Verified(plan.identity, len(plan.cells), len(documents), environments(list(documents.values())))
     if not sample:
         return found
     done = [cell for cell in plan.cells if cell.key in documents and documents[cell.key]["status"] == "done"]
@@ -240,7 +239,8 @@ def _make_again(
     check_torch()
     recipe = pairs[0][0].recipe
     data = load(recipe.dataset, split_seed=recipe.split_seed)
-    _refuse_other_data(recipe.dataset, data, [documents[cell.key] for _, cell in pairs])
+    seen = [documents[cell.key] for _, cell in pairs]
+    refuse_other_data(recipe.dataset, data.fingerprint, seen, runs="the runs", otherwise="say --sample 0")
     describe(again, data)
     found: list[Again] = []
     with Progress("making again", total=len(pairs)) as progress:
@@ -249,15 +249,6 @@ def _make_again(
             found.append(_once_more(store, again, run, cell, documents[cell.key], data, device))
             progress.show(len(found))
     return found
-
-
-def _refuse_other_data(name: str, data: Dataset, documents: Sequence[Mapping[str, Any]]) -> None:
-    then = {str(document["fingerprint"]) for document in documents}
-    if then != {data.fingerprint}:
-        raise DataError(
-            f"data set {name!r} is not what the runs saw (fingerprint {data.fingerprint[:12]}, then"
-            f" {listing(x[:12] for x in sorted(then))}); find the same data, or say --sample 0"
-        )
 
 
 def _once_more(
@@ -291,13 +282,3 @@ def _compared(store: Store, cell: Cell, result: Result) -> tuple[int, int, bool]
         same = answers.p_label is None or np.array_equal(then["p_label"], answers.p_label.astype(np.float16))
         identical = identical and not others.any() and same
     return differ, images, identical
-
-
-def _environments(documents: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, Environment], ...]:
-    every = [document.get("environment", {}) for document in documents]
-    distinct = [one for i, one in enumerate(every) if one not in every[:i]]
-    return tuple((every.count(one), one) for one in distinct)
-
-
-def _said(one: Environment) -> str:
-    return ", ".join(f"{visible(str(name))} {visible(str(value))}" for name, value in one.items()) or "unknown"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from barnspider.errors import InputError
 from barnspider.heal.loop import Doses, loop, told
 from barnspider.heal.plan import FREE, HEALED, METHODS, MOVED, Healing
 from barnspider.lab.derived import Deriving, derive
@@ -76,6 +77,7 @@ def heal(
         about = {"of": plan.sweep.identity, "made": made} | dict(said or {}) if made else None
         train_missing(sweep, store, workers=workers, device=device, about=about)
 
+    _check_asked(plan, store)
     train(plan.sweep, "")
     chooser = store.load(plan.sweep.runs(), "validation")
     found = _prescriptions(plan, store, chooser)
@@ -89,6 +91,15 @@ def heal(
     fresh = _with_free(plan, store, trial, tried, workers, device)
     judged = judge(fresh, chooser, plan.baseline, at=closed.at, cost=tried.cost, level=plan.level)
     return Healed(judged, tried, trial.identity, fresh, chooser)
+
+
+def _check_asked(plan: Healing, store: Store) -> None:
+    """Refuse, before anything is trained, a rule that needs references when none was asked."""
+    if PRESERVING in plan.rules and not _references(store, plan.sweep.identity):
+        raise InputError(
+            f"rule={PRESERVING!r} needs what references say, and none was asked; run `barnspider preserve` with this"
+            " study and store first, or leave that rule out"
+        )
 
 
 def _prescriptions(plan: Healing, store: Store, chooser: Predictions) -> dict[str, Prescription]:
