@@ -70,7 +70,7 @@ noise = true
 [[study]]
 name = "decay"
 file = "decay.xz"
-claims = ["weight-decay"]
+claims = ["uninformed"]
 [[study]]
 name = "elsewhere"
 file = "flips.xz"
@@ -120,7 +120,7 @@ def found_in(built, name):
 def test_the_check_tells_what_is_not_what_is_built(built, tmp_path, capsys):
     shutil.copytree(built, tmp_path / "copy")
     place, docs = tmp_path / "copy" / "gallery", tmp_path / "copy" / "docs"
-    study = '[[study]]\nname = "decay"\nfile = "decay.xz"\nclaims = ["weight-decay"]\nfigures = ["tolls"]\n'
+    study = '[[study]]\nname = "decay"\nfile = "decay.xz"\nclaims = ["uninformed"]\nfigures = ["tolls"]\n'
     (place / "gallery.toml").write_text(HEAD + study)
     assert main([str(place)]) == 0
     assert not list(docs.rglob("flips*.svg")), "figures that nothing asks for any more are removed"
@@ -181,7 +181,8 @@ def test_what_is_preserved_carried_and_controlled_has_its_table(built):
 
 
 def test_published_findings_stand_beside_ours(built):
-    head, _, *body = rows(part(built, "angelakis-rass"))
+    findings, classes = part(built, "angelakis-rass").split("\n\n")[:2]
+    head, _, *body = rows(findings)
     assert head == ["finding", "theirs", "ours", "studies", "agreement"]
     told = [(row[0], row[3], row[4]) for row in body]
     dress = next(row for row in body if row[0].startswith("Dress falls from") and row[3] == "flips")
@@ -190,13 +191,18 @@ def test_published_findings_stand_beside_ours(built):
     assert ("without flips the average is slightly lower", "no-flips, flips", "cannot tell") in told
     assert any(what == "residual networks hit classes alike" and who == "flips, wide" for what, who, _ in told)
     assert not any("no-flips, wide" in who for _, who, _ in told), "two networks differ in more than flips"
+    head, _, *body = rows(classes)
+    assert head[:3] == ["class", "best at, flips", "has lost 2 points from, flips"]
+    assert len(head) == 1 + 2 * 3
+    assert [row[0] for row in body][:1] == ["Dress"], "who falls first stands first"
+    assert {row[0] for row in body} == {"Sandal", "Dress", "&lt;b&gt;a\\|b&lt;/b&gt;", "Bag"}
 
 
 def test_a_transformer_may_fall_later(built):
     one, other = found_in(built, "flips"), found_in(built, "wide")
     recipe = RECIPE | {"network": "torchvision/swin_t"}
     swin = replace(other, plan=replace(other.plan, sweep={**other.plan.sweep, "recipe": recipe}))
-    last = rows(angelakis_rass([one, swin]))[-1]
+    last = rows(angelakis_rass([one, swin]).split("\n\n")[0])[-1]
     assert last[0] == "a transformer falls later"
     assert last[3] == "wide, flips"
     assert re.fullmatch(r"\d of 4 classes; \d the other way", last[2])

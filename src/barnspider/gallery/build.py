@@ -36,7 +36,7 @@ SECTIONS = (
     Section("studies", studies.studies, lambda _: True),
     Section("optimum", claims.optimum, lambda f: "optimum" in f.entry.claims),
     Section("minority", claims.minority, lambda f: "minority" in f.entry.claims),
-    Section("weight-decay", claims.both, lambda f: "weight-decay" in f.entry.claims),
+    Section("uninformed", claims.both, lambda f: "uninformed" in f.entry.claims),
     Section("transfer", claims.transfer, lambda f: "transfer" in f.entry.claims),
     Section("preservation", claims.preservation, lambda f: "preservation" in f.entry.claims),
     Section("controls", studies.controls, lambda f: bool(f.entry.control)),

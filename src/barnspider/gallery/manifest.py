@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from barnspider.errors import InputError, listing
 
 NAME = "gallery.toml"
-Claim = Literal["optimum", "minority", "weight-decay", "transfer", "preservation"]
+Claim = Literal["optimum", "minority", "uninformed", "transfer", "preservation"]
 Drawn = Literal["dose-curves", "tolls", "forest"]
 
 

@@ -16,6 +16,7 @@ from barnspider.effects import Effects, estimate
 from barnspider.errors import InputError, listing
 from barnspider.gallery.found import LEVEL, Found
 from barnspider.gallery.shown import CANNOT, interval, table
+from barnspider.markdown import escaped
 from barnspider.predictions import concat
 from barnspider.stats.intervals import wilson
 from barnspider.stats.ranks import rank_correlation
@@ -49,7 +50,21 @@ def angelakis_rass(found: Sequence[Found]) -> str:
     for on in with_flips:
         for off in (f for f in found if f.entry.published == "no flips" and _alike(f, on)):
             rows += [_average(on, off, arm) for arm in _shared(on, off)] + [_peaks(on, off)]
-    return table(HEAD, [*rows, *_networks(with_flips)], left=4)
+    findings = table(HEAD, [*rows, *_networks(with_flips)], left=4)
+    return "\n\n".join([findings, *_thresholds(found)])
+
+
+def _thresholds(found: Sequence[Found]) -> list[str]:
+    """Return as a table where each class is best and has lost 2 points; who falls first in the first study is first."""
+    curved = [(f.entry.name, f.curves) for f in found if f.curves is not None]
+    if not curved:
+        return []
+    head = ["class", *(f"{what}, {name}" for name, _ in curved for what in ("best at", "has lost 2 points from"))]
+    fits = [curves.fit for _, curves in curved]
+    marks = [x for f in fits for x in ((f.peak, f.peak_low, f.peak_high), (f.lost, f.lost_low, f.lost_high))]
+    classes, order = curved[0][1].classes, np.argsort(np.nan_to_num(fits[0].lost, nan=np.inf), kind="stable")
+    rows = [[escaped(classes[c]), *(_at(*(float(x[c]) for x in mark)) for mark in marks)] for c in order.tolist()]
+    return [table(head, rows)]
 
 
 def _alike(one: Found, other: Found) -> bool:
