@@ -8,7 +8,7 @@ import pytest
 from barnspider import Gate, InputError, Predictions, concat, estimate, flows, grouped, write_table
 from barnspider.doses import best_doses, tolls
 from barnspider.inequality import inequality
-from barnspider.predictions import with_classes
+from barnspider.joining import with_classes
 from barnspider.report.study import gather
 from barnspider.simulate import simulate
 from barnspider.sources import read_beside

@@ -20,6 +20,7 @@ FLOORS = [
     {"stats", "errors", "words", "names", "as_json", "dose_axis"},
     {"files", "convert", "progress", "class_list", "finding", "prescription", "tried"},
     {"predictions"},
+    {"joining"},
     {
         "store",
         "examples",
@@ -74,6 +75,7 @@ LAB_MAY_USE = {
     "names",
     "files",
     "convert",
+    "joining",
     "predictions",
     "tables",
     "store",

@@ -13,7 +13,7 @@ import pytest
 
 from barnspider import InputError, Predictions, simulate
 from barnspider.effects import estimate
-from barnspider.predictions import concat
+from barnspider.joining import concat
 from barnspider.prescribe import COMPOSED, compose, judge
 from barnspider.prescribe.written import lines, to_latex, to_markdown
 from barnspider.prescription import Prescription

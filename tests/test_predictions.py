@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from barnspider import InputError, LeftOut, Predictions, StoreError, concat, estimate
 from barnspider.files import read_arrays
-from barnspider.predictions import SCHEMA, with_classes
+from barnspider.joining import with_classes
+from barnspider.predictions import SCHEMA
 
 
 def example(**changes):

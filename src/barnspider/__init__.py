@@ -6,7 +6,8 @@ from barnspider.errors import BarnspiderError, DataError, InputError, StoreError
 from barnspider.flows import Flows, flows
 from barnspider.gate import Finding, Gate, Verdict
 from barnspider.grouping import grouped
-from barnspider.predictions import LeftOut, Predictions, concat
+from barnspider.joining import concat
+from barnspider.predictions import LeftOut, Predictions
 from barnspider.readings import Readings, readings
 from barnspider.report import write_report
 from barnspider.simulate import Simulated, simulate

@@ -13,8 +13,9 @@ from barnspider import words
 from barnspider.as_json import plain
 from barnspider.design import Design
 from barnspider.errors import InputError, listing, pick
+from barnspider.joining import concat
 from barnspider.names import visible
-from barnspider.predictions import Predictions, concat
+from barnspider.predictions import Predictions
 from barnspider.stats.crossed import Arm, Contrast, pool
 from barnspider.stats.heterogeneity import class_dependence
 from barnspider.stats.intervals import spread, t_interval

@@ -1,7 +1,8 @@
-"""What people bring as labels and answers -> exact class indices. Nothing is rounded, guessed or dropped."""
+"""What people bring as labels, answers, seeds, doses, ids -> exact arrays. Nothing is rounded, guessed or dropped."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -271,3 +272,68 @@ def to_index(name: str, array: NDArray[Any], index: Mapping[str, int], *, pad: b
 def smallest_int(n_classes: int) -> type[np.signedinteger[Any]]:
     """Return the signed integer type that holds -1 to `n_classes` - 1: two bytes up to 32,768 classes."""
     return np.int16 if n_classes <= 2**15 else np.int32
+
+
+def places(name: str, chosen: ArrayLike | None, count: int) -> NDArray[np.intp]:
+    """Return the positions that a mask or a list of positions means; `InputError` when it does not fit."""
+    if chosen is None:
+        return np.arange(count)
+    array = np.asarray(chosen)
+    array = array.astype(np.intp) if not array.size else array
+    try:
+        return np.arange(count)[array]
+    except IndexError as error:
+        raise InputError(
+            f"{name} cannot be chosen: {error}; expected a mask of {count}, or positions below it"
+        ) from None
+
+
+def check_arms(blocks: Mapping[str, Any], **options: Any) -> None:
+    """Raise `InputError` where an option that maps from arms names one that is not there or, of seeds, lacks one."""
+    for name, option in options.items():
+        if isinstance(option, Mapping):
+            unknown = [str(arm) for arm in option if arm not in blocks]
+            absent = [arm for arm in blocks if arm not in option] if name == "seeds" else []
+            if unknown or absent:
+                raise InputError(f"{name} has arms {listing(option)}; expected those of guess: {listing(blocks)}")
+
+
+def seeds_of(arm: str, count: int, seeds: Mapping[str, Sequence[int]] | Sequence[int] | None) -> list[int]:
+    """Return an arm's seeds; 0, 1, ... where none are given. `InputError` when they are not one for each run."""
+    given = range(count) if seeds is None else seeds[arm] if isinstance(seeds, Mapping) else seeds
+    if len(given) != count:
+        raise InputError(f"seeds for arm {arm!r} are {len(given)}; expected {count}, one for each of its runs")
+    try:
+        return [operator.index(s) for s in given]
+    except TypeError:
+        raise InputError(f"seeds={given!r} for arm {arm!r} are not whole numbers; expected such as 0, 1, 2") from None
+
+
+def number(dose: Mapping[str, float | None], arm: str) -> float | None:
+    """Return an arm's dose, None where it has none; `InputError` when it is no number."""
+    value = dose.get(arm)
+    if isinstance(value, str | bytes) or not np.isscalar(value if value is not None else 0.0):
+        raise InputError(f"dose[{arm!r}]={value!r} is no number; expected one, or None where it is one for each class")
+    return None if value is None else float(value)
+
+
+def ids(sample: Iterable[object]) -> NDArray[np.str_]:
+    """Return Str[N]; `InputError` for an id that numpy would cut."""
+    names = [str(s) for s in sample]
+    if any(name.endswith("\0") for name in names):
+        raise InputError("sample has an id that ends with a NUL character; remove it")
+    return np.array(names, dtype=np.str_)
+
+
+def stack_probabilities(p_label: Mapping[str, ArrayLike], blocks: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """Return Float[R, N], in the order of the arms; `InputError` when it does not fit the answers."""
+    if set(p_label) != set(blocks):
+        raise InputError(f"p_label has arms {sorted(p_label)}; expected those of guess: {sorted(blocks)}")
+    try:
+        rows = {arm: np.atleast_2d(np.asarray(on_host(p_label[arm]), dtype=np.float32)) for arm in blocks}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"p_label holds what is no number ({error}); expected probabilities [runs, samples]") from None
+    for arm, block in blocks.items():
+        if rows[arm].shape != block.shape:
+            raise InputError(f"p_label[{arm!r}] has shape {rows[arm].shape}; expected {block.shape}, that of guess")
+    return np.concatenate(list(rows.values()))

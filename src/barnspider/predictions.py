@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
@@ -17,7 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from barnspider.convert import Ints, as_rows, class_names, first_and_accepted, on_host, smallest_int, to_index
+from barnspider.convert import (
+    Ints,
+    as_rows,
+    check_arms,
+    class_names,
+    first_and_accepted,
+    ids,
+    number,
+    places,
+    seeds_of,
+    stack_probabilities,
+    to_index,
+)
 from barnspider.errors import InputError, listing, pick
 from barnspider.files import read_arrays, write_whole
 from barnspider.names import visible
@@ -152,19 +163,19 @@ class Predictions:
         blocks = {arm: as_rows(f"guess[{arm!r}]", rows) for arm, rows in guess.items()}
         names = class_names(classes, [first, accepted, *blocks.values()])
         index = {name: i for i, name in enumerate(names)}
-        _check_arms(blocks, seeds=seeds, dose=dose)
-        seed_of = {arm: _seeds_of(arm, len(rows), seeds) for arm, rows in blocks.items()}
+        check_arms(blocks, seeds=seeds, dose=dose)
+        seed_of = {arm: seeds_of(arm, len(rows), seeds) for arm, rows in blocks.items()}
         runs = [(arm, s) for arm in blocks for s in seed_of[arm]]
         return cls(
             guess=np.concatenate([to_index(f"guess[{a!r}]", b, index) for a, b in blocks.items()]),
             label=to_index("label", first, index),
             arm=tuple(arm for arm, _ in runs),
             seed=tuple(s for _, s in runs),
-            dose=tuple(None if dose is None else _number(dose, arm) for arm, _ in runs),
+            dose=tuple(None if dose is None else number(dose, arm) for arm, _ in runs),
             classes=names,
-            sample=_ids(range(len(first)) if sample is None else sample),
+            sample=ids(range(len(first)) if sample is None else sample),
             on=on,
-            p_label=None if p_label is None else _stack_probabilities(p_label, blocks),
+            p_label=None if p_label is None else stack_probabilities(p_label, blocks),
             accepted=None if accepted is None else to_index("label", accepted, index, pad=True),
             paired=paired,
         )
@@ -233,12 +244,12 @@ class Predictions:
         >>> preds.where(arms=["a"], samples=[1]).guess.tolist()
         [[1], [1]]
         """
-        keep = _places("runs", runs, len(self.arm))
+        keep = places("runs", runs, len(self.arm))
         wanted = {*self.arms, *(x.arm for x in self.left_out)}
         if arms is not None:
             wanted = {pick("arm", arm, self.arms) for arm in arms}
             keep = np.array([r for r in keep if self.arm[r] in wanted], dtype=np.intp)
-        columns = slice(None) if samples is None else _places("samples", samples, len(self.label))
+        columns = slice(None) if samples is None else places("samples", samples, len(self.label))
         return replace(
             self,
             guess=self.guess[keep][:, columns],
@@ -304,192 +315,6 @@ def from_saved(where: str, arrays: Mapping[str, NDArray[Any]]) -> Predictions:
         return Predictions(**given)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def with_classes(preds: Predictions, classes: Sequence[str]) -> Predictions:
-    """Return the same answers with another list of classes: reordered, or with more names.
-
-    Raises
-    ------
-    InputError
-        When a class of `preds` is not in the list.
-
-    Examples
-    --------
-    >>> preds = Predictions.from_arrays(["cat", "dog"], {"a": [["cat", "cat"]]})
-    >>> with_classes(preds, ["dog", "cow", "cat"]).label.tolist()
-    [2, 0]
-    """
-    order = {name: i for i, name in enumerate(classes)}
-    unknown = [name for name in preds.classes if name not in order]
-    if unknown:
-        raise InputError(f"classes={listing(map(repr, classes))} lacks {listing(map(repr, unknown))}; add them")
-    # The last place is for -1, which stands where a sample has fewer acceptable classes than others.
-    moved = np.array([*(order[name] for name in preds.classes), -1], dtype=smallest_int(len(order)))
-    return replace(
-        preds,
-        classes=tuple(classes),
-        guess=moved[preds.guess],
-        label=moved[preds.label],
-        accepted=None if preds.accepted is None else moved[preds.accepted],
-        **_regrouped(preds, classes),
-    )
-
-
-def _regrouped(preds: Predictions, classes: Sequence[str]) -> dict[str, Any]:
-    """Return the groups of another list of classes; those that are new have none."""
-    if preds.group_of is None:
-        return {}
-    known = dict(zip(preds.classes, preds.group_of.tolist(), strict=True))
-    groups = preds.groups if NONE in preds.groups or len(known) == len(classes) else (*preds.groups, NONE)
-    places = [known[name] if name in known else groups.index(NONE) for name in classes]
-    return {"groups": groups, "group_of": np.array(places, dtype=smallest_int(len(groups)))}
-
-
-def concat(parts: Sequence[Predictions]) -> Predictions:
-    """Put the runs of several Predictions about the same images together; samples are joined by id.
-
-    `p_label` is kept when all parts have it; sets of acceptable labels and `on` when one part has them.
-
-    Raises
-    ------
-    InputError
-        When they are about different images, labels or classes, an (arm, seed) stands twice, or an arm has two doses.
-
-    Examples
-    --------
-    >>> a = Predictions.from_arrays([0, 1], {"a": [[0, 1]]})
-    >>> b = Predictions.from_arrays([0, 1], {"b": [[1, 1]]})
-    >>> concat([a, b]).arms
-    ('a', 'b')
-    """
-    if not parts:
-        raise InputError("parts=[] is empty; expected at least one Predictions")
-    first = parts[0]
-    same = [first, *(_aligned(first, other) for other in parts[1:])]
-    with_p = [p.p_label for p in same if p.p_label is not None]
-    return replace(
-        first,
-        guess=np.concatenate([p.guess for p in same]),
-        arm=tuple(a for p in same for a in p.arm),
-        seed=tuple(s for p in same for s in p.seed),
-        dose=tuple(d for p in same for d in p.dose),
-        p_label=np.concatenate(with_p) if len(with_p) == len(same) else None,
-        on=_only("on", [p.on for p in same if p.on], first.on),
-        accepted=_only("accepted", [p.accepted for p in same if p.accepted is not None], None),
-        paired=all(p.paired for p in same),
-        same_models=any(p.same_models for p in same),
-        left_out=tuple(x for p in same for x in p.left_out),
-        **_grouping(same),
-        unlabelled=max(p.unlabelled for p in same),
-    )
-
-
-def _grouping(same: Sequence[Predictions]) -> dict[str, Any]:
-    """Return the groups of parts; none, or the same in all."""
-    if len({(p.group is None, p.groups, p.group_of is None) for p in same}) > 1:
-        raise InputError("the parts are grouped in different ways; group them after they are put together")
-    found = {
-        name: _only(name, [own for p in same if (own := getattr(p, name)) is not None], None)
-        for name in ("group", "group_of")
-    }
-    return {**found, "groups": same[0].groups, "by": same[0].by}
-
-
-def _only(name: str, found: Sequence[Any], default: Any) -> Any:
-    """Return what all that have it agree on."""
-    for other in found[1:]:
-        if not np.array_equal(found[0], other):
-            got = f": {found[0]!r} and {other!r}" if isinstance(other, str) else ""
-            raise InputError(f"the parts differ in {name}{got}; put only answers about the same images together")
-    return found[0] if found else default
-
-
-def _aligned(first: Predictions, other: Predictions) -> Predictions:
-    """Return `other` with its samples in the order of `first`."""
-    if first.classes != other.classes:
-        differ = sorted(set(first.classes) ^ set(other.classes)) or ["the same names in another order"]
-        raise InputError(f"the parts have different classes: {listing(differ)}; map them to one list first")
-    order = {str(s): i for i, s in enumerate(other.sample)}
-    absent = [str(s) for s in first.sample if str(s) not in order]
-    if absent or len(order) != len(first.sample):
-        more = sorted(set(order) - {str(s) for s in first.sample})
-        raise InputError(
-            f"the parts are about different samples: {len(first.sample)} against {len(order)},"
-            f" absent from the later: {listing(absent) or 'none'}, from the first: {listing(more) or 'none'};"
-            f" add these answers, or compare on the samples that all answered: {COMMON}"
-        )
-    moved = other.where(samples=[order[str(s)] for s in first.sample])
-    differ = np.flatnonzero(moved.label != first.label)
-    if len(differ):
-        i = differ[0]
-        one, another = (visible(first.classes[p.label[i]]) for p in (first, moved))
-        raise InputError(
-            f"the parts label sample {str(first.sample[i])!r} differently ({len(differ)} such samples): {one!r} in the"
-            f" first, {another!r} in the later"
-        )
-    return moved
-
-
-def _places(name: str, chosen: ArrayLike | None, count: int) -> NDArray[np.intp]:
-    """Return the positions that a mask or a list of positions means."""
-    if chosen is None:
-        return np.arange(count)
-    array = np.asarray(chosen)
-    array = array.astype(np.intp) if not array.size else array
-    try:
-        return np.arange(count)[array]
-    except IndexError as error:
-        raise InputError(
-            f"{name} cannot be chosen: {error}; expected a mask of {count}, or positions below it"
-        ) from None
-
-
-def _check_arms(blocks: Mapping[str, Any], **options: Any) -> None:
-    """A mapping from arms must name arms that exist; of seeds, all of them."""
-    for name, option in options.items():
-        if isinstance(option, Mapping):
-            unknown = [str(arm) for arm in option if arm not in blocks]
-            absent = [arm for arm in blocks if arm not in option] if name == "seeds" else []
-            if unknown or absent:
-                raise InputError(f"{name} has arms {listing(option)}; expected those of guess: {listing(blocks)}")
-
-
-def _seeds_of(arm: str, count: int, seeds: Mapping[str, Sequence[int]] | Sequence[int] | None) -> list[int]:
-    given = range(count) if seeds is None else seeds[arm] if isinstance(seeds, Mapping) else seeds
-    if len(given) != count:
-        raise InputError(f"seeds for arm {arm!r} are {len(given)}; expected {count}, one for each of its runs")
-    try:
-        return [operator.index(s) for s in given]
-    except TypeError:
-        raise InputError(f"seeds={given!r} for arm {arm!r} are not whole numbers; expected such as 0, 1, 2") from None
-
-
-def _number(dose: Mapping[str, float | None], arm: str) -> float | None:
-    value = dose.get(arm)
-    if isinstance(value, str | bytes) or not np.isscalar(value if value is not None else 0.0):
-        raise InputError(f"dose[{arm!r}]={value!r} is no number; expected one, or None where it is one for each class")
-    return None if value is None else float(value)
-
-
-def _ids(sample: Iterable[object]) -> NDArray[np.str_]:
-    names = [str(s) for s in sample]
-    if any(name.endswith("\0") for name in names):
-        raise InputError("sample has an id that ends with a NUL character; remove it")
-    return np.array(names, dtype=np.str_)
-
-
-def _stack_probabilities(p_label: Mapping[str, ArrayLike], blocks: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    if set(p_label) != set(blocks):
-        raise InputError(f"p_label has arms {sorted(p_label)}; expected those of guess: {sorted(blocks)}")
-    try:
-        rows = {arm: np.atleast_2d(np.asarray(on_host(p_label[arm]), dtype=np.float32)) for arm in blocks}
-    except (TypeError, ValueError) as error:
-        raise InputError(f"p_label holds what is no number ({error}); expected probabilities [runs, samples]") from None
-    for arm, block in blocks.items():
-        if rows[arm].shape != block.shape:
-            raise InputError(f"p_label[{arm!r}] has shape {rows[arm].shape}; expected {block.shape}, that of guess")
-    return np.concatenate(list(rows.values()))
 
 
 def _check_shapes(p: Predictions) -> None:

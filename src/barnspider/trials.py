@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from barnspider.joining import concat
 from barnspider.names import visible
-from barnspider.predictions import Predictions, concat
+from barnspider.predictions import Predictions
 from barnspider.prescription import Prescription, from_document
 from barnspider.sources import Source, is_store
 from barnspider.store import Study, opened

@@ -16,8 +16,8 @@ from barnspider.effects import Effects, estimate
 from barnspider.errors import InputError, listing
 from barnspider.gallery.found import LEVEL, Found
 from barnspider.gallery.shown import CANNOT, interval, table
+from barnspider.joining import concat
 from barnspider.markdown import escaped
-from barnspider.predictions import concat
 from barnspider.stats.intervals import wilson
 from barnspider.stats.ranks import rank_correlation
 

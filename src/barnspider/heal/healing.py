@@ -9,10 +9,11 @@ from typing import Any
 from barnspider.errors import InputError
 from barnspider.heal.loop import Doses, loop, told
 from barnspider.heal.plan import FREE, HEALED, METHODS, MOVED, Healing
+from barnspider.joining import concat
 from barnspider.lab.derived import Deriving, derive
 from barnspider.lab.run import train_missing
 from barnspider.lab.sweep import Sweep, dose_name
-from barnspider.predictions import Predictions, concat
+from barnspider.predictions import Predictions
 from barnspider.prescribe import Judgement, Ladder, judge, prescribe
 from barnspider.prescription import Prescription
 from barnspider.preservation import read_asked

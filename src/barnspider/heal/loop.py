@@ -13,7 +13,8 @@ from barnspider.design import Design
 from barnspider.effects import estimate
 from barnspider.errors import listing
 from barnspider.flows import flows
-from barnspider.predictions import Predictions, concat
+from barnspider.joining import concat
+from barnspider.predictions import Predictions
 from barnspider.prescription import Prescription
 from barnspider.tried import Round
 

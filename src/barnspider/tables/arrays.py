@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from barnspider.convert import Ints, as_answers, as_rows, class_names, not_flat, to_index
 from barnspider.errors import InputError, listing
 from barnspider.files import StoredArray, read_array, read_array_names, read_arrays, stored_array
-from barnspider.predictions import Predictions, from_saved, with_classes
+from barnspider.joining import with_classes
+from barnspider.predictions import Predictions, from_saved
 from barnspider.tables.asked import Asked, Origin
 from barnspider.tables.columns import Piece
 from barnspider.tables.formats import kind_of

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from barnspider.errors import InputError, listing, pick
-from barnspider.predictions import LeftOut, Predictions, concat, with_classes
+from barnspider.joining import concat, with_classes
+from barnspider.predictions import LeftOut, Predictions
 from barnspider.tables.arrays import from_arrays_file
 from barnspider.tables.asked import Asked, Format, Origin, Samples, Scores
 from barnspider.tables.class_list import natural

@@ -11,8 +11,9 @@ import numpy as np
 
 from barnspider.errors import InputError, listing
 from barnspider.files import read_arrays
+from barnspider.joining import with_classes
 from barnspider.lab.command.sweep import CommandRun
-from barnspider.predictions import Predictions, with_classes
+from barnspider.predictions import Predictions
 from barnspider.store import Answers, Images
 from barnspider.tables import read_table
 from barnspider.tables.class_list import natural
