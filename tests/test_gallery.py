@@ -53,14 +53,14 @@ file = "flips.xz"
 study = "flips"
 claims = ["optimum", "minority", "preservation"]
 published = "flips"
-control = "epochs"
+control = ["epochs"]
 figures = ["dose-curves"]
 [[study]]
 name = "no-flips"
 file = "no-flips.xz"
 claims = ["optimum"]
 published = "no flips"
-control = "epochs"
+control = ["epochs"]
 [[study]]
 name = "wide"
 file = "wide.xz"

@@ -55,9 +55,9 @@ def _minority(f: Found) -> list[str]:
     e, a, t, c = f.effects, f.a, f.tolls_at_once, f.worst
     certain, classes = [f.preds.units[c] for c in f.certain], int(np.count_nonzero(f.design.layout.n))
     below = f"{len(certain)} of {classes}" + (f": {names(certain)}" if certain else "")
-    harmed, helped = ([n for n, x in zip(e.classes, which[a], strict=True) if x] for which in (e.harmed, e.helped))
+    helped = [name for name, x in zip(e.classes, e.helped[a], strict=True) if x]
     return [
-        f.entry.name, dose(f, f.best.best), below, *_toll(t, c), dose(f, f.arm), _counted(harmed), _counted(helped),
+        f.entry.name, dose(f, f.best.best), below, *_toll(t, c), dose(f, f.arm), harmed(f), _counted(helped),
         interval(e.tau[a], e.tau_low[a], e.tau_high[a], sign=False), _smallest(f),
     ]  # fmt: skip
 
@@ -65,6 +65,11 @@ def _minority(f: Found) -> list[str]:
 def both(found: Sequence[Found]) -> str:
     """Return the tables of the first and of the second claim about the same studies, as the third claim asks."""
     return f"{optimum(found)}\n\n{minority(found)}"
+
+
+def harmed(f: Found) -> str:
+    """Return how many classes the arm that is compared with off certainly harms, and which."""
+    return _counted([name for name, x in zip(f.effects.classes, f.effects.harmed[f.a], strict=True) if x])
 
 
 def _counted(which: list[str]) -> str:

@@ -24,6 +24,7 @@ from barnspider.errors import InputError, listing
 
 NAME = "gallery.toml"
 Claim = Literal["optimum", "minority", "uninformed", "transfer", "preservation"]
+Control = Literal["epochs", "width", "train_images", "network"]
 Drawn = Literal["dose-curves", "tolls", "forest"]
 
 
@@ -35,7 +36,7 @@ class Entry(BaseModel):
     name : what it is called; `file` : the packed file; `study` : which of it, where there are several
     toml : the study file that trains it, which must be of the same recipe
     claims : on which of the paper's claims it bears
-    control : the field of the recipe, such as epochs, by which studies of this control differ
+    control : the fields of the recipe, such as epochs, by one of which it differs from other studies of that control
     published : of Angelakis & Rass's findings: a study of theirs with or without flips
     same_recipe, noise : whether it is a negative control, and whether it shows the noise of training
     figures : what is drawn of it
@@ -48,7 +49,7 @@ class Entry(BaseModel):
     study: str | None = None
     toml: str = ""
     claims: list[Claim] = []
-    control: Literal["", "epochs", "width", "train_images", "network"] = ""
+    control: list[Control] = []
     published: Literal["", "flips", "no flips"] = ""
     same_recipe: bool = False
     noise: bool = False

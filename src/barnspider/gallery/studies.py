@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from barnspider import words
 from barnspider.errors import listing
-from barnspider.gallery.claims import data, dose, network
+from barnspider.gallery.claims import data, dose, harmed, network
 from barnspider.gallery.found import Found
+from barnspider.gallery.manifest import Control
 from barnspider.gallery.shown import interval, table
 from barnspider.markdown import escaped
 
@@ -41,16 +42,21 @@ def where(f: Found) -> str:
     return escaped("; ".join(sorted(devices)) or "unknown", 200)
 
 
+NAMED: dict[Control, str] = {
+    "epochs": "epochs",
+    "width": "width",
+    "train_images": "training images",
+    "network": "network",
+}
+
+
 def controls(found: Sequence[Found]) -> str:
     """Return a table for each control: the same study with one field of its recipe changed, in order of that field."""
-    kinds = dict.fromkeys(f.entry.control for f in found)
-    return "\n\n".join(_control(kind, [f for f in found if f.entry.control == kind]) for kind in kinds)
+    kinds: list[Control] = [kind for kind in NAMED if any(kind in f.entry.control for f in found)]
+    return "\n\n".join(_control(kind, [f for f in found if kind in f.entry.control]) for kind in kinds)
 
 
-NAMED = {"epochs": "epochs", "width": "width", "train_images": "training images", "network": "network"}
-
-
-def _control(kind: str, found: Sequence[Found]) -> str:
+def _control(kind: Control, found: Sequence[Found]) -> str:
     head = [
         NAMED[kind],
         "study",
@@ -58,6 +64,7 @@ def _control(kind: str, found: Sequence[Found]) -> str:
         "best on average",
         "its change against off",
         "better than off?",
+        "harmed there",
         "tau",
     ]
     rows = sorted(found, key=lambda f: (_value(f, kind), f.entry.name))
@@ -76,5 +83,5 @@ def _controlled(f: Found, kind: str) -> list[str]:
     return [
         escaped(_value(f, kind)[1]), f.entry.name, words.percent(e.overall_before), dose(f, f.best.best),
         f"{dose(f, f.arm)}: {interval(e.overall[a], e.overall_low[a], e.overall_high[a])}", f.beats_off(),
-        interval(e.tau[a], e.tau_low[a], e.tau_high[a], sign=False),
+        harmed(f), interval(e.tau[a], e.tau_low[a], e.tau_high[a], sign=False),
     ]  # fmt: skip
