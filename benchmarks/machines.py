@@ -1,4 +1,4 @@
-"""`python benchmarks/machines.py`: thousands of runs on many machines that fail, pause and straggle, in seconds.
+"""`python benchmarks/machines.py`: thousands of runs on many machines that fail, pause and straggle, in a minute.
 
 A discrete simulation. The clock, the disk and the trainings are none; what takes a claim, finds it void and takes it
 over is the real code of `barnspider.lab.claims`, operation by operation, with other workers' operations between. It
@@ -15,7 +15,6 @@ import json
 import math
 import random
 import sys
-from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -27,6 +26,12 @@ from barnspider.lab.settling import until_next_look
 
 CHECKPOINT = 180.0
 """Seconds of training between two checkpoints (`barnspider.lab.checkpoint.EVERY`, which needs torch)."""
+
+BEAT = claims.LEASE / 6
+"""Seconds between two heartbeats of a claim, and between two looks of a training that nothing has paused."""
+
+STEP = 1.0
+"""Seconds of a training's step: after a pause, the step in which it fell is taken to its end."""
 
 LATENCY = 0.05
 """Mean seconds that one operation on a shared disk takes."""
@@ -52,10 +57,8 @@ class Worker:
     """One place where workers run, one after the other: each that dies is followed by another."""
 
     speed: float
-    life: int = 0
     dies: float = math.inf
     pauses: float = math.inf
-    silent: tuple[float, float] = (math.inf, math.inf)
 
 
 @dataclass
@@ -69,7 +72,8 @@ class Simulated:
     late : times that somebody came later, and dropped his own
     work : seconds of training done, also those that were lost
     taken_over : claims that were found void and retired
-    beside : trainings that were begun beside another of the same run
+    dropped : trainings that ended because their run was another's by then
+    set_back : seconds that a checkpoint was older than the one in whose place it came
     """
 
     wall: float = 0.0
@@ -79,40 +83,50 @@ class Simulated:
     deaths: int = 0
     pauses: int = 0
     taken_over: int = 0
-    beside: int = 0
+    dropped: int = 0
+    set_back: float = 0.0
 
 
 class Claim:
     """A file of claims that is on no disk: as much of a `Path` as `claims` uses."""
 
     def __init__(self, folder: Cluster, name: str) -> None:
-        self.folder, self.name = folder, name
+        self.folder, self.name, self.parent = folder, name, self
 
     @contextlib.contextmanager
     def open(self, mode: str, encoding: str) -> Iterator[Any]:
         assert (mode, encoding) == ("x", "utf-8")
         if self.name in self.folder.files:
             raise FileExistsError
-        self.folder.files[self.name] = ""
-        yield SimpleNamespace(write=lambda text: self.folder.files.update({self.name: text}))
+        made = self.folder.files[self.name] = SimpleNamespace(text="", st_mtime=self.folder.now)
+        yield SimpleNamespace(write=lambda text: setattr(made, "text", text))
 
-    def _there(self) -> str:
+    def stat(self) -> Any:
         if self.name not in self.folder.files:
             raise FileNotFoundError
         return self.folder.files[self.name]
 
     def read_text(self, **_: str) -> str:
-        return self._there()
+        return self.stat().text
 
-    def stat(self) -> Any:
-        return SimpleNamespace(st_mtime=self.folder.touched(self._there()))
+    def touch_if_there(self) -> None:
+        self.stat().st_mtime = self.folder.now
+
+    def glob(self, pattern: str) -> list[Claim]:
+        graves = [name for name in self.folder.files if name.startswith(pattern.removesuffix("*"))]
+        return [Claim(self.folder, name) for name in graves]
 
     def with_name(self, name: str) -> Claim:
         return Claim(self.folder, name)
 
     def rename(self, other: Claim) -> None:
-        self.folder.files[other.name] = self._there()
+        self.folder.files[other.name] = self.stat()
         del self.folder.files[self.name]
+
+    def hardlink_to(self, other: Claim) -> None:
+        if self.name in self.folder.files:
+            raise FileExistsError
+        self.folder.files[self.name] = other.stat()
 
     def unlink(self, missing_ok: bool = False) -> None:
         if missing_ok:
@@ -126,10 +140,9 @@ class Cluster:
 
     def __init__(self, seconds: dict[str, float], workers: int, trouble: Trouble, seed: int) -> None:
         self.seconds, self.trouble, self.chance = seconds, trouble, random.Random(seed)
-        self.now, self.files, self.kept = 0.0, dict[str, str](), dict[str, float]()
-        self.training, self.signed = Counter[str](), dict[str, tuple[Worker, int, float]]()
-        self.found, self.order, self.due = Simulated(), itertools.count(), list[Any]()
-        self.died = dict[tuple[int, int], float]()
+        self.now, self.files, self.kept = 0.0, dict[str, Any](), dict[str, float]()
+        self.found = Simulated()
+        self.order, self.due = itertools.count(), list[Any]()
         slow = round(trouble.slow * workers)
         self.workers = [Worker(1 / trouble.slowness if i < slow else 1.0) for i in range(workers)]
 
@@ -150,7 +163,6 @@ class Cluster:
         return math.inf if mean == math.inf else self.chance.expovariate(1 / mean)
 
     def _start(self, worker: Worker) -> None:
-        worker.life, worker.silent = worker.life + 1, (math.inf, math.inf)
         worker.dies = self.now + self._expo(self.trouble.death_every)
         worker.pauses = self.now + self._expo(self.trouble.pause_every)
         self._schedule(worker, self._work(worker), self._latency())
@@ -163,8 +175,7 @@ class Cluster:
         when = self.now + delay
         if worker.pauses <= when:
             self.found.pauses += 1
-            length = self._expo(self.trouble.pause)
-            worker.silent, when = (worker.pauses, worker.pauses + length), when + length
+            when += self._expo(self.trouble.pause)
             worker.pauses = when + self._expo(self.trouble.pause_every)
         dies = worker.dies <= when
         heapq.heappush(self.due, (worker.dies if dies else when, next(self.order), worker, steps, dies))
@@ -172,24 +183,13 @@ class Cluster:
     def _bury(self, worker: Worker, steps: Generator[float]) -> None:
         self.found.deaths += 1
         steps.close()
-        self.died[id(worker), worker.life] = self.now
-        worker.silent, up = (self.now, math.inf), self.now + self.trouble.down
+        up = self.now + self.trouble.down
         heapq.heappush(self.due, (up, next(self.order), worker, self._again(worker), False))
         worker.dies = worker.pauses = math.inf
 
     def _again(self, worker: Worker) -> Generator[float]:
         self._start(worker)
         yield from ()
-
-    def touched(self, signature: str) -> float:
-        """Return when a claim's owner last touched it: every sixth of a lease, as long as it lives and is awake."""
-        if not signature:
-            return self.now
-        worker, life, since = self.signed[signature]
-        silent = worker.silent[0] if worker.silent[0] <= self.now < worker.silent[1] else self.now
-        until = silent if worker.life == life else self.died[id(worker), life]
-        beat = claims.LEASE / 6
-        return since + math.floor(max(0.0, until - since) / beat) * beat
 
     def _work(self, worker: Worker) -> Generator[float]:
         """Do what `settle_all` does, by the real operations on claims."""
@@ -207,57 +207,86 @@ class Cluster:
             waiting = held
 
     def _settle(self, worker: Worker, key: str) -> Generator[float, None, bool]:
-        claim = Claim(self, key)
-        held = self.files.get(key)
-        if held and self.now - self.touched(held) <= claims.LEASE:
+        """Do what `settling` does with a run; return whether it was made here, or could be."""
+        path, held = Claim(self, key), self.files.get(key)
+        if held and self.now - held.st_mtime <= claims.LEASE:
             return False  # as the real code would find, at less cost: most looks are at what others hold
         signature = json.dumps({"host": f"node {id(worker)}", "pid": next(self.order)})
-        self.signed[signature] = (worker, worker.life, self.now)
-        mine = claims._take(claim, signature)
-        if not mine:
-            yield self._latency()
-            if not (claims._is_void(claim) and (yield self._latency()) is None and claims._retire(claim)):
-                return False
-            self.found.taken_over += 1
-            yield self._latency()
-            mine = claims._take(claim, signature)
+        claim = claims.Claim(path, signature, self.now)  # type: ignore[arg-type]
+        if not (yield from self._take(path, signature)):
+            return False
         yield self._latency()
-        if mine and key not in self.found.sealed:
-            yield from self._train(worker, key)
+        try:
+            if key not in self.found.sealed:
+                yield from self._train(worker, key, claim)
+        except claims.LostClaim:
+            self.found.dropped += 1
+            return False
         yield self._latency()
-        if mine and claims._read(claim) == signature:
-            claim.unlink(missing_ok=True)
-        return mine
+        claim.give_back()
+        return True
 
-    def _train(self, worker: Worker, key: str) -> Generator[float]:
+    def _take(self, path: Any, signature: str) -> Generator[float, None, bool]:
+        """Take a claim or take it over, as `claims.claimed` does."""
+        if claims._take(path, signature):
+            return True
+        yield self._latency()
+        if not claims._is_void(path):
+            return False
+        yield self._latency()
+        if (grave := claims._lifted(path)) is None:
+            return False
+        yield self._latency()
+        if not claims._is_buried(grave, path):
+            return False
+        self.found.taken_over += 1
+        yield self._latency()
+        return claims._take(path, signature)
+
+    def _train(self, worker: Worker, key: str, claim: claims.Claim) -> Generator[float]:
         """Train a run from its checkpoint on, and seal it unless somebody else was faster."""
         done, need = self.kept.get(key, 0.0), self.seconds[key]
-        self.found.beside += self.training[key] > 0
-        self.training[key] += 1
-        try:
-            while done < need:
-                some = min(CHECKPOINT, need - done)
-                self.found.work += some  # a death on the way loses it
-                yield some / worker.speed
-                done += some
-                if done < need:
-                    self.kept[key] = done
-            yield self._latency()
-            self.found.late += key in self.found.sealed
-            if key not in self.found.sealed:
-                self.found.sealed[key], self.found.wall = id(worker), self.now
-        finally:
-            self.training[key] -= 1
+        kept = done
+        while done < need:
+            done += yield from self._some(worker, min(need - done, kept + CHECKPOINT - done))
+            self._live(claim)
+            if done < need and done >= kept + CHECKPOINT:
+                claim.look()
+                yield self._latency()
+                self.found.set_back += max(0.0, self.kept.get(key, 0.0) - done)
+                kept = self.kept[key] = done
+        claim.look()
+        yield self._latency()
+        self.found.late += key in self.found.sealed
+        if key not in self.found.sealed:
+            self.found.sealed[key], self.found.wall = id(worker), self.now
+
+    def _some(self, worker: Worker, left: float) -> Generator[float, None, float]:
+        """Train until the next heartbeat, the next checkpoint or a step beyond the next pause; return for how long."""
+        some = min(left, BEAT * worker.speed, (worker.pauses - self.now + STEP) * worker.speed)
+        self.found.work += some  # a death on the way loses it
+        yield some / worker.speed
+        return some
+
+    def _live(self, claim: claims.Claim) -> None:
+        """Let a training and its heart look at the claim, in any order: after a pause both wake at once."""
+        looks = [claim.look_if_late, claim.beat]
+        if self.chance.random() < 0.5:
+            looks.reverse()
+        for look in looks:
+            look()
 
 
 def simulate(seconds: list[float], workers: int, trouble: Trouble, seed: int) -> Simulated:
     """Let so many workers make runs that take so many seconds each."""
     cluster = Cluster({str(i): s for i, s in enumerate(seconds)}, workers, trouble, seed)
-    real, claims.time = claims.time, SimpleNamespace(time=lambda: cluster.now)  # type: ignore[assignment]
+    real = claims.time, claims.os
+    claims.time = SimpleNamespace(time=lambda: cluster.now)  # type: ignore[assignment]
+    claims.os = SimpleNamespace(utime=Claim.touch_if_there)  # type: ignore[assignment]
     try:
         return cluster.run()
     finally:
-        claims.time = real
+        claims.time, claims.os = real
 
 
 def estimated(seconds: list[float], workers: int) -> float:
@@ -280,14 +309,16 @@ def main(runs: int, workers: int, minutes: float, seed: int) -> None:
     seconds = [60 * minutes * chance.lognormvariate(0, 0.1) for _ in range(runs)]
     plan, need = estimated(seconds, workers), sum(seconds)
     sys.stdout.write(f"{runs} runs of {minutes:g} min on {workers} workers; the plan says {plan / 3600:.2f} h\n\n")
-    sys.stdout.write("| | wall time / plan | work / needed | deaths | pauses | taken over | made beside another |\n")
-    sys.stdout.write("|:--|--:|--:|--:|--:|--:|--:|\n")
+    sys.stdout.write(
+        "| | wall time / plan | work / needed | deaths | pauses | taken over | dropped | sealed second |\n"
+    )
+    sys.stdout.write("|:--|--:|--:|--:|--:|--:|--:|--:|\n")
     for name, trouble in TROUBLES.items():
         found = simulate(seconds, workers, trouble, seed)
         assert len(found.sealed) == runs
         sys.stdout.write(
             f"| {name} | {found.wall / plan:.3f} | {found.work / need:.4f} | {found.deaths} | {found.pauses} |"
-            f" {found.taken_over} | {found.beside} |\n"
+            f" {found.taken_over} | {found.dropped} | {found.late} |\n"
         )
 
 

@@ -66,7 +66,7 @@ FLOORS = [
         "trials",
     },
     {"report", "lab", "testing"},
-    {"demo", "status", "refine", "heal", "gallery", "repeat", "verifying"},
+    {"demo", "status", "refine", "heal", "gallery", "repeat", "remaking", "verifying"},
     {"cli", "__main__"},
 ]
 LAB_MAY_USE = {

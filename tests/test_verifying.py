@@ -10,9 +10,13 @@ from typer.testing import CliRunner
 from barnspider import DataError, InputError
 from barnspider.cli import app
 from barnspider.files import sha256
-from barnspider.lab import Recipe, Store, Sweep, read_study, worker
+from barnspider.lab import Recipe, Store, Sweep, read_study, train_missing, worker
 from barnspider.lab.data import load
+from barnspider.lab.derived import Deriving
+from barnspider.lab.derived import worker as derived
 from barnspider.lab.images import describe
+from barnspider.lab.transfer import worker as transferred
+from barnspider.lab.transfer.plan import Transferring, Tuning
 from barnspider.store.documents import as_json
 from barnspider.verifying import verify
 from trainer import lay_out
@@ -146,16 +150,64 @@ def test_what_cannot_be_made_again_is_told(store, tmp_path, monkeypatch):
     found = verify(pets)
     assert (found.status, found.exit_code, verify(pets, sample=0).exit_code) == ("cannot tell", 3, 0)
     kept = store.study(SWEEP.identity)
-    store.plan("a-made-of-it", SWEEP.runs(), {"of": kept.identity, "made": "derive"})
-    assert "it was made of" in str(verify(store, "a-made-of-it"))
+    store.plan("a-made-of-it", SWEEP.runs(), {"of": kept.identity, "made": "preserve"})
+    assert "it asked references, which only `barnspider preserve` does" in str(verify(store, "a-made-of-it"))
     with pytest.raises(InputError, match="study='x' is unknown"):
         verify(store, "x")
     with pytest.raises(InputError, match="sample=-1; expected how many"):
         verify(store, sample=-1)
     other = replace(load("digits"), fingerprint="f" * 64)
-    monkeypatch.setattr("barnspider.verifying.load", lambda *_, **__: other)
+    monkeypatch.setattr("barnspider.remaking.load", lambda *_, **__: other)
     with pytest.raises(DataError, match=r"is not what the runs saw .* or say --sample 0"):
         verify(store, SWEEP.identity)
+
+
+def test_commands_are_started_again_and_may_answer_otherwise(tmp_path, capsys):
+    sweep = read_study(lay_out(tmp_path))
+    pets = Store(tmp_path / "pets")
+    train_missing(sweep, pets)
+    before = contents(pets)
+    found = verify(pets, sample=2)
+    assert (found.status, contents(pets) == before) == ("agree", True)
+    assert [(run.identical, run.promised, run.free) for run in found.studies[0].again] == [(True, False, True)] * 2
+    script = sweep.base.folder / "train.py"
+    script.write_text(script.read_text().replace("Random(args.seed)", "Random(args.seed + 7)"))
+    found = verify(pets, sample=2)
+    assert found.studies[0].agreement is not None
+    assert "of 60 answers are others, which a command may do" in str(found)
+    script.write_text(script.read_text().replace('".png"', '".jpg"').replace("range(60)", "range(30)"))
+    found = verify(pets, sample=1)
+    assert (found.status, found.studies[0].again[0].differ) == ("disagree", 60), "other images"
+    script.write_text("raise SystemExit('no GPU here')")
+    found = verify(pets, sample=1)
+    assert (found.status, found.exit_code) == ("cannot tell", 3)
+    assert "cannot tell: the command of noise=" in str(found)
+    assert "no GPU here" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "elsewhere", ignore_errors=True)
+    gone = replace(sweep, base=replace(sweep.base, folder=tmp_path / "elsewhere"))
+    pets.plan(gone.identity, gone.runs(), gone.as_dict())
+    assert "which is no folder here" in str(verify(pets))
+
+
+def test_networks_and_transfers_are_made_again_from_kept_weights_and_without_these_nobody_can_tell(store):
+    data, deriving = load("digits"), Deriving(SWEEP)
+    store.plan(deriving.identity, deriving.cells(), deriving.as_dict())
+    derived.work(store, deriving.identity, data)
+    carrying = Transferring(store.study(SWEEP.identity), "digits", data.fingerprint, Tuning(epochs=1, lr=0.1))
+    store.plan(carrying.identity, carrying.cells(), carrying.as_dict())
+    transferred.work(store, carrying.identity, data)
+    before = contents(store)
+    for study in (deriving, carrying):
+        found = verify(store, study.identity, sample=9)
+        assert (found.status, contents(store) == before) == ("agree", True)
+        assert all(run.identical and run.promised for run in found.studies[0].again)
+        assert len(found.studies[0].again) == len(study.cells()) - (4 if study is deriving else 0)
+    forge(store, carrying.cells()[0].key, 1)
+    assert verify(store, carrying.identity, sample=9).status == "disagree"
+    shutil.rmtree(store.root / "weights")
+    for study in (deriving, carrying):
+        found = verify(store, study.identity)
+        assert (found.status, found.studies[0].why_not) == ("cannot tell", "the weights of its networks are not kept")
 
 
 def test_a_run_that_diverges_now_does_not_come_out_again(store, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,15 +15,13 @@ import numpy as np
 from barnspider import words
 from barnspider.agreement import EXIT_CODES, MARGIN, Agreement, Status, agreement
 from barnspider.as_json import plain
-from barnspider.environments import Environment, environments, refuse_other_data, told
-from barnspider.errors import InputError, listing
-from barnspider.lab.data import Dataset, load
-from barnspider.lab.images import describe
-from barnspider.lab.run import check_torch
-from barnspider.lab.sweep import Run, Sweep
+from barnspider.environments import Environment, environments, told
+from barnspider.errors import InputError, TrainingError, listing
 from barnspider.names import visible
+from barnspider.predictions import Predictions
 from barnspider.progress import Progress
-from barnspider.store import Cell, Result, Store, Study
+from barnspider.remaking import CannotTell, Documents, Remakable, remakable
+from barnspider.store import Planned, Store, Study
 from barnspider.store.checking import Sums, check_sums
 from barnspider.store.documents import read_npz
 
@@ -39,6 +38,7 @@ class Again:
     images, differ : answers to test images, and how many are others now
     identical : whether all its answers are the same, and all their probabilities
     promised : whether they must be: the same environment, deterministic, and the same way to train
+    free : whether it is a command's, of which nobody knows whether it answers the same each time
     """
 
     arm: str
@@ -47,6 +47,7 @@ class Again:
     differ: int
     identical: bool
     promised: bool
+    free: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +110,8 @@ class Verified:
         return f"{cell}: {run.differ} of {run.images} answers are others{self._broken(run)}"
 
     def _broken(self, run: Again) -> str:
+        if run.free:
+            return ", which a command may do"
         return ", though the environment is the same" if run.promised else ", in another environment"
 
 
@@ -168,7 +171,8 @@ def verify(
     study
         Which study is looked at; by default all. Sums are always checked of the whole store.
     sample
-        How many runs of each study are made once more; 0 for none. Only trainings of ours can be.
+        How many runs of each study are made once more; 0 for none. All can be but label preservation's: a command is
+        started again in its folder, networks and transfers are made from kept weights.
     device, level, margin
         As in `barnspider.repeat.repeat`.
 
@@ -199,86 +203,73 @@ def _verified(store: Store, plan: Study, sample: int, device: str, level: float,
     if not sample:
         return found
     done = [cell for cell in plan.cells if cell.key in documents and documents[cell.key]["status"] == "done"]
-    if why_not := _why_not(plan, done):
-        return replace(found, why_not=why_not)
-    pairs = _drawn(plan, done, sample)
-    if not pairs:
+    if not done:
+        return replace(found, why_not="no run is there")
+    runs = remakable(store, plan, done, documents, device)
+    if isinstance(runs, CannotTell):
+        return replace(found, why_not=runs.why)
+    if not runs:
         return replace(found, why_not="no run that is there is of the latest plan")
     with tempfile.TemporaryDirectory(prefix="barnspider-verify-") as folder:
-        again, runs = Store(Path(folder)), [run for run, _ in pairs]
-        made = _make_again(store, again, pairs, documents, device)
-        whole = again.has_answers(runs, "test")  # else all have diverged
-        held = agreement(store.load(done), again.load(runs), level=level, margin=margin) if whole else None
-    return replace(found, again=tuple(made), agreement=held)
+        drawn, again = _drawn(plan, runs, sample), Store(Path(folder))
+        try:
+            made = _make_again(store, again, drawn, documents)
+        except TrainingError as error:  # a command that fails now, a probe that does not converge
+            return replace(found, why_not=str(error))
+        held = _held(store.load(done), again, [one.run for one in drawn], level, margin)
+        return replace(found, again=tuple(made), agreement=held)
 
 
-def _why_not(plan: Study, done: Sequence[Cell]) -> str:
-    if not done:
-        return "no run is there"
-    if "recipe" in plan.sweep:
-        return ""
-    if "command" in plan.sweep:
-        return "its runs are of a command, which is not started here"
-    return f"it was made of {visible(str(plan.of))!r}; verify that" if plan.of else "its networks are somebody else's"
+def _drawn(plan: Study, runs: Sequence[Remakable], sample: int) -> list[Remakable]:
+    """Return some of the runs that can be made again, in the plan's order."""
+    places = random.Random(plan.identity).sample(range(len(runs)), min(sample, len(runs)))
+    return [runs[i] for i in sorted(places)]
 
 
-def _drawn(plan: Study, done: Sequence[Cell], sample: int) -> list[tuple[Run, Cell]]:
-    """Return some runs that can be made again, with what was sealed of them, in the plan's order."""
-    try:
-        runs = {(run.arm, run.seed): run for run in replace(Sweep.from_dict(plan.sweep), keep="").runs()}
-    except TypeError as error:
-        raise InputError(f"the recipe of {plan.identity!r} is not known to this version: {error}") from None
-    there = [(runs[cell.arm, cell.seed], cell) for cell in done if (cell.arm, cell.seed) in runs]
-    places = random.Random(plan.identity).sample(range(len(there)), min(sample, len(there)))
-    return [there[i] for i in sorted(places)]
-
-
-def _make_again(
-    store: Store, again: Store, pairs: Sequence[tuple[Run, Cell]], documents: Mapping[str, Any], device: str
-) -> list[Again]:
-    check_torch()
-    recipe = pairs[0][0].recipe
-    data = load(recipe.dataset, split_seed=recipe.split_seed)
-    seen = [documents[cell.key] for _, cell in pairs]
-    refuse_other_data(recipe.dataset, data.fingerprint, seen, runs="the runs", otherwise="say --sample 0")
-    describe(again, data)
+def _make_again(store: Store, again: Store, drawn: Sequence[Remakable], documents: Documents) -> list[Again]:
     found: list[Again] = []
-    with Progress("making again", total=len(pairs)) as progress:
+    with Progress("making again", total=len(drawn)) as progress:
         progress.begin()
-        for run, cell in pairs:
-            found.append(_once_more(store, again, run, cell, documents[cell.key], data, device))
+        for one in drawn:
+            one.make(again)
+            found.append(_once_more(store, again, one, documents[one.cell.key]))
             progress.show(len(found))
     return found
 
 
-def _once_more(
-    store: Store, again: Store, run: Run, cell: Cell, document: Mapping[str, Any], data: Dataset, device: str
-) -> Again:
-    from barnspider.lab.machine import placed
-    from barnspider.lab.worker import result_of  # which need torch
-
-    result = result_of(run, data, None, placed(device, 0))
-    again.write(run.key, result)
-    now = result.about["environment"]
-    promised = now == document.get("environment") and now["deterministic"] == "yes" and run.key == cell.key
-    differ, images, identical = _compared(store, cell, result)
-    return Again(run.arm, run.seed, images, differ, identical, promised)
+def _once_more(store: Store, again: Store, one: Remakable, then: Mapping[str, Any]) -> Again:
+    now = again.document(one.run.key) or {}
+    environment = now.get("environment", {})
+    same = environment == then.get("environment") and environment.get("deterministic") == "yes"
+    promised = same and one.run.key == one.cell.key
+    differ, images, identical = _compared(store.root / "runs" / one.cell.key, again.root / "runs" / one.run.key)
+    if now.get("fingerprint") != then["fingerprint"]:  # a command may answer other images
+        differ, identical = images, False
+    return Again(one.cell.arm, one.cell.seed, images, differ, identical, promised, one.free)
 
 
-def _compared(store: Store, cell: Cell, result: Result) -> tuple[int, int, bool]:
+def _held(first: Predictions, again: Store, runs: Sequence[Planned], level: float, margin: float) -> Agreement | None:
+    """Hold what was made again against all that was there; None where it cannot be compared."""
+    if not again.has_answers(runs, "test"):  # all have diverged
+        return None
+    with contextlib.suppress(InputError):  # a command answered other images
+        return agreement(first, again.load(runs), level=level, margin=margin)
+    return None
+
+
+def _compared(then: Path, now: Path) -> tuple[int, int, bool]:
     """Return how many answers to test images differ, of how many; and whether all that is answered is the same."""
-    if not result.answers:  # it diverged now
-        images = len(read_npz(store.root / "runs" / cell.key / "test.npz")["guess"])
+    images = len(read_npz(then / "test.npz")["guess"])
+    splits = [file.name for file in sorted(now.glob("*.npz")) if (then / file.name).exists()]
+    if "test.npz" not in splits:  # it diverged now
         return images, images, False
-    differ, images, identical = 0, 0, True
-    for split, answers in result.answers.items():
-        path = store.root / "runs" / cell.key / f"{split}.npz"
-        if not path.exists():  # from before there were such answers
-            continue
-        then = read_npz(path)
-        others = then["guess"] != answers.guess
-        if split == "test":
-            differ, images = int(others.sum()), len(others)
-        same = answers.p_label is None or np.array_equal(then["p_label"], answers.p_label.astype(np.float16))
+    differ, identical = 0, True
+    for name in splits:
+        first, second = read_npz(then / name), read_npz(now / name)
+        if first["guess"].shape != second["guess"].shape:
+            return images, images, False
+        others = first["guess"] != second["guess"]
+        differ = int(others.sum()) if name == "test.npz" else differ
+        same = "p_label" not in second or ("p_label" in first and np.array_equal(first["p_label"], second["p_label"]))
         identical = identical and not others.any() and same
     return differ, images, identical

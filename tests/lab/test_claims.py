@@ -1,15 +1,17 @@
+import errno
 import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from barnspider import StoreError
 from barnspider.files import owner
-from barnspider.lab.claims import LEASE, claimed, clear_abandoned, clear_shared
+from barnspider.lab.claims import LEASE, LostClaim, claimed, clear_abandoned, clear_shared
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def root(tmp_path):
 
 def test_a_claim_excludes_others_and_is_given_back(root):
     with claimed(root, "k") as mine, claimed(root, "k") as second:
-        assert (mine, second) == (True, False)
+        assert (mine is not None, second) == (True, None)
     assert not list((root / "claims").iterdir())
     with claimed(root, "k") as again:
         assert again
@@ -77,7 +79,7 @@ def test_of_many_that_take_over_at_most_one_succeeds_at_a_time(root):
                 holders.append(1)
                 most.append(len(holders))
                 holders.pop()
-            return mine
+            return mine is not None
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(take, range(64))) >= 1
@@ -152,6 +154,41 @@ def test_who_was_paused_and_taken_over_leaves_the_others_claim_alone(root):
         assert mine
         leave(root, host="elsewhere", pid=1)
     assert json.loads(path.read_text())["host"] == "elsewhere"
+
+
+def test_the_heart_notices_that_a_claim_is_anothers_and_nothing_may_be_written(root, monkeypatch):
+    monkeypatch.setattr("barnspider.lab.claims.LEASE", 0.06)
+    with claimed(root, "k") as claim:
+        claim.look()
+        leave(root, host="elsewhere", pid=1)
+        while not claim.lost:
+            time.sleep(0.005)
+        for ask in (claim.look, claim.look_if_late, claim.beat):
+            with pytest.raises(LostClaim):
+                ask()
+    assert "elsewhere" in (root / "claims" / "k").read_text()
+
+
+def test_after_a_pause_the_disk_is_asked_and_before_it_is_not(root, monkeypatch):
+    with claimed(root, "k") as claim:
+        leave(root, host="elsewhere", pid=1)
+        claim.look_if_late()
+        claim.seen -= LEASE + 1
+        with pytest.raises(LostClaim):
+            claim.look_if_late()
+
+
+def test_a_disk_that_does_not_answer_is_an_error_and_no_lost_claim(root, monkeypatch):
+    with claimed(root, "k") as claim:
+        with monkeypatch.context() as patch:
+            patch.setattr("barnspider.lab.claims._read", raise_stale)
+            with pytest.raises(StoreError, match="Stale file handle"):
+                claim.look()
+        claim.look()
+
+
+def raise_stale(_):
+    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
 
 def test_a_claim_that_cannot_be_written_is_an_error_and_leaves_nothing(root, monkeypatch):

@@ -25,15 +25,16 @@ troubles = some.builds(
 
 
 def check(found: Simulated, seconds: list[float]) -> None:
-    """Every run is sealed, by the first who came; what is lost is bounded by checkpoints and by takeovers."""
+    """Every run is sealed, by the first who came; a death costs a checkpoint's time, and so does a pause."""
     assert found.sealed.keys() == {str(i) for i in range(len(seconds))}
-    assert found.late <= found.beside <= found.taken_over
+    assert found.late + found.dropped <= found.taken_over
     lost = found.work - sum(seconds)
-    assert -1e-6 <= lost <= found.deaths * CHECKPOINT + found.beside * max(seconds) + 1e-6
+    assert -1e-6 <= lost <= (found.deaths + found.dropped + found.late) * CHECKPOINT + found.set_back + 1e-6
+    assert found.set_back == 0 or found.pauses, "between the look and the checkpoint"
 
 
 @settings(max_examples=40, deadline=None)
-@given(some.lists(some.floats(1, 4000), min_size=1, max_size=40), some.integers(1, 9), troubles, some.integers(0, 99))
+@given(some.lists(some.floats(1, 4000), min_size=1, max_size=20), some.integers(1, 9), troubles, some.integers(0, 99))
 def test_whatever_goes_wrong_every_run_is_sealed_once_and_little_is_lost(seconds, workers, trouble, seed):
     check(simulate(seconds, workers, trouble, seed), seconds)
 
@@ -42,11 +43,21 @@ def test_whatever_goes_wrong_every_run_is_sealed_once_and_little_is_lost(seconds
 @settings(max_examples=25, deadline=None)
 def test_where_nothing_goes_wrong_nothing_is_made_twice_and_the_plan_is_right(seconds, workers, seed):
     found = simulate(seconds, workers, Trouble(), seed)
-    assert (found.taken_over, found.beside, found.late) == (0, 0, 0)
+    assert (found.taken_over, found.dropped, found.late, found.set_back) == (0, 0, 0, 0)
     assert found.work == pytest.approx(sum(seconds))
     share, longest, disk = sum(seconds) / workers, max(seconds), 3.0 * len(seconds)
     assert share <= found.wall <= share + longest + disk, "as good as any order without knowing the times"
     assert abs(found.wall - estimated(seconds, workers)) <= longest + disk
+
+
+def test_a_pause_costs_a_checkpoints_time_however_long_it_is():
+    for pause in (100.0, 1000.0, 10_000.0):
+        dropped, lost = 0, 0.0
+        for seed in range(8):
+            found = simulate([3000.0], 2, Trouble(pause_every=1500, pause=pause), seed)
+            dropped, lost = dropped + found.dropped, lost + found.work - 3000
+        assert dropped > 3
+        assert lost <= dropped * CHECKPOINT, pause
 
 
 def test_the_run_of_a_worker_that_dies_goes_on_within_a_lease_from_its_checkpoint():

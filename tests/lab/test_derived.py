@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from barnspider.lab.derived.run import of_use
 from barnspider.lab.derived.worker import result_of, work
 from barnspider.lab.evaluation import logits
 from barnspider.lab.material import Material
+from barnspider.lab.shift import Shift
 from barnspider.lab.weights import read_weights
 from barnspider.lab.worker import work as train_all
 from barnspider.store import Result
@@ -282,3 +284,20 @@ def test_the_command_shows_what_was_made_and_says_mistakes(trained, tmp_path, he
         derive_at(store.root, "--study", "digits-rotation-averaged")
     with pytest.raises(InputError, match="doses='0,x'; expected numbers with commas between"):
         derive_at(store.root, "--doses", "0,x")
+
+
+def test_a_part_that_is_anothers_by_now_is_dropped(trained, digits, tmp_path, monkeypatch):
+    store = Store(shutil.copytree(trained.root, tmp_path / "runs"))
+    plan = Deriving(KEEPING, how=("answers",))
+    store.plan(plan.identity, plan.cells(), plan.as_dict())
+    first, second = [part.cell for part in plan.parts()]
+
+    def taken_over(store, part, *rest):
+        if part.cell == first:
+            (store.root / "claims" / first.key).write_text("another's")
+        return result_of(store, part, *rest)
+
+    monkeypatch.setattr("barnspider.lab.derived.worker.result_of", taken_over)
+    work(store, plan.identity, digits, shift=Shift(waits=False))
+    assert store.missing([first, second]) == [first]
+    assert (store.root / "claims" / first.key).read_text() == "another's"

@@ -188,10 +188,13 @@ def test_planning_looks_at_the_data_and_trains_nothing(tmp_path):
         plan_only(elsewhere, store)
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+SHELLCHECK = shutil.which("shellcheck", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+
+
+@pytest.mark.skipif(SHELLCHECK is None, reason="shellcheck is not installed")
 def test_shellcheck_finds_nothing(tmp_path):
     path = Array(tmp_path / "a 'b' \"c\" $(d) `e` é", "x", ASKED, ("--device", "cuda"), 2, {"A": "$b c"}).write()
-    done = subprocess.run(["shellcheck", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run([SHELLCHECK, str(path)], capture_output=True, text=True, check=False)
     assert not done.returncode, done.stdout
 
 

@@ -16,6 +16,7 @@ from barnspider.lab import Recipe, Store, Sweep, nets
 from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.data import from_arrays, load
 from barnspider.lab.material import levels_of
+from barnspider.lab.shift import Shift
 from barnspider.lab.transfer import Tuning, logistic, transfer
 from barnspider.lab.transfer import worker as worker_room
 from barnspider.lab.transfer.features import features, head_of
@@ -440,3 +441,19 @@ def test_mistakes_in_tuning():
         Tuning(epochs=0)
     with pytest.raises(InputError, match="lr=nan; expected a number above 0"):
         Tuning(lr=float("nan"))
+
+
+@pytest.mark.parametrize("tuning", [None, Tuning(epochs=1)])
+def test_a_transfer_that_is_anothers_by_now_is_dropped(store, monkeypatch, tuning):
+    plan, data = planned(store, tuning)
+    first, *others = plan.cells()
+
+    def taken_over(store, source, plan, *rest):
+        if plan.key(source) == first.key:
+            (store.root / "claims" / first.key).write_text("another's")
+        return result_of(store, source, plan, *rest)
+
+    monkeypatch.setattr("barnspider.lab.transfer.worker.result_of", taken_over)
+    work(store, plan.identity, data, shift=Shift(waits=False))
+    assert store.missing([first, *others]) == [first]
+    assert (store.root / "claims" / first.key).read_text() == "another's"

@@ -1,13 +1,17 @@
+import json
 import os
 import signal
-from contextlib import contextmanager
+import threading
+import time
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
 
 from barnspider import InputError, TrainingError
-from barnspider.lab import Recipe, Store, Sweep, read_study, settling, stopping, train, worker
+from barnspider.lab import Recipe, Store, Sweep, claims, read_study, settling, stopping, train, worker
 from barnspider.lab import work as work_room
+from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
 from barnspider.lab.data import load
 from barnspider.lab.images import describe
@@ -113,6 +117,92 @@ def test_asked_to_end_a_training_saves_its_state_gives_its_claim_back_and_goes_o
     assert steps[3] == 3, "it went on where it was"
     assert answers(store) == answers(undisturbed)
     assert not list((store.root / "checkpoints").iterdir())
+
+
+def take_over(store, key, by="elsewhere") -> None:
+    (store.root / "claims" / key).write_text(json.dumps({"host": by, "pid": 1, "since": time.time()}))
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_training_that_wakes_and_finds_its_run_anothers_leaves_it_alone_and_goes_on_with_others(
+    store, digits, tmp_path, monkeypatch, asked
+):
+    first, real, steps = SWEEP.runs()[0].key, train._Training._step, []
+    theirs = Checkpoint(store.root / "checkpoints" / first, "theirs").path
+
+    def step(self, batch):
+        steps.append(self.course.step)
+        if len(steps) == 3:  # and now a pause, in which another goes on with the run
+            theirs.parent.mkdir()
+            theirs.write_bytes(b"their state")
+            take_over(store, first)
+            monkeypatch.setattr(claims, "LEASE", 0.0)
+            if asked:
+                os.kill(os.getpid(), signal.SIGTERM)
+        elif len(steps) == 4:
+            monkeypatch.setattr(claims, "LEASE", 60.0)
+        real(self, batch)
+
+    monkeypatch.setattr(train._Training, "_step", step)
+    with listening(), pytest.raises(stopping.Stopped) if asked else nullcontext():
+        worker.work(store, SWEEP.identity, digits, shift=Shift(waits=False))
+    assert steps[:4] == ([0, 1, 2] if asked else [0, 1, 2, 0]), "it ended with the step in which it was paused"
+    assert len(store.missing(SWEEP.runs())) == (4 if asked else 1)
+    assert theirs.read_bytes() == b"their state"
+    assert "elsewhere" in (store.root / "claims" / first).read_text()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_run_that_is_anothers_when_it_is_done_is_dropped_and_so_is_why_it_failed(
+    store, digits, monkeypatch, capsys, fails
+):
+    first, real = SWEEP.runs()[0].key, worker.result_of
+
+    def taken_over(run, *rest):
+        if run.key == first:
+            take_over(store, first)
+            if fails:
+                raise TrainingError("it fails here")
+        return real(run, *rest)
+
+    monkeypatch.setattr(worker, "result_of", taken_over)
+    worker.work(store, SWEEP.identity, digits, shift=Shift(waits=False))
+    assert [run.key for run in store.missing(SWEEP.runs())] == [first]
+    assert not list(store.root.glob("failed/*"))
+    assert capsys.readouterr().out.count('"sealed"') == 3
+
+
+SLEEPS_ONCE = """
+import pathlib, sys, time
+begun = pathlib.Path(sys.argv[-1]).parents[2] / "begun"
+if not begun.exists():
+    begun.write_text(sys.argv[-1])
+    time.sleep(60)
+"""
+
+
+def test_a_command_whose_run_is_anothers_by_now_is_ended_and_others_are_made(pets, monkeypatch):
+    sweep, store = pets
+    script = sweep.base.folder / "train.py"
+    script.write_text(SLEEPS_ONCE + script.read_text())
+    monkeypatch.setattr(claims, "LEASE", 0.3)
+    begun, first = store.root / "begun", sweep.runs()[0].key
+
+    def others_take_it():
+        while not begun.exists():
+            time.sleep(0.01)
+        take_over(store, first)
+        os.utime(store.root / "claims" / first, (time.time() + 600,) * 2)
+
+    other = threading.Thread(target=others_take_it)
+    other.start()
+    began = time.monotonic()
+    found = work_on(store, "pets", shift=Shift(waits=False))
+    other.join()
+    assert time.monotonic() - began < 50, "nobody waited for the command"
+    assert (found.here, found.missing) == (5, 1)
+    assert "elsewhere" in (store.root / "claims" / first).read_text()
+    assert not list(store.root.glob("building/*")) + list(store.root.glob("failed/*"))
 
 
 def test_asked_to_end_a_worker_that_does_not_train_ends_at_once(store):

@@ -15,7 +15,7 @@ import pytest
     [
         (signal.SIGTERM, 0),
         (signal.SIGINT, 1),
-        (signal.SIGHUP, 1),
+        pytest.param(signal.SIGHUP, 1, marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, 0, marks=pytest.mark.slow),
         pytest.param(signal.SIGHUP, 0, marks=pytest.mark.slow),

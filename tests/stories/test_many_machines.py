@@ -80,7 +80,8 @@ seeds = 2
 """
 
 
-@pytest.mark.parametrize(("study", "runs"), [(STUDY, 6), pytest.param(DIGITS, 4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("study", "runs"), [(STUDY, 6), (DIGITS, 4)])
 def test_an_array_of_jobs_makes_the_study_as_one_machine_does(barnspider, tmp_path, study, runs):
     folder = tmp_path / 'it\'s "a" $(place)'
     folder.mkdir()

@@ -26,8 +26,9 @@ def verify(
 ) -> None:
     """Check a store: all sums, mixed environments, and a few runs made once more. Nothing in it is changed.
 
-    In the same environment a run must be the same bit for bit; elsewhere its accuracies are compared. Exit 0 where all
-    is right, 1 where a sum is wrong or a run does not come out again, 3 where nobody can tell.
+    In the same environment a run must be the same bit for bit; elsewhere its accuracies are compared, and so are those
+    of commands, which are started again; --sample 0 makes nothing again. Exit 0 where all is right, 1 where a sum is
+    wrong or a run does not come out again, 3 where nobody can tell.
     """
     from barnspider.store import Store
     from barnspider.verifying import verify as verified

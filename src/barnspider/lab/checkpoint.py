@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from barnspider.files import write_whole
 from barnspider.lab.averaging import Average
+from barnspider.lab.claims import Claim
 from barnspider.lab.weighing import Weighing
 
 EVERY = 180.0
@@ -82,16 +83,23 @@ class Checkpoint:
     path : the file, which need not be there
     fingerprint : of the data that the run sees
     every : seconds between two savings
+    claim : on the run, without which nothing is written
     """
 
     path: Path
     fingerprint: str
     every: float = EVERY
+    claim: Claim | None = None
     _last: float = field(default_factory=time.monotonic)
 
     def due(self) -> bool:
         """Return whether it is time to save."""
         return time.monotonic() - self._last >= self.every
+
+    def look(self) -> None:
+        """Raise `LostClaim` where the run is another's by now. This costs nothing, and is for every step."""
+        if self.claim is not None:
+            self.claim.look_if_late()
 
     def save(self, course: Course, environment: Mapping[str, str], seconds: float) -> None:
         """Write a training's state; `seconds` of wall time have gone into it.
@@ -100,6 +108,8 @@ class Checkpoint:
         ------
         StoreError
             When the disk is full or the folder cannot be written; an older checkpoint stays.
+        LostClaim
+            When the run is another's by now, and so is its checkpoint.
         """
         about = {
             "step": course.step, "curve": course.curve, "seconds": seconds,
@@ -110,6 +120,8 @@ class Checkpoint:
         # A copy of each: safetensors refuses tensors that share memory, as tied weights do.
         payload = in_safetensors({name: t.detach().cpu().contiguous().clone() for name, t in state.items()})
         sum_ = hashlib.sha256(payload).hexdigest().encode()
+        if self.claim is not None:
+            self.claim.look()
         write_whole(self.path, lambda file: file.write(sum_ + payload))
         self._last = time.monotonic()
 

@@ -1,12 +1,15 @@
 """Who trains which run right now. Claims save double work; the store's "first seal wins" is what keeps it correct.
 
 A claim is a file made with exclusive creation. Its owner touches it while it works; a claim whose owner is dead, or
-that was not touched for `LEASE` seconds, may be taken over.
+that was not touched for `LEASE` seconds, may be taken over. An owner that was paused for so long looks when it wakes,
+and drops what is another's by then.
 """
 
 from __future__ import annotations
 
 import contextlib
+import glob
+import itertools
 import json
 import os
 import re
@@ -16,7 +19,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,33 +38,97 @@ ABANDONED = 86_400.0
 HALF_DONE = ("building/*-*-*", ".writing-*", "*/.writing-*", "studies/*/.writing-*", "images/*/.writing-*")
 """Where in a store there is what its owner has not finished."""
 
+_GRAVE = ".void-"
+"""What stands behind a claim's name once somebody has moved it to look whether it is void."""
+
 _MADE_BY = re.compile(r"[^-]+-(?P<host>.+)-(?P<pid>[0-9]+)-[a-z0-9_]+")
 """Names of folders and files that are there for a while, with `files.owner` in them."""
 
 
+class LostClaim(BaseException):
+    """What this process makes is another's by now: nothing of it may be written any more."""
+
+
+@dataclass(eq=False)
+class Claim:
+    """A claim that this process holds, or has held.
+
+    Attributes
+    ----------
+    signature : what is in the file as long as it is ours
+    seen : when it was last seen to be ours, in seconds of the epoch
+    lost : whether it was seen to be another's, or gone
+    """
+
+    path: Path
+    signature: str
+    seen: float
+    lost: bool = False
+
+    def look(self) -> None:
+        """Raise `LostClaim` where the claim is no longer ours. This asks the disk: do it before writing.
+
+        Raises
+        ------
+        StoreError
+            When the disk does not answer.
+        """
+        now = time.time()
+        try:
+            self.lost = self.lost or self._place() is None
+        except OSError as error:
+            raise StoreError(cannot_write(self.path, error)) from error
+        if self.lost:
+            raise LostClaim
+        self.seen = now
+
+    def look_if_late(self) -> None:
+        """Do the same where there was no heartbeat for a lease, as after a pause; else believe the last heartbeat.
+
+        By the clock that those who find claims void go by: the heart may wake later than who calls this.
+        """
+        if self.lost or time.time() - self.seen > LEASE:
+            self.look()
+
+    def beat(self) -> None:
+        """Touch the file where it is ours; `LostClaim` where it is not."""
+        self.look()
+        with contextlib.suppress(FileNotFoundError):  # somebody looks at it just now, or has taken it
+            os.utime(self.path)
+
+    def give_back(self) -> None:
+        """Remove the file where it is ours; what is another's stays."""
+        while (place := self._place()) is not None:
+            place.unlink(missing_ok=True)
+
+    def _place(self) -> Path | None:
+        """Return where the file is: in its place or, while somebody looks whether it is void, beside that."""
+        places = itertools.chain([self.path], _graves(self.path), [self.path])
+        return next((place for place in places if _read(place) == self.signature), None)
+
+
 @contextlib.contextmanager
-def claimed(root: Path, key: str) -> Generator[bool]:
-    """Hold the claim on a run while the block runs; yields False when somebody else holds it.
+def claimed(root: Path, key: str) -> Generator[Claim | None]:
+    """Hold the claim on a run while the block runs; yields None when somebody else holds it.
 
     Raises
     ------
     StoreError
         When the disk is full or the folder cannot be written.
     """
-    path, signature = root / "claims" / key, _signature()
+    path, signature, now = root / "claims" / key, _signature(), time.time()
     if not (_take(path, signature) or (_is_void(path) and _retire(path) and _take(path, signature))):
-        yield False
+        yield None
         return
-    done = threading.Event()
-    heart = threading.Thread(target=_beat, args=(path, signature, done), daemon=True)
+    claim, done = Claim(path, signature, now), threading.Event()
+    heart = threading.Thread(target=_live, args=(claim, done), daemon=True)
     heart.start()
     try:
-        yield True
+        yield claim
     finally:
         done.set()
         heart.join()
-        if _read(path) == signature:  # else taken over after a long pause: then it is another's
-            path.unlink(missing_ok=True)
+        claim.give_back()
 
 
 @dataclass(frozen=True)
@@ -190,16 +257,42 @@ def _is_zombie(pid: int) -> bool:
 
 def _retire(path: Path) -> bool:
     """Move a void claim out of the way; of several that try, one succeeds."""
-    grave = path.with_name(f"{path.name}.void-{secrets.token_hex(4)}")
+    grave = _lifted(path)
+    return grave is not None and _is_buried(grave, path)
+
+
+def _lifted(path: Path) -> Path | None:
+    """Move a claim beside its place; None when it is gone."""
+    grave = path.with_name(f"{path.name}{_GRAVE}{secrets.token_hex(4)}")
     try:
         path.rename(grave)
     except FileNotFoundError:
-        return False
-    grave.unlink()
-    return True
+        return None
+    return grave
 
 
-def _beat(path: Path, signature: str, done: threading.Event) -> None:
-    while not done.wait(LEASE / 6) and _read(path) == signature:
-        with contextlib.suppress(FileNotFoundError):  # taken over just now: our seal will come second
-            os.utime(path)
+def _is_buried(grave: Path, path: Path) -> bool:
+    """Remove what was moved where it is void; else put it back, and return False.
+
+    Since it was found void it may have been touched, or another may have taken it over: then this is the claim of
+    somebody who is at work. Where its place is taken by now, it is lost, and its owner will see that.
+    """
+    void = _is_void(grave)
+    if not void:
+        with contextlib.suppress(OSError):
+            path.hardlink_to(grave)
+    grave.unlink(missing_ok=True)
+    return void
+
+
+def _graves(path: Path) -> Iterator[Path]:
+    """Return where others have moved a claim to, looking only once that is asked for."""
+    yield from path.parent.glob(f"{glob.escape(path.name)}{_GRAVE}*")
+
+
+def _live(claim: Claim, done: threading.Event) -> None:
+    """Be the heart of a claim: touch it as long as it is ours."""
+    with contextlib.suppress(LostClaim):
+        while not done.wait(LEASE / 6):
+            with contextlib.suppress(OSError, StoreError):  # a disk that is away for a while; who writes will look
+                claim.beat()

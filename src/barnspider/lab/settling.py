@@ -6,6 +6,7 @@ What it has to say goes to standard output, one JSON object a line.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from typing import Literal, TextIO, TypeVar
 
 from barnspider.errors import BarnspiderError, StoreError, TrainingError
 from barnspider.lab import stopping
-from barnspider.lab.claims import claimed
+from barnspider.lab.claims import Claim, LostClaim, claimed
 from barnspider.lab.data import Dataset
 from barnspider.lab.data.sharing import shared
 from barnspider.lab.machine import placed
@@ -35,8 +36,8 @@ R = TypeVar("R", bound=Planned)
 _LINE: ContextVar[TextIO | None] = ContextVar("line", default=None)
 """Where lines for the process that started this one go, once standard output is left to others."""
 
-Seal = Callable[[R], bool]
-"""Makes a run and seals it; False when somebody else sealed it first."""
+Seal = Callable[[R, Claim], bool]
+"""Makes a run and seals it while the claim is ours, else raises `LostClaim`; False when another sealed it first."""
 
 Work = Callable[[Store, str, Dataset | None, str, Shift], None]
 """Works on a study of a store: its data, where that is shared; the device; what this worker has to do."""
@@ -89,25 +90,27 @@ def _wait(waited: float) -> float:
 
 
 def _settle(store: Store, run: R, seal: Seal[R]) -> Outcome:
-    """Make a run, unless it is sealed or somebody else makes it."""
+    """Make a run, unless it is sealed or somebody else makes it, from the beginning or by now."""
     if not store.missing([run]):
         return "there"
-    with claimed(store.root, run.key) as mine:
-        if not mine:
+    with contextlib.suppress(LostClaim), claimed(store.root, run.key) as claim:
+        if claim is None:
             return "held"
         if not store.missing([run]):
             return "there"
-        _make(store, run, seal)
+        _make(store, run, seal, claim)
         return "made"
+    return "held"
 
 
-def _make(store: Store, run: R, seal: Seal[R]) -> None:
+def _make(store: Store, run: R, seal: Seal[R], claim: Claim) -> None:
     store.forget_failure(run.key)
     try:
-        first = seal(run)
+        first = seal(run, claim)
     except StoreError:
         raise
     except Exception as error:
+        claim.look()
         known = isinstance(error, BarnspiderError)
         store.note_failure(run.key, str(error) if known else f"{type(error).__name__}: {error}")
         if not isinstance(error, TrainingError):

@@ -126,6 +126,8 @@ def train(
         When the machine has no instructions for the recipe's precision, or a library of networks is not installed.
     StoreError
         When a checkpoint cannot be written.
+    LostClaim
+        When somebody else has taken the run over, by the claim that the checkpoint knows.
 
     Examples
     --------
@@ -217,8 +219,10 @@ class _Training:
             torch.manual_seed(torch_seed(self.seed, "network", epoch))  # for others' networks: ours never draw from it
             course.loss.zero_()
         for batch in self.material.batches(self.recipe, self.seed, epoch, first):
-            if checkpoint and (checkpoint.due() or stopping.is_asked()):
-                self._keep(checkpoint)
+            if checkpoint:
+                checkpoint.look()
+                if checkpoint.due() or stopping.is_asked():
+                    self._keep(checkpoint)
             self._step(batch)
 
     def _keep(self, checkpoint: Checkpoint) -> None:

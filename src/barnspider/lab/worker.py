@@ -12,6 +12,7 @@ from typing import Any
 
 from barnspider.errors import InputError
 from barnspider.lab.checkpoint import Checkpoint
+from barnspider.lab.claims import Claim
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.images import describe
 from barnspider.lab.recipe import Recipe
@@ -39,14 +40,16 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
     data = data or load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     describe(store, data)
     say(event="ready")
-    settle_all(store, sweep.runs(), lambda run: _sealed(store, run, data, device), shift)
+    settle_all(store, sweep.runs(), lambda run, claim: _sealed(store, run, claim, data, device), shift)
 
 
-def _sealed(store: Store, run: Run, data: Dataset, device: str) -> bool:
+def _sealed(store: Store, run: Run, claim: Claim, data: Dataset, device: str) -> bool:
     """Train one run and seal it; False when somebody else sealed it first."""
-    checkpoint = Checkpoint(store.root / "checkpoints" / run.key, data.fingerprint)
+    checkpoint = Checkpoint(store.root / "checkpoints" / run.key, data.fingerprint, claim=claim)
     with patience():
-        first = store.write(run.key, result_of(run, data, checkpoint, device))
+        result = result_of(run, data, checkpoint, device)
+        claim.look()
+        first = store.write(run.key, result)
         checkpoint.remove()
         return first
 

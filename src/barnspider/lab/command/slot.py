@@ -16,7 +16,7 @@ from typing import Literal
 
 from barnspider.errors import InputError, StoreError, TrainingError
 from barnspider.files import cannot_write, owner
-from barnspider.lab.claims import claimed
+from barnspider.lab.claims import Claim, LostClaim, claimed
 from barnspider.lab.command.agreement import Agreement
 from barnspider.lab.command.answers import SPLITS, harvest
 from barnspider.lab.command.start import Stopped, append_to, last_lines, run_to_end
@@ -84,36 +84,36 @@ class Slot:
             self.tell.put(Event("ended"))
 
     def _take(self) -> None:
-        """Settle the next run, or put it back when somebody else has it."""
+        """Settle the next run, or put it back when somebody else has it, from the beginning or by now."""
         try:
             run = self.left.popleft()
         except IndexError:  # another slot was faster
             return
-        with claimed(self.store.root, run.key) as mine:
-            if mine:
-                self._settle(run)
+        with contextlib.suppress(LostClaim), claimed(self.store.root, run.key) as claim:
+            if claim:
+                self._settle(run, claim)
                 return
         if self.shift.waits:
             self.left.append(run)
             self.unwanted.wait(WAIT)
 
-    def _settle(self, run: CommandRun) -> None:
+    def _settle(self, run: CommandRun, claim: Claim) -> None:
         """See to it that a run is sealed, or that it is said why not."""
         if not self.store.missing([run]):
             self.tell.put(Event("found"))
             return
-        self.made += 1
         self.store.forget_failure(run.key)
         log_of(self.store, run).unlink(missing_ok=True)
+        failed: Failed | None = None
         for attempt in range(1, run.command.retries + 2):
-            failed = self._try(run, attempt)
-            if failed is None:
-                return
-            if attempt > run.command.retries:
-                self._give_up(run, attempt, failed)
-                return
+            failed = self._try(run, claim, attempt)
+            if failed is None or attempt > run.command.retries:
+                break
             again = f"attempt {attempt + 1} of {run.command.retries + 1} begins"
             self.tell.put(Event("again", f"{_cell(run)}: {failed.why}; {again}"))
+        self.made += 1
+        if failed is not None:
+            self._give_up(run, run.command.retries + 1, failed)
 
     def _give_up(self, run: CommandRun, attempts: int, failed: Failed) -> None:
         """Note why a run failed, and tell it."""
@@ -127,7 +127,7 @@ class Slot:
         lines += [f"  its log: {log}", *([f"  what it left: {failed.kept}"] if failed.kept else [])]
         self.tell.put(Event("failed", "\n".join(lines)))
 
-    def _try(self, run: CommandRun, attempt: int) -> Failed | None:
+    def _try(self, run: CommandRun, claim: Claim, attempt: int) -> Failed | None:
         """Run a command once and seal what it leaves, or return why that could not be."""
         building = (self.store.root / "building" / f"{run.key}-{owner()}-{secrets.token_hex(4)}").absolute()
         places = {"test": building / "predictions", "validation": building / "validation"}
@@ -147,8 +147,9 @@ class Slot:
             building.mkdir(parents=True)
             append_to(log, header)
             above = log.stat().st_size
-            why, seconds = self._start(run, values, log)
-            if not why and (why := self._seal(run, places, seconds, attempt)) and any(building.iterdir()):
+            why, seconds = self._start(run, claim, values, log)
+            claim.look()
+            if not why and (why := self._seal(run, claim, places, seconds, attempt)) and any(building.iterdir()):
                 kept = _kept(building, refused_of(self.store, run))
         except OSError as error:
             raise StoreError(cannot_write(building, error)) from error
@@ -163,7 +164,7 @@ class Slot:
         path = self.store.root / "prescriptions" / f"{run.key}.json"
         return str(write_prescription(run.prescription, path.absolute()))
 
-    def _start(self, run: CommandRun, values: Values, log: Path) -> tuple[str, float]:
+    def _start(self, run: CommandRun, claim: Claim, values: Values, log: Path) -> tuple[str, float]:
         """Run a command to its end; return "", or what went wrong, and the seconds that it took."""
         _check_unchanged(run)
         try:
@@ -172,10 +173,13 @@ class Slot:
             return f"it was not started: {error}", 0.0
         command = run.command
         words, environment = command.filled(values)
-        ended = run_to_end(words, command.folder, environment, log=log, timeout=command.timeout, unwanted=self.unwanted)
+        ended = run_to_end(
+            words, command.folder, environment,
+            log=log, timeout=command.timeout, unwanted=self.unwanted, look=claim.look_if_late,
+        )  # fmt: skip
         return ended.why, ended.seconds
 
-    def _seal(self, run: CommandRun, places: Mapping[str, Path], seconds: float, attempt: int) -> str:
+    def _seal(self, run: CommandRun, claim: Claim, places: Mapping[str, Path], seconds: float, attempt: int) -> str:
         """Seal what a command left; return "", or what is wrong with it."""
         asked = {split: place for split, place in places.items() if SPLITS[split] in run.command.placeholders}
         about = {
@@ -184,7 +188,9 @@ class Slot:
         }  # fmt: skip
         _check_unchanged(run)
         try:
-            first = self.images.seal(run, harvest(asked, run), about)
+            found = harvest(asked, run)
+            claim.look()
+            first = self.images.seal(run, found, about)
         except InputError as error:
             return str(error)
         self.tell.put(Event("sealed" if first else "found"))

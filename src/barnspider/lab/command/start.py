@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -57,8 +57,11 @@ def run_to_end(
     log: Path,
     timeout: float | None,
     unwanted: threading.Event,
+    look: Callable[[], None] = lambda: None,
 ) -> Ended:
     """Start a command, wait until it is over, and append what it says to a log of which the end is kept.
+
+    Meanwhile `look` is called, all the time; what it raises ends the command.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def run_to_end(
     given = TALKATIVE | dict(os.environ) | dict(environment)
     try:
         with _kept(words, folder, given, log) as (process, report):
-            in_time = _wait(process, None if timeout is None else began + timeout, unwanted)
+            in_time = _wait(process, None if timeout is None else began + timeout, unwanted, look)
     except (OSError, ValueError) as error:  # no such folder; text that no system can pass on
         return Ended(f"cannot be started: {error}", 0.0)
     seconds = time.monotonic() - began
@@ -103,9 +106,12 @@ def _kept(
         how |= json.loads(report.read() or b"{}")
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float | None, unwanted: threading.Event) -> bool:
+def _wait(
+    process: subprocess.Popen[bytes], deadline: float | None, unwanted: threading.Event, look: Callable[[], None]
+) -> bool:
     """Wait for the end of a command; return False when its time is over before."""
     while not unwanted.is_set():
+        look()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(LOOK)
             return True

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from barnspider.errors import InputError
+from barnspider.lab.claims import Claim
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.derived.averages import answered, mean_answers, mean_network
 from barnspider.lab.derived.plan import Deriving, Part
@@ -41,8 +42,10 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
     parts = {part.cell.key: part for part in of_use(plan, store)}
     say(event="ready")
 
-    def seal(cell: Cell) -> bool:
-        return store.write(cell.key, result_of(store, parts[cell.key], images, device))
+    def seal(cell: Cell, claim: Claim) -> bool:
+        result = result_of(store, parts[cell.key], images, device)
+        claim.look()
+        return store.write(cell.key, result)
 
     settle_all(store, [part.cell for part in parts.values()], seal, shift)
 

@@ -15,6 +15,7 @@ from typing import Any
 from barnspider.convert import smallest_int
 from barnspider.errors import InputError
 from barnspider.lab.checkpoint import Checkpoint
+from barnspider.lab.claims import Claim
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.machine import environment, prepared
 from barnspider.lab.pretrained import pretrained
@@ -41,31 +42,40 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
     jobs = _theirs(store, study, data, device) if theirs else _own(store, study, data, device)
     say(event="ready")
 
-    def seal(cell: Cell) -> bool:
-        first = store.write(cell.key, jobs[cell]())
+    def seal(cell: Cell, claim: Claim) -> bool:
+        result = jobs[cell](claim)
+        claim.look()
+        first = store.write(cell.key, result)
         _checkpoint(store, cell.key).unlink(missing_ok=True)
         return first
 
     settle_all(store, jobs, seal, shift)
 
 
-Jobs = dict[Cell, Callable[[], Result]]
-"""What is to be made, and what makes it."""
+Jobs = dict[Cell, Callable[[Claim], Result]]
+"""What is to be made, and what makes it as long as the claim on it is ours."""
 
 
 def _own(store: Store, study: str, data: Dataset | None, device: str) -> Jobs:
     plan = Transferring.planned(store, study)
     images = data or arrived(store, plan.source, plan.to)
-    return {
-        cell: partial(result_of, store, source, plan, images, device) for source, cell in with_backbone(store, plan)
-    }
+
+    def made(source: Cell, cell: Cell, claim: Claim) -> Result:
+        checkpoint = Checkpoint(_checkpoint(store, cell.key), images.fingerprint, claim=claim)
+        return result_of(store, source, plan, images, device, checkpoint)
+
+    return {cell: partial(made, source, cell) for source, cell in with_backbone(store, plan)}
 
 
 def _theirs(store: Store, study: str, data: Dataset | None, device: str) -> Jobs:
     plan = Borrowing.planned(store, study)
     images = data or load(plan.to)
+
+    def made(network: Borrowed, sum_: str, _: Claim) -> Result:
+        return result_of_theirs(network, sum_, images, device)
+
     return {
-        cell: partial(result_of_theirs, network, sum_, images, device)
+        cell: partial(made, network, sum_)
         for cell, network, sum_ in zip(plan.cells(), plan.networks, plan.sums, strict=True)
     }
 
@@ -74,7 +84,14 @@ def _checkpoint(store: Store, key: str) -> Path:
     return store.root / "checkpoints" / key
 
 
-def result_of(store: Store, source: Cell, plan: Transferring, data: Dataset, device: str = "cpu") -> Result:
+def result_of(
+    store: Store,
+    source: Cell,
+    plan: Transferring,
+    data: Dataset,
+    device: str = "cpu",
+    checkpoint: Checkpoint | None = None,
+) -> Result:
     """Transfer one backbone and return what a store keeps of it; of one that diverged, that.
 
     Raises
@@ -93,7 +110,6 @@ def result_of(store: Store, source: Cell, plan: Transferring, data: Dataset, dev
         answers, told = _probed(kept, data, device)
         told |= {"seconds": _since(began)}
     else:
-        checkpoint = Checkpoint(_checkpoint(store, plan.key(source)), data.fingerprint)
         recipe = recipe_of(kept, plan.source.sweep["vary"], plan.to, plan.tuning)
         answers, told = _tuned(recipe, kept, data, checkpoint, device)
     return Result("done" if answers else "diverged", plan.fingerprint, answers, {**about, **told})
@@ -147,7 +163,7 @@ def _answers(probe: Probe, images: Labelled) -> Answers:
 
 
 def _tuned(
-    recipe: Recipe, kept: Kept, data: Dataset, checkpoint: Checkpoint, device: str
+    recipe: Recipe, kept: Kept, data: Dataset, checkpoint: Checkpoint | None, device: str
 ) -> tuple[dict[str, Answers], dict[str, Any]]:
     """Return what the whole network answers when it was trained on, and how; no answers when it diverged.
 
