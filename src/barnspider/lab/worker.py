@@ -14,8 +14,9 @@ from barnspider.errors import InputError
 from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.images import describe
+from barnspider.lab.lines import say
 from barnspider.lab.recipe import Recipe
-from barnspider.lab.settling import ALL, say, serve, settle_all
+from barnspider.lab.settling import ALL, serve, settle_all
 from barnspider.lab.shift import Shift
 from barnspider.lab.stopping import patience
 from barnspider.lab.strength import strength
@@ -38,7 +39,7 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
     sweep = Sweep.from_dict(plan)
     data = data or load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     describe(store, data)
-    say(event="ready")
+    say(event="ready", fingerprint=data.fingerprint)
     settle_all(store, sweep.runs(), lambda run: _sealed(store, run, data, device), shift)
 
 
