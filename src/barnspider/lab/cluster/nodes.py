@@ -135,6 +135,7 @@ def needed() -> Any:
         "0"  # read when it is imported, and by all that it starts: nobody phones home
     )
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -176,7 +177,8 @@ def _join(ray: Any, address: str) -> bool:
             if address or not isinstance(error, ConnectionError):
                 raise InputError(
                     f"address={address or 'auto'!r}: no Ray cluster can be joined there: {_first_line(error)}; expected"
-                    " host:port of its head, from a machine that has joined it (`ray start`)"
+                    " host:port of its head, from a machine that has joined it (`ray start`), and RAY_AUTH_MODE=token where"
+                    " it wants a token"
                 ) from None
         else:
             return True
