@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ALONE = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+ALONE = ("unshare", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 def lacking() -> str:
@@ -28,6 +28,8 @@ def test_a_study_survives_its_nodes(tmp_path, scenario):
     if why := lacking():
         pytest.skip(why)
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0a" * 32, "OMP_NUM_THREADS": "1"}
+    (tmp_path / "tmp").mkdir()
+    token |= {"TMPDIR": str(tmp_path / "tmp")}
     command = [*ALONE, sys.executable, str(Path(__file__).with_name("two_nodes.py")), scenario, str(tmp_path)]
     done = subprocess.run(command, env=os.environ | token, capture_output=True, text=True, check=False, timeout=900)
     assert not done.returncode, done.stdout + done.stderr

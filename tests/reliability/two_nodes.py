@@ -5,10 +5,12 @@ To be started where it is alone: with a network, and with processes, of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,7 +30,7 @@ train_images = 600
 [sweep]
 vary = "rotation"
 doses = [0, 60]
-seeds = 4
+seeds = 6
 """
 HEAD = "127.0.0.1:6399"
 PATIENCE = 300.0
@@ -53,11 +55,22 @@ def commands() -> dict[int, tuple[int, str]]:
     return found
 
 
+def raylet_of(address: str) -> int:
+    there = commands().items()
+    return next(pid for pid, (_, line) in there if "/raylet" in line and f"node_ip_address={address}" in line)
+
+
+def trainers(raylet: int) -> list[int]:
+    """The engine's own workers on a node: children of a worker of Ray's, which is a child of the raylet."""
+    there = commands()
+    rays = {pid for pid, (parent, _) in there.items() if parent == raylet}
+    return [pid for pid, (parent, line) in there.items() if parent in rays and "barnspider.lab.worker" in line]
+
+
 def lose(address: str) -> None:
     """Kill a node's raylet and its workers, as a machine does that loses its power; what they started is left."""
-    there = commands()
-    raylet = next(pid for pid, (_, line) in there.items() if "/raylet" in line and f"node_ip_address={address}" in line)
-    for pid in [raylet, *(pid for pid, (parent, _) in there.items() if parent == raylet)]:
+    raylet = raylet_of(address)
+    for pid in [raylet, *(pid for pid, (parent, _) in commands().items() if parent == raylet)]:
         os.kill(pid, signal.SIGKILL)
 
 
@@ -68,7 +81,7 @@ class Study:
         self.folder, self.runs = folder, folder / "kept" / "cluster" / "runs"
         (folder / "kept").mkdir()
         (folder / "small.toml").write_text(STUDY.format(epochs=epochs))
-        self.ray = Path(tempfile.mkdtemp(prefix="ray-"))  # names of sockets must be short
+        self.ray = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # names of sockets must be short
         self.said = folder / "said.txt"
 
     def head(self) -> None:
@@ -97,6 +110,13 @@ class Study:
     def is_sealed(self, count: int) -> bool:
         return len(list(self.runs.glob("*"))) >= count
 
+    def claimed_by(self, pids: list[int]) -> set[str]:
+        """The keys of the runs that some processes have claimed right now."""
+        with suppress(OSError, ValueError):
+            claims = self.runs.parent.glob("claims/*")
+            return {claim.name for claim in claims if json.loads(claim.read_text())["pid"] in pids}
+        return set()
+
     def check_table(self) -> None:
         """The table is that of the same study on one machine, to the last byte."""
         plain = self._command("run", "small.toml", "--store", "plain", "--workers", "2")
@@ -106,7 +126,7 @@ class Study:
             for store in ("kept/cluster", "plain")
         ]
         assert tables[0].stdout == tables[1].stdout
-        assert len(list(self.runs.glob("*"))) == 8
+        assert len(list(self.runs.glob("*"))) == 12
         left = [*(self.folder / "kept/cluster").glob("claims/*"), *(self.folder / "kept/cluster").glob("*/.writing-*")]
         assert not left, left
 
@@ -123,6 +143,7 @@ def seen(study: Study) -> str:
     study.second()
     driver = study.begin()
     until(lambda: study.is_sealed(3) or driver.poll() is not None, "nothing is sealed")
+    until(lambda: study.claimed_by(trainers(raylet_of("127.0.0.2"))), "the second node has nothing to do")
     lose("127.0.0.2")
     assert driver.wait(PATIENCE) == 0, study.said.read_text()
     study.check_nobody_is_left()
@@ -139,8 +160,8 @@ def unseen(study: Study) -> str:
     until(lambda: study.is_sealed(1) or driver.poll() is not None, "nothing is sealed")
     study.second(hidden=study.folder / "kept")
     until(lambda: "does not see the store" in study.said.read_text() or driver.poll() is not None, "nobody joined")
-    there = len(list(study.runs.glob("*")))
-    until(lambda: study.is_sealed(there + 3) or driver.poll() is not None, "nothing was sent")
+    theirs: set[str] = set()  # what is made where the store is out of sight is claimed by the driver
+    until(lambda: theirs.update(study.claimed_by([driver.pid])) or len(theirs) > 1, "nothing was sent")
     lose("127.0.0.2")
     assert driver.wait(PATIENCE) == 0, study.said.read_text()
     study.check_nobody_is_left()
@@ -168,8 +189,9 @@ def stopped(study: Study) -> str:
 
 def main() -> None:
     scenario, folder = sys.argv[1:]
+    socket.sethostname("nodes")  # claims, and what lies in temporary folders, are told apart by host and process
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    study = Study(Path(folder), epochs=int(os.environ.get("EPOCHS", "300")))
+    study = Study(Path(folder), epochs=int(os.environ.get("EPOCHS", "150")))
     try:
         said = {"seen": seen, "unseen": unseen, "stopped": stopped}[scenario](study)
         study.check_table()

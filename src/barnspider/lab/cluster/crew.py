@@ -261,6 +261,8 @@ class Crew:
                 f"its data have the fingerprint {arrived.fingerprint}; expected {self.fingerprint}, as here: the same"
                 " files on all nodes"
             )
+        if not why and not self.fingerprint and not arrived.shares:
+            why = "it does not see the store, which commands need; expected a folder that all nodes see"
         if why:
             self._leave_out(member.node, why)
             self._let_go(member)

@@ -5,12 +5,14 @@ Nothing of a training is in the process that Ray starts: what Ray loses is a mes
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -39,6 +41,7 @@ class Hand:
         self._process: subprocess.Popen[str] | None = None
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
         self._heard = 0
+        self._busy = threading.Lock()
         self._own: Path | None = None
         self._store: Store | None = None
 
@@ -66,6 +69,10 @@ class Hand:
 
     def make(self, key: str) -> Made:
         """Have a run made; come back when that is settled."""
+        with self._busy:
+            return self._make(key)
+
+    def _make(self, key: str) -> Made:
         assert self._process is not None
         assert self._process.stdin is not None
         try:
@@ -91,8 +98,16 @@ class Hand:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+            with self._busy:  # whoever waits for a run hears first that there will be none
+                self._close()
         if self._own is not None:
             shutil.rmtree(self._own, ignore_errors=True)
+
+    def _close(self) -> None:
+        for stream in (self._process and self._process.stdin, self._process and self._process.stdout, self._said):
+            with contextlib.suppress(OSError):  # it is not there to hear the last word
+                if stream is not None:
+                    stream.close()
 
     def _own_store(self, job: Job) -> Store:
         """Make a store of this worker's own, for the time that it lives, with the plan in it."""

@@ -42,7 +42,7 @@ def make_on_ray(sweep: AnySweep, store: Store, asked: Asked) -> Tally:
     runs: list[Planned] = list(store.missing(sweep.runs()))
     if not runs:
         return Tally(0)
-    doing = "training" if isinstance(sweep, Sweep) else "running"
+    doing, done = ("training", "trained") if isinstance(sweep, Sweep) else ("running", "run")
     with token_in(store) as token, Progress(doing, total=len(runs)) as progress:
         progress.show(0)
         with joined(asked) as cluster:
@@ -50,7 +50,7 @@ def make_on_ray(sweep: AnySweep, store: Store, asked: Asked) -> Tally:
             crew.make(runs, progress)
     if still := len(store.missing(runs)):
         why = crew.complaints[0] if crew.complaints else "another command has changed the plan meanwhile"
-        raise TrainingError(f"{still} of {len(runs)} runs could not be made; the first reason: {why}")
+        raise TrainingError(f"{still} of {len(runs)} runs could not be {done}; the first reason: {why}")
     return Tally(crew.sealed, len(runs) - crew.sealed)
 
 

@@ -25,10 +25,46 @@ from barnspider.lab.cluster.job import Asked
 from barnspider.lab.cores import core_count
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
-"""Signals whose handlers are the command line's, also while Ray is there."""
+"""Signals by which somebody may want this process to end."""
 
 MEMORY = 128 * 2**20
 """Bytes of shared memory for a Ray of our own, through which nothing goes but runs that are sent back."""
+
+
+@dataclass
+class Deferred:
+    """Signals that came while Ray was asked something: what a handler raises there, Ray cannot bear. The second counts.
+
+    Ray takes some of them for itself when it begins; then they are ours again.
+    """
+
+    came: int | None = None
+    _handlers: dict[int, Any] = field(default_factory=dict[int, Any])
+
+    def hear(self) -> None:
+        """Hear signals from now on, in the place of whoever does."""
+        for sign in (getattr(signal, name) for name in SIGNALS if hasattr(signal, name)):
+            self._handlers.setdefault(sign, signal.getsignal(sign))
+            if callable(self._handlers[sign]):  # else it is ignored, or ends us: so be it
+                signal.signal(sign, self._hear)
+            else:
+                signal.signal(sign, self._handlers[sign])
+
+    def _hear(self, sign: int, frame: Any) -> None:
+        if self.came is not None:
+            self._handlers[sign](sign, frame)
+        self.came = sign
+
+    def pass_on(self) -> None:
+        """Let whoever was there before us handle what came."""
+        if (sign := self.came) is not None:
+            self.give_back()
+            self._handlers[sign](sign, None)
+
+    def give_back(self) -> None:
+        """Leave the signals to whoever had them."""
+        for sign, handler in self._handlers.items():
+            signal.signal(sign, handler)
 
 
 @dataclass
@@ -38,9 +74,9 @@ class RayCluster:
     ray: Any
     asked: Asked
     grows: bool
+    signals: Deferred
     _looked: float = -math.inf
     _nodes: list[Node] = field(default_factory=list[Node])
-    _actors: dict[int, Any] = field(default_factory=dict[int, Any])
 
     def nodes(self) -> list[Node]:
         """Return the nodes that are there, looked up once in a while."""
@@ -61,10 +97,12 @@ class RayCluster:
 
     def wait(self, answers: Sequence[Hashable], seconds: float) -> Sequence[Hashable]:
         """Return those that are there, as soon as there is one, and after so many seconds in any case."""
-        if not answers:
-            time.sleep(seconds)
-            return []
-        there, _ = self.ray.wait(list(answers), num_returns=1, timeout=seconds)
+        self.signals.pass_on()
+        if answers:
+            there, _ = self.ray.wait(list(answers), num_returns=1, timeout=seconds)
+        else:
+            there = time.sleep(seconds) or []
+        self.signals.pass_on()
         return there
 
     def answer(self, answer: Hashable) -> Any:
@@ -135,7 +173,6 @@ def needed() -> Any:
         "0"  # read when it is imported, and by all that it starts: nobody phones home
     )
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -156,14 +193,15 @@ def joined(asked: Asked) -> Generator[RayCluster]:
         When Ray is not installed, or there is no cluster where one was named.
     """
     ray = needed()
-    handlers = {name: signal.getsignal(getattr(signal, name)) for name in SIGNALS if hasattr(signal, name)}
+    signals = Deferred()
+    signals.hear()
     try:
         grows = _join(ray, asked.address or os.environ.get("RAY_ADDRESS", ""))
-        for name, handler in handlers.items():  # Ray has taken some
-            signal.signal(getattr(signal, name), handler)
-        yield RayCluster(ray, asked, grows)
+        signals.hear()
+        yield RayCluster(ray, asked, grows, signals)
     finally:
         ray.shutdown()
+        signals.give_back()
 
 
 def _join(ray: Any, address: str) -> bool:
@@ -177,8 +215,8 @@ def _join(ray: Any, address: str) -> bool:
             if address or not isinstance(error, ConnectionError):
                 raise InputError(
                     f"address={address or 'auto'!r}: no Ray cluster can be joined there: {_first_line(error)}; expected"
-                    " host:port of its head, from a machine that has joined it (`ray start`), and RAY_AUTH_MODE=token where"
-                    " it wants a token"
+                    " host:port of its head, from a machine that has joined it (`ray start`), with RAY_AUTH_MODE=token"
+                    " where it wants a token"
                 ) from None
         else:
             return True
