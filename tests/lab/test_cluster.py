@@ -1,11 +1,13 @@
 """Workers on many nodes, without Ray: nodes that come and go are made up, the workers and what they seal are real."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -391,6 +393,45 @@ def test_without_ray_it_says_what_to_install(store, monkeypatch):
     with pytest.raises(InputError, match=r'ray is not installed; try: pip install "barnspider\[ray\]"'):
         make_on_ray(SWEEP, store, Asked())
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        ("\nThe actor died.\nIts node has died.", Lost, "The actor died."),
+        ("x\nModuleNotFoundError: No module named 'barnspider.lab.cluster'", InputError, "is not installed there"),
+    ],
+)
+def test_what_ray_says_of_a_loss(error, kind, said):
+    class RayError(Exception):
+        pass
+
+    def get(answer):
+        raise RayError(error)
+
+    ray = SimpleNamespace(get=get, exceptions=SimpleNamespace(RayError=RayError))
+    with pytest.raises(kind, match=said):
+        nodes.RayCluster(ray, Asked(), grows=True, signals=nodes.Deferred()).answer("x")
+
+
+def test_signals_are_handled_when_ray_is_not_being_asked_and_the_second_at_once():
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda sign, _: heard.append(sign))
+    ours = signal.getsignal(signal.SIGUSR1)
+    try:
+        signals = nodes.Deferred()
+        signals.hear()
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # as Ray does with some
+        signals.hear()
+        signal.raise_signal(signal.SIGUSR1)
+        assert heard == []
+        signal.raise_signal(signal.SIGUSR1)
+        assert heard == [signal.SIGUSR1]
+        signals.pass_on()
+        assert heard == [signal.SIGUSR1] * 2
+        assert signal.getsignal(signal.SIGUSR1) is ours
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def missing(name: str):
