@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 STUDY = """
@@ -65,6 +65,18 @@ def trainers(raylet: int) -> list[int]:
     there = commands()
     rays = {pid for pid, (parent, _) in there.items() if parent == raylet}
     return [pid for pid, (parent, line) in there.items() if parent in rays and "barnspider.lab.worker" in line]
+
+
+@contextmanager
+def paused(address: str) -> Generator[None]:
+    """Let a node's workers do nothing for a while, so that the study is not over before the other node is there."""
+    until(lambda: trainers(raylet_of(address)), "nobody works")
+    stopped = trainers(raylet_of(address))
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
 
 
 def lose(address: str) -> None:
@@ -142,9 +154,12 @@ def seen(study: Study) -> str:
     study.head()
     study.second()
     driver = study.begin()
-    until(lambda: study.is_sealed(3) or driver.poll() is not None, "nothing is sealed")
-    until(lambda: study.claimed_by(trainers(raylet_of("127.0.0.2"))), "the second node has nothing to do")
-    lose("127.0.0.2")
+    until(lambda: study.is_sealed(1) or driver.poll() is not None, "nothing is sealed")
+    with paused("127.0.0.1"):
+        there = len(list(study.runs.glob("*")))
+        until(lambda: study.is_sealed(there + 2), "the second node does nothing")
+        until(lambda: study.claimed_by(trainers(raylet_of("127.0.0.2"))), "the second node has nothing to do")
+        lose("127.0.0.2")
     assert driver.wait(PATIENCE) == 0, study.said.read_text()
     study.check_nobody_is_left()
     said = study.said.read_text()
@@ -158,11 +173,13 @@ def unseen(study: Study) -> str:
     study.head()
     driver = study.begin()
     until(lambda: study.is_sealed(1) or driver.poll() is not None, "nothing is sealed")
-    study.second(hidden=study.folder / "kept")
-    until(lambda: "does not see the store" in study.said.read_text() or driver.poll() is not None, "nobody joined")
-    theirs: set[str] = set()  # what is made where the store is out of sight is claimed by the driver
-    until(lambda: theirs.update(study.claimed_by([driver.pid])) or len(theirs) > 1, "nothing was sent")
-    lose("127.0.0.2")
+    with paused("127.0.0.1"):
+        study.second(hidden=study.folder / "kept")
+        there = len(list(study.runs.glob("*")))
+        until(lambda: study.is_sealed(there + 2), "nothing was sent")
+        # What is made where the store is out of sight is claimed by the driver.
+        until(lambda: study.claimed_by([driver.pid]), "the second node has nothing to do")
+        lose("127.0.0.2")
     assert driver.wait(PATIENCE) == 0, study.said.read_text()
     study.check_nobody_is_left()
     said = study.said.read_text()
@@ -191,7 +208,7 @@ def main() -> None:
     scenario, folder = sys.argv[1:]
     socket.sethostname("nodes")  # claims, and what lies in temporary folders, are told apart by host and process
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    study = Study(Path(folder), epochs=int(os.environ.get("EPOCHS", "150")))
+    study = Study(Path(folder), epochs=int(os.environ.get("EPOCHS", "80")))
     try:
         said = {"seen": seen, "unseen": unseen, "stopped": stopped}[scenario](study)
         study.check_table()

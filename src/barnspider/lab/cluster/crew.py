@@ -127,14 +127,17 @@ class Crew:
             When no node can make a run, and none will join.
         """
         self._left = deque(runs)
-        before = self.store.count(runs)
+        before, shown = self.store.count(runs), (0, 0)
         with self._all_ended():
             while self._left or self._held or any(member.run for member in self._members):
                 self._call_up()
                 self._hand_out()
                 for answer in self.cluster.wait(list(self._asked), LOOK):
                     self._hear(answer, progress)
-                progress.show(max(self.sealed, self.store.count(runs) - before), len(self.complaints))
+                now = max(self.sealed, self.store.count(runs) - before), len(self.complaints)
+                if now != shown:
+                    progress.show(*now)
+                    shown = now
 
     # -- workers ---------------------------------------------------------------------------------------------
 

@@ -163,8 +163,9 @@ def slots(resources: Mapping[str, float], asked: Asked) -> int:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what Ray says in its first line; what follows is for who looks after the cluster."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """Return what Ray says in its first line, or what it was caused by; the rest is for who looks after the cluster."""
+    said = str(getattr(error, "cause", None) or error)
+    return next((line.strip() for line in said.splitlines() if line.strip()), type(error).__name__)
 
 
 def needed() -> Any:
