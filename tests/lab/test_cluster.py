@@ -398,7 +398,8 @@ def test_without_ray_it_says_what_to_install(store, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "kind", "said"),
     [
-        ("\nThe actor died.\nIts node has died.", Lost, "The actor died."),
+        ("\nThe actor died.\nWhy is unknown.", Lost, r"^The actor died\.$"),
+        ("The actor died because its node has died. Node Id: 0a1b", Lost, "^its node has died$"),
         ("x\nModuleNotFoundError: No module named 'barnspider.lab.cluster'", InputError, "is not installed there"),
     ],
 )

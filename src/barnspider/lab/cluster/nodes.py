@@ -114,7 +114,7 @@ class RayCluster:
                 raise InputError(
                     f"barnspider {__version__} is not installed there, for the Python that Ray runs"
                 ) from None
-            raise Lost(_first_line(error)) from None
+            raise Lost(_why(error)) from None
 
     def dismiss(self, remote: Remote) -> None:
         """Have Ray end a worker."""
@@ -160,6 +160,13 @@ def slots(resources: Mapping[str, float], asked: Asked) -> int:
     gpus = resources.get("GPU", 0)
     by_gpus = int(gpus) * int(1 / asked.gpus + 1e-6) if asked.gpus < 1 else int(gpus // asked.gpus)
     return min(by_cpus, by_gpus)
+
+
+def _why(error: Exception) -> str:
+    """Return why a worker is lost, in few words where Ray's are known."""
+    said = str(error)
+    known = {"node has died": "its node has died", "ActorUnavailable": "it cannot be reached"}
+    return next((why for name, why in known.items() if name in said + type(error).__name__), _first_line(error))
 
 
 def _first_line(error: Exception) -> str:
