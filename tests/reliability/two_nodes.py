@@ -19,6 +19,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from barnspider.lab.claims import holders
+
 STUDY = """
 name = "small"
 [recipe]
@@ -139,8 +141,8 @@ class Study:
         ]
         assert tables[0].stdout == tables[1].stdout
         assert len(list(self.runs.glob("*"))) == 12
-        left = [*(self.folder / "kept/cluster").glob("claims/*"), *(self.folder / "kept/cluster").glob("*/.writing-*")]
-        assert not left, left
+        assert not holders(self.runs.parent)
+        assert not list(self.runs.parent.glob("jobs/.writing-*"))
 
     def check_nobody_is_left(self) -> None:
         until(lambda: not any("barnspider.lab" in line for _, line in commands().values()), "a worker is left behind")
@@ -198,7 +200,7 @@ def stopped(study: Study) -> str:
         driver.send_signal(sign)
         assert driver.wait(60) == code, study.said.read_text()
         study.check_nobody_is_left()
-        assert not list(study.folder.glob("kept/cluster/claims/*"))
+        assert not holders(study.runs.parent)
     rest = [sys.executable, "-m", "barnspider", "run", "small.toml", "--store", "kept/cluster"]
     subprocess.run(rest, cwd=study.folder, check=True, stderr=subprocess.DEVNULL)
     return study.said.read_text()
