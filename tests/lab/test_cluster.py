@@ -15,10 +15,12 @@ from barnspider import InputError, StoreError
 from barnspider.errors import TrainingError
 from barnspider.lab import Recipe, Store, Sweep, read_study, worker
 from barnspider.lab.claims import claimed
-from barnspider.lab.cluster import Asked, Crew, crew, make_on_ray, nodes
+from barnspider.lab.cluster import Asked, Crew, crew, make_on_ray, making, nodes
 from barnspider.lab.cluster.crew import Lost, Node
 from barnspider.lab.cluster.hand import Hand
 from barnspider.lab.cluster.job import Arrived, Job, Made, is_seen, token_in, versions
+from barnspider.lab.command.run import run_planned
+from barnspider.lab.shift import Shift
 from barnspider.progress import Progress
 from barnspider.store import Result, receive, send
 from trainer import SCRIPT, lay_out
@@ -266,12 +268,6 @@ def test_a_node_without_the_store_leaves_alone_what_another_has_claimed(store, m
     assert [key for _, key in cluster.told] == [*(run.key for run in rest), first.key]
 
 
-def test_commands_need_a_store_that_all_see(store):
-    cluster = Made_up(store, [A], arrive={"a": Arrived(shares=False)})
-    with pytest.raises(InputError, match="does not see the store, which commands need"):
-        make(cluster, fingerprint="")
-
-
 # -- what is sent, and the token -----------------------------------------------------------------------------------
 
 
@@ -329,6 +325,41 @@ def test_a_worker_without_the_store_sends_its_runs_with_their_weights(store, tmp
         ).read_bytes()
     assert not store.missing([first]), "its weights have come, too"
     assert store.missing([second])
+
+
+def test_commands_without_the_store_are_sealed_here_if_they_answer_the_same_images(tmp_path):
+    sweep = read_study(lay_out(tmp_path))
+    store, plain = Store(tmp_path / "pets"), Store(tmp_path / "plain")
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
+    hand = Hand()
+    assert hand.arrive(job(store, sweep.identity, room="command.worker")) == Arrived(shares=False)
+    sent = [hand.make(each.key).sent for each in sweep.runs()[:2]]
+    train = (tmp_path / "train.py").read_text()
+    (tmp_path / "train.py").write_text(train.replace("range(60)", "range(61)"))
+    hand.end()
+    hand = Hand()
+    hand.arrive(job(store, sweep.identity, room="command.worker"))
+    other = hand.make(sweep.runs()[2].key).sent
+    hand.end()
+    seal = making._sealing(sweep)
+    assert [seal(store, each) for each in sent] == [True, True]
+    assert not seal(store, sent[0])
+    with pytest.raises(InputError):
+        seal(store, other)
+    (tmp_path / "train.py").write_text(train)
+    run_planned(sweep, plain, plan_of(sweep, plain)[:2], Shift())
+    for each in sweep.runs()[:2]:
+        assert answers(store, each.key) == answers(plain, each.key)
+    assert store.load(sweep.runs()[:2]).on == plain.load(sweep.runs()[:2]).on
+
+
+def plan_of(sweep, store: Store):
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
+    return sweep.runs()
+
+
+def answers(store: Store, key: str) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((store.root / "runs" / key).glob("*.npz"))]
 
 
 SLOW = SCRIPT.replace('print("training', 'if args.seed == 1: raise SystemExit("no luck")\nprint("training').replace(

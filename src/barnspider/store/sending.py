@@ -15,15 +15,18 @@ from barnspider.store.placing import move_first, slug
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """The files of a sealed run, and of its weights where they are kept, by their names."""
+    """The files of a sealed run, of its weights where they are kept, and of its images where asked for."""
 
     key: str
     files: Mapping[str, bytes]
     weights: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    images: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
 
-def send(store: Store, key: str) -> Sent:
+def send(store: Store, key: str, *, images: bool = False) -> Sent:
     """Return a run that a store has sealed, ready to be sent; its sums go with it and are checked where it arrives.
+
+    With `images`, what the store knows of the images that the run answers goes, too.
 
     Examples
     --------
@@ -35,7 +38,9 @@ def send(store: Store, key: str) -> Sent:
     ...     receive(here, send(there, "0a1b")), receive(here, send(there, "0a1b"))
     (True, False)
     """
-    return Sent(key, _read(store.root / "runs" / slug(key)), _read(store.root / "weights" / slug(key)))
+    document = store.document(key) if images else None
+    about = {} if document is None else _read(store.root / "images" / slug(document["fingerprint"]))
+    return Sent(key, _read(store.root / "runs" / slug(key)), _read(store.root / "weights" / slug(key)), about)
 
 
 def receive(store: Store, sent: Sent) -> bool:
@@ -54,8 +59,17 @@ def receive(store: Store, sent: Sent) -> bool:
             kept = _move(building, store.root / "weights" / slug(sent.key))
     with store.building(sent.key) as building:
         _write(building, sent.files)
-        _refuse_other(sent.key, read_sealed(building, sent.key)["key"])
+        document = read_sealed(building, sent.key)
+        _refuse_other(sent.key, document["key"])
+        if sent.images:
+            _receive_images(store, slug(document["fingerprint"]), sent.images)
         return _move(building, store.root / "runs" / slug(sent.key)) or kept
+
+
+def _receive_images(store: Store, name: str, files: Mapping[str, bytes]) -> None:
+    with store.building(f"{name}-images") as building:
+        _write(building, files)
+        _move(building, store.root / "images" / name)
 
 
 def _read(folder: Path) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ from barnspider.lab.cluster.hand import PATIENCE
 from barnspider.lab.cluster.job import Arrived, Job, Made, versions
 from barnspider.names import visible
 from barnspider.progress import Progress
-from barnspider.store import Planned, Store, receive
+from barnspider.store import Planned, Sent, Store, receive
 
 LOOK = 1.0
 """Seconds between two looks at which nodes there are, at the most."""
@@ -95,6 +95,7 @@ class Crew:
     job : what they are told
     fingerprint : of the data that all must have; "" where only the runs know
     most : how many workers at the most; None for as many as the nodes hold
+    seal : seals a run that was sent back; False where it was sealed before
     sealed : how many runs they have made
     complaints : why runs could not be made
     """
@@ -104,6 +105,7 @@ class Crew:
     job: Job
     fingerprint: str = ""
     most: int | None = None
+    seal: Callable[[Store, Sent], bool] = receive
     sealed: int = 0
     complaints: list[str] = field(default_factory=list[str])
     _left: deque[Planned] = field(default_factory=deque[Planned])
@@ -264,8 +266,6 @@ class Crew:
                 f"its data have the fingerprint {arrived.fingerprint}; expected {self.fingerprint}, as here: the same"
                 " files on all nodes"
             )
-        if not why and not self.fingerprint and not arrived.shares:
-            why = "it does not see the store, which commands need; expected a folder that all nodes see"
         if why:
             self._leave_out(member.node, why)
             self._let_go(member)
@@ -321,7 +321,9 @@ class Crew:
             self.sealed += made.outcome == "made"
             return
         try:
-            self.sealed += receive(self.store, made.sent)
+            self.sealed += self.seal(self.store, made.sent)
+        except InputError as error:  # a command's answers, to other images than the study's
+            self._fail(run, str(error))
         except StoreError as error:
             if "damaged" not in str(error):
                 raise

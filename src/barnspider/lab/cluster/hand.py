@@ -44,6 +44,7 @@ class Hand:
         self._busy = threading.Lock()
         self._own: Path | None = None
         self._store: Store | None = None
+        self._images = False
 
     def versions(self) -> dict[str, str]:
         """Return what must be the same on all nodes."""
@@ -54,6 +55,7 @@ class Hand:
         try:
             shares = is_seen(job.token, job.secret)
             self._store = store = Store.existing(job.store) if shares else self._own_store(job)
+            self._images = job.room == "command.worker"
             room = f"barnspider.lab.{job.room}"
             command = [sys.executable, "-m", room, str(store.root), job.study.identity, *job.options, "--told"]
             self._process = subprocess.Popen(
@@ -121,7 +123,7 @@ class Hand:
         """Return a run that was made in a store of our own, which need not keep it."""
         if self._own is None or self._store is None:
             return None
-        sent = send(self._store, key)
+        sent = send(self._store, key, images=self._images)
         shutil.rmtree(self._store.root / "weights" / slug(key), ignore_errors=True)
         return sent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from barnspider.lab.claims import clear_abandoned
 from barnspider.lab.cluster.crew import Crew
 from barnspider.lab.cluster.job import Asked, Job, token_in
 from barnspider.lab.cluster.nodes import joined, needed
+from barnspider.lab.command.agreement import Agreement
 from barnspider.lab.run import lay_out
 from barnspider.lab.study import AnySweep
 from barnspider.lab.sweep import Sweep
 from barnspider.lab.tally import Tally
 from barnspider.progress import Progress
-from barnspider.store import Planned, Store
+from barnspider.store import Planned, Sent, Store, receive
 
 USUAL = ("BARNSPIDER_DATA", "BARNSPIDER_CACHE")
 """Variables that workers get as they are here, where their node has none of the name."""
@@ -46,7 +48,8 @@ def make_on_ray(sweep: AnySweep, store: Store, asked: Asked) -> Tally:
     with token_in(store) as token, Progress(doing, total=len(runs)) as progress:
         progress.show(0)
         with joined(asked) as cluster:
-            crew = Crew(cluster, store, _job(sweep, store, asked, *token), fingerprint, asked.workers)
+            job = _job(sweep, store, asked, *token)
+            crew = Crew(cluster, store, job, fingerprint, asked.workers, _sealing(sweep))
             crew.make(runs, progress)
     if still := len(store.missing(runs)):
         why = crew.complaints[0] if crew.complaints else "another command has changed the plan meanwhile"
@@ -76,6 +79,14 @@ def _planned(sweep: AnySweep, store: Store) -> str:
     store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
     clear_abandoned(store.root)
     return ""
+
+
+def _sealing(sweep: AnySweep) -> Callable[[Store, Sent], bool]:
+    """Return what seals a run that is sent back; one of a command must be about the images of the others."""
+    if isinstance(sweep, Sweep):
+        return receive
+    planned = {run.key: run for run in sweep.runs()}
+    return lambda store, sent: Agreement(sweep, store).seal_sent(planned[sent.key], sent)
 
 
 def _job(sweep: AnySweep, store: Store, asked: Asked, token: Path, secret: str) -> Job:
