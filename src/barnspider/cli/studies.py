@@ -110,13 +110,18 @@ def run(
     if refine:
         _refine(sweep, Store(store), budget, margin, names, workers=workers, device=device)
         return
-    if cluster.on:
+    if cluster.on == "slurm":
         leave_to(cluster, sweep, store, workers=workers, device=device)
         return
     if share:
         _say_share(share, sweep)
     try:
-        trained = train_missing(sweep, Store(store), workers=workers, device=device, share=share)
+        if cluster.on == "ray":
+            from barnspider.lab.cluster import make_on_ray
+
+            trained = make_on_ray(sweep, Store(store), cluster.asked(workers, device, data))
+        else:
+            trained = train_missing(sweep, Store(store), workers=workers, device=device, share=share)
     except TrainingError:
         _say_what_is_earlier(Store(store), sweep)
         raise
@@ -133,7 +138,7 @@ def _check_together(cluster: Cluster, shard: str | None, adaptive: Mapping[str, 
     if refine and (shard or cluster.on):
         raise InputError("--refine decides round by round what to train; leave --shard and --on out")
     if shard and cluster.on:
-        raise InputError("--shard is for machines that share no store; with --on all jobs take from one: leave it out")
+        raise InputError("--shard is for machines that share no store; with --on all take from one: leave it out")
 
 
 def _say_share(share: Share, sweep: AnySweep) -> None:

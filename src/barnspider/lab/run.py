@@ -108,10 +108,7 @@ def train_missing(
 def _train_missing(
     sweep: Sweep, store: Store, workers: int | None, device: str, about: Mapping[str, Any], share: Share | None
 ) -> Tally:
-    data = fitting_data(sweep, store)
-    store.plan(sweep.identity, sweep.runs(), sweep.as_dict() | dict(about))
-    clear_abandoned(store.root)
-    describe(store, data)
+    data = lay_out(sweep, store, about)
     runs = Shift(share=share).of(sweep.runs())
     missing = len(store.missing(runs))
     here = 0
@@ -124,6 +121,21 @@ def _train_missing(
             started = [[*command, *(["--share", str(share)] if share else [])] for command in started]
             here = _work(store, sweep, missing, started, share)
     return Tally(here, missing - here)
+
+
+def lay_out(sweep: Sweep, store: Store, about: Mapping[str, Any] | None = None) -> Dataset:
+    """Write a sweep's plan and its images into a store, which is cleared of what the dead left; return its data.
+
+    Raises
+    ------
+    InputError, TrainingError, StoreError
+        As `run`.
+    """
+    data = fitting_data(sweep, store)
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict() | dict(about or {}))
+    clear_abandoned(store.root)
+    describe(store, data)
+    return data
 
 
 def fitting_data(sweep: Sweep, store: Store) -> Dataset:

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Literal, TextIO, TypeVar
+from typing import Literal, TypeVar
 
-from barnspider.errors import BarnspiderError, StoreError, TrainingError
+from barnspider.errors import BarnspiderError, InputError, StoreError, TrainingError
 from barnspider.lab import stopping
 from barnspider.lab.claims import Claim, LostClaim, claimed
 from barnspider.lab.data import Dataset
 from barnspider.lab.data.sharing import shared
+from barnspider.lab.lines import keep_for_lines, keys, say
 from barnspider.lab.machine import placed
 from barnspider.lab.shift import Share, Shift
 from barnspider.store import Planned, Store
@@ -32,9 +31,6 @@ LONGEST_WAIT = 10.0
 """The same at the most: a tenth of the time that was waited, lest many that wait keep a shared disk busy."""
 
 R = TypeVar("R", bound=Planned)
-
-_LINE: ContextVar[TextIO | None] = ContextVar("line", default=None)
-"""Where lines for the process that started this one go, once standard output is left to others."""
 
 Seal = Callable[[R, Claim], bool]
 """Makes a run and seals it while the claim is ours, else raises `LostClaim`; False when another sealed it first."""
@@ -52,8 +48,12 @@ ALL = Shift()
 def settle_all(store: Store, runs: Iterable[R], seal: Seal[R], shift: Shift = ALL) -> None:
     """Make every missing run of a shift that nobody else is making; come back when all are sealed or failed.
 
-    Of several workers, each begins at a place of its own, lest all reach for the same run.
+    Of several workers, each begins at a place of its own, lest all reach for the same run. One that is told which runs
+    to make makes those, and says of each what came of it, until it is asked to end.
     """
+    if shift.told:
+        _settle_told(store, runs, seal)
+        return
     missing, made, waited = store.missing(shift.of(runs)), 0, 0.0
     first = shift.number % max(1, len(missing))
     waiting = missing[first:] + missing[:first]
@@ -70,6 +70,17 @@ def settle_all(store: Store, runs: Iterable[R], seal: Seal[R], shift: Shift = AL
             return
         waited = waited + _wait(waited) if len(held) == len(waiting) else 0.0
         waiting = held
+
+
+def _settle_told(store: Store, runs: Iterable[R], seal: Seal[R]) -> None:
+    planned = {run.key: run for run in runs}
+    for key in keys():
+        if key not in planned:
+            raise InputError(
+                f"run {key} is not in the study as it is read here: it takes the same version of barnspider everywhere,"
+                " and the same file of a network of yours"
+            )
+        say(event="settled", outcome=_settle(store, planned[key], seal))
 
 
 def until_next_look(waited: float) -> float:
@@ -121,19 +132,11 @@ def _make(store: Store, run: R, seal: Seal[R], claim: Claim) -> None:
             say(event="sealed")
 
 
-def say(**event: object) -> None:
-    """Write one line for the process that started this one."""
-    out = _LINE.get() or sys.stdout
-    out.write(json.dumps(event) + "\n")
-    out.flush()
-
-
 def serve(room: str, what: str, work: Work) -> None:
     """Work on the store and study that the command line of `python -m room` names."""
     stopping.listen()
     asked = _parser(room, what).parse_args()
-    _LINE.set(sys.stdout)
-    sys.stdout = sys.stderr  # what strangers' networks print is no line of ours
+    keep_for_lines()
     try:
         device = placed(asked.device, asked.number)
         work(Store.existing(asked.store), asked.study, asked.data and shared(asked.data), device, _shift(asked))
@@ -157,9 +160,10 @@ def _parser(room: str, what: str) -> argparse.ArgumentParser:
     parser.add_argument("--most", type=int, help="how many runs it makes at the most")
     parser.add_argument("--seconds", type=float, help="after how many seconds it begins no run any more")
     parser.add_argument("--no-wait", action="store_true", help="end when all that is left is in others' hands")
+    parser.add_argument("--told", action="store_true", help="make the runs whose keys standard input names, in turn")
     return parser
 
 
 def _shift(asked: argparse.Namespace) -> Shift:
     until = None if asked.seconds is None else time.monotonic() + asked.seconds
-    return Shift(asked.number, asked.share, asked.most, until, not asked.no_wait, os.getppid())
+    return Shift(asked.number, asked.share, asked.most, until, not asked.no_wait, os.getppid(), asked.told)

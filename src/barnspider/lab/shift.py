@@ -78,6 +78,7 @@ class Shift:
     until : moment of `time.monotonic` after which it begins none
     waits : whether it stays until the runs that others hold are sealed, in case their holders die
     parent : the process without which it ends
+    told : whether it makes the runs that it is told on standard input (`lines.keys`), and no others
     """
 
     number: int = 0
@@ -86,6 +87,7 @@ class Shift:
     until: float | None = None
     waits: bool = True
     parent: int | None = None
+    told: bool = False
 
     def of(self, runs: Iterable[R]) -> list[R]:
         """Return the runs that are for this worker."""

@@ -99,15 +99,26 @@ def _now_planned(plan: Study) -> list[Planned]:
 def _start_commands(plan: Study, store: Store, workers: int, device: str, shift: Shift) -> int:
     if device != "cpu":
         raise InputError(f"device={device!r} is for our own trainings; a command chooses its own")
+    sweep = planned_commands(plan)
+    return run_planned(sweep, store, sweep.runs(), shift, workers=workers).here
+
+
+def planned_commands(plan: Study) -> CommandSweep:
+    """Return the sweep of commands that was planned.
+
+    Raises
+    ------
+    InputError
+        When its folder is not on this machine, or its runs would now have other keys.
+    """
     sweep = CommandSweep.from_dict(plan.sweep)
     if not sweep.base.folder.is_dir():
         raise InputError(
             f"study {plan.identity!r} starts its command in {str(sweep.base.folder)!r}, which is no folder here;"
             " expected the folder of the study file, on a disk that this machine sees"
         )
-    runs = sweep.runs()
-    _refuse_other_keys(plan, runs, "a file that the study lists")
-    return run_planned(sweep, store, runs, shift, workers=workers).here
+    _refuse_other_keys(plan, sweep.runs(), "a file that the study lists")
+    return sweep
 
 
 def _set_workers(plan: Study, store: Store, room: str, workers: int, device: str, shift: Shift) -> int:

@@ -15,8 +15,9 @@ from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import Claim
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.images import describe
+from barnspider.lab.lines import say
 from barnspider.lab.recipe import Recipe
-from barnspider.lab.settling import ALL, say, serve, settle_all
+from barnspider.lab.settling import ALL, serve, settle_all
 from barnspider.lab.shift import Shift
 from barnspider.lab.stopping import patience
 from barnspider.lab.strength import strength
@@ -39,7 +40,7 @@ def work(store: Store, study: str, data: Dataset | None = None, device: str = "c
     sweep = Sweep.from_dict(plan)
     data = data or load(sweep.base.dataset, split_seed=sweep.base.split_seed)
     describe(store, data)
-    say(event="ready")
+    say(event="ready", fingerprint=data.fingerprint)
     settle_all(store, sweep.runs(), lambda run, claim: _sealed(store, run, claim, data, device), shift)
 
 

@@ -18,6 +18,7 @@ from barnspider.store.records import (
     Weights,
     averaged_name,
 )
+from barnspider.store.sending import Sent, receive, send
 
 __all__ = [
     "PACKED_SPLITS",
@@ -30,6 +31,7 @@ __all__ = [
     "Packed",
     "Planned",
     "Result",
+    "Sent",
     "Store",
     "Study",
     "Weights",
@@ -37,5 +39,7 @@ __all__ = [
     "is_packed",
     "opened",
     "pack",
+    "receive",
+    "send",
     "slug",
 ]

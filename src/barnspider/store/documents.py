@@ -11,7 +11,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from barnspider.errors import InputError, StoreError
-from barnspider.files import read_arrays
+from barnspider.files import read_arrays, sha256
+
+WEIGHTS = "weights.safetensors"
 
 ANEW = "`barnspider run` with the same study writes it anew"
 
@@ -42,6 +44,31 @@ def read_summed(path: Path) -> dict[str, Any]:
     if sum_ is not None and sum_ != hashlib.sha256(as_json(document)).hexdigest():
         raise StoreError(f"{str(path)!r} is damaged: it does not match its sum; {ANEW}")
     return document
+
+
+def read_sealed(folder: Path, key: str) -> dict[str, Any]:
+    """Return the document of a run in a sealed folder; `StoreError` when a sum is wrong."""
+    try:
+        if sha256(folder / "run.json") != (folder / "seal").read_text("ascii"):
+            raise StoreError(f"run {key} is damaged: run.json does not match its seal")
+        document = read_json(folder / "run.json")
+        for name, sum_ in document["files"].items():
+            if sha256(folder / name) != sum_:
+                raise StoreError(f"run {key} is damaged: {name} does not match its sum")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"run {key} is damaged: {error}") from error
+    return document
+
+
+def read_weights_about(folder: Path, key: str) -> dict[str, Any]:
+    """Return what was written down of a run's weights in their folder; `StoreError` when their sum is wrong."""
+    about = read_summed(folder / "about.json")
+    try:
+        if sha256(folder / WEIGHTS) == about["sha256"]:
+            return about
+    except OSError as error:
+        raise StoreError(f"the weights of run {key} are damaged: {error}") from error
+    raise StoreError(f"the weights of run {key} are damaged: they do not match their sum")
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:

@@ -38,14 +38,21 @@ from barnspider.errors import StoreError, pick
 from barnspider.files import cannot_write, owner, sha256, write_whole
 from barnspider.predictions import LeftOut, Predictions
 from barnspider.store.choosing import choose, nothing_finished, one_fingerprint
-from barnspider.store.documents import as_json, read_json, read_npz, read_summed, summed
+from barnspider.store.documents import (
+    WEIGHTS,
+    as_json,
+    read_json,
+    read_npz,
+    read_sealed,
+    read_summed,
+    read_weights_about,
+    summed,
+)
 from barnspider.store.packed import is_packed
 from barnspider.store.placing import is_theirs, move_first, slug
 from barnspider.store.records import SPLITS, Cell, Failure, Images, Planned, Result, Study, Weights
 
 FORMAT = 1
-WEIGHTS = "weights.safetensors"
-
 P = TypeVar("P", bound=Planned)
 
 
@@ -176,7 +183,7 @@ class Store:
         self._create()
         # Weights come before the seal, which says that all is there.
         kept = result.weights is not None and self._write_weights(key, result.weights)
-        with self._building(key) as building:
+        with self.building(key) as building:
             for split, answers in result.answers.items():
                 arrays: dict[str, NDArray[Any]] = {"guess": answers.guess}
                 if answers.p_label is not None:
@@ -186,7 +193,7 @@ class Store:
             return move_first(building, self.root / "runs" / key) or kept
 
     @contextlib.contextmanager
-    def _building(self, name: str) -> Generator[Path]:
+    def building(self, name: str) -> Generator[Path]:
         """Yield a folder in which something is made before it is moved to its place; nothing of it stays."""
         folder = self.root / "building" / f"{name}-{owner()}-{secrets.token_hex(4)}"
         try:
@@ -217,16 +224,7 @@ class Store:
         folder = self.root / "runs" / slug(key)
         if not folder.exists():
             return None
-        try:
-            if sha256(folder / "run.json") != (folder / "seal").read_text("ascii"):
-                raise StoreError(f"run {key} is damaged: run.json does not match its seal")
-            document = read_json(folder / "run.json")
-            for name, sum_ in document["files"].items():
-                if sha256(folder / name) != sum_:
-                    raise StoreError(f"run {key} is damaged: {name} does not match its sum")
-        except (OSError, UnicodeDecodeError) as error:
-            raise StoreError(f"run {key} is damaged: {error}") from error
-        return document
+        return read_sealed(folder, key)
 
     def count(self, runs: Iterable[Planned]) -> int:
         """Return how many of these runs are there, whether sound or not: a quick look."""
@@ -256,7 +254,7 @@ class Store:
 
     def _write_weights(self, key: str, weights: Weights) -> bool:
         """Keep a run's weights; False when some are there already, which stay."""
-        with self._building(f"{key}-weights") as building:
+        with self.building(f"{key}-weights") as building:
             file = write_whole(building / WEIGHTS, lambda file: file.write(weights.file))
             document = {"key": key, "sha256": sha256(file), **weights.about}
             write_whole(building / "about.json", lambda file: file.write(summed(document)))
@@ -282,13 +280,7 @@ class Store:
         folder = self.root / "weights" / slug(key)
         if not folder.exists():
             return None
-        about = read_summed(folder / "about.json")
-        try:
-            if sha256(folder / WEIGHTS) == about["sha256"]:
-                return folder / WEIGHTS, about
-        except OSError as error:
-            raise StoreError(f"the weights of run {key} are damaged: {error}") from error
-        raise StoreError(f"the weights of run {key} are damaged: they do not match their sum")
+        return folder / WEIGHTS, read_weights_about(folder, key)
 
     # -- runs that failed --------------------------------------------------------------------------------------
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from barnspider.errors import StoreError
 from barnspider.lab.claims import claimed
 from barnspider.lab.command.answers import SPLITS, Harvest
 from barnspider.lab.command.sweep import CommandRun, CommandSweep, refuse_other_classes
-from barnspider.store import Result, Store, slug
+from barnspider.store import Result, Sent, Store, receive, slug
+
+OF_THE_STORE = ("key", "status", "fingerprint", "files")
+"""What a store itself adds to what is told of a run."""
 
 
 @dataclass
@@ -47,6 +52,19 @@ class Agreement:
             if self._first is None and found.fingerprint(self._name) != self._fingerprint:
                 raise StoreError(f"{self._damaged()}, and this run is about others; begin in a new store")
         return self._seal(run, found if self._first is None else found.like(self._first), self._fingerprint, about)
+
+    def seal_sent(self, run: CommandRun, sent: Sent) -> bool:
+        """Seal a run that was made out of the store's sight; as `seal`, and `StoreError` where it is damaged."""
+        with tempfile.TemporaryDirectory() as folder:
+            there = Store(Path(folder))
+            there.plan(self.sweep.identity, [run], {})
+            receive(there, sent)
+            document = there.document(run.key) or {}
+            found = Harvest(
+                {split: there.load([run], split) for split in SPLITS if f"{split}.npz" in document["files"]}
+            )
+        about = {name: said for name, said in document.items() if name not in OF_THE_STORE}
+        return self.seal(run, found, about)
 
     def is_reached(self) -> bool:
         """Return whether a run is sealed by now; look which images it is about."""

@@ -19,8 +19,9 @@ from barnspider.lab.derived.plan import Deriving, Part
 from barnspider.lab.derived.run import diverged, of_use
 from barnspider.lab.derived.shifts import STRENGTHS, Chosen, choose
 from barnspider.lab.evaluation import logits
+from barnspider.lab.lines import say
 from barnspider.lab.machine import environment, prepared
-from barnspider.lab.settling import ALL, say, serve, settle_all
+from barnspider.lab.settling import ALL, serve, settle_all
 from barnspider.lab.shift import Shift
 from barnspider.lab.sweep import Run
 from barnspider.lab.weights import Kept, read_weights

@@ -17,10 +17,11 @@ from barnspider.errors import InputError
 from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import Claim
 from barnspider.lab.data import Dataset, load
+from barnspider.lab.lines import say
 from barnspider.lab.machine import environment, prepared
 from barnspider.lab.pretrained import pretrained
 from barnspider.lab.recipe import Recipe
-from barnspider.lab.settling import ALL, say, serve, settle_all
+from barnspider.lab.settling import ALL, serve, settle_all
 from barnspider.lab.shift import Shift
 from barnspider.lab.train import train
 from barnspider.lab.transfer.borrowing import Borrowed, Borrowing

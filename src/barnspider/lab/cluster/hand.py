@@ -1,0 +1,159 @@
+"""One worker on a node. It starts the engine's own worker as a command, tells it runs by their keys, and hears of them.
+
+Nothing of a training is in the process that Ray starts: what Ray loses is a messenger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from barnspider.errors import BarnspiderError
+from barnspider.files import owner
+from barnspider.lab.claims import clear_shared
+from barnspider.lab.cluster.job import Arrived, Job, Made, Outcome, is_seen, versions
+from barnspider.lab.run import WORKER_ENVIRONMENT
+from barnspider.store import Sent, Store, send, slug
+
+PATIENCE = 25.0
+"""Seconds that a worker has for ending when asked."""
+
+TOLD = 2000
+"""Characters of the end of what a worker that died has said."""
+
+
+class Hand:
+    """A worker that a driver has somewhere else; its methods are called from there.
+
+    `make` is called for one run after the other; `end` at any time, from another thread.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker
+        self._heard = 0
+        self._busy = threading.Lock()
+        self._own: Path | None = None
+        self._store: Store | None = None
+        self._images = False
+
+    def versions(self) -> dict[str, str]:
+        """Return what must be the same on all nodes."""
+        return versions()
+
+    def arrive(self, job: Job) -> Arrived:
+        """Start the worker and stay until it is ready: data read, the store found, or one of its own made."""
+        try:
+            shares = is_seen(job.token, job.secret)
+            self._store = store = Store.existing(job.store) if shares else self._own_store(job)
+            self._images = job.room == "command.worker"
+            room = f"barnspider.lab.{job.room}"
+            command = [sys.executable, "-m", room, str(store.root), job.study.identity, *job.options, "--told"]
+            self._process = subprocess.Popen(
+                command, env=_environment(job), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=self._said, text=True, start_new_session=True,
+            )  # fmt: skip
+        except (BarnspiderError, OSError) as error:
+            return Arrived(error=str(error))
+        event = self._next()
+        if event["event"] != "ready":
+            return Arrived(error=event["error"])
+        return Arrived(shares, event.get("fingerprint", ""))
+
+    def make(self, key: str) -> Made:
+        """Have a run made; come back when that is settled."""
+        with self._busy:
+            return self._make(key)
+
+    def _make(self, key: str) -> Made:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{key}\n")
+            self._process.stdin.flush()
+        except OSError:  # it has died meanwhile, which is heard next
+            pass
+        event, error = self._next(), ""
+        while event["event"] not in ("settled", "stopped", "died"):
+            error = event["error"] if event["event"] == "failed" else error
+            event = self._next()
+        if event["event"] != "settled":
+            return Made(event["event"], event["error"], self._notes())
+        outcome: Outcome = "failed" if error else event["outcome"]
+        return Made(outcome, error, self._notes(), self._sent(key) if outcome in ("made", "there") else None)
+
+    def end(self) -> None:
+        """Ask the worker to end, and stay until it has; one that does not end in time is killed."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            with self._busy:  # whoever waits for a run hears first that there will be none
+                self._close()
+        if self._own is not None:
+            shutil.rmtree(self._own, ignore_errors=True)
+
+    def _close(self) -> None:
+        for stream in (self._process and self._process.stdin, self._process and self._process.stdout, self._said):
+            with contextlib.suppress(OSError):  # it is not there to hear the last word
+                if stream is not None:
+                    stream.close()
+
+    def _own_store(self, job: Job) -> Store:
+        """Make a store of this worker's own, for the time that it lives, with the plan in it."""
+        clear_shared()
+        self._own = Path(tempfile.mkdtemp(prefix=f"barnspider-{owner()}-"))
+        store, plan = Store(self._own / "store"), job.study
+        store.plan(plan.identity, plan.cells[: len(plan.cells) - len(plan.earlier)], plan.sweep)
+        return store
+
+    def _sent(self, key: str) -> Sent | None:
+        """Return a run that was made in a store of our own, which need not keep it."""
+        if self._own is None or self._store is None:
+            return None
+        sent = send(self._store, key, images=self._images)
+        shutil.rmtree(self._store.root / "weights" / slug(key), ignore_errors=True)
+        return sent
+
+    def _next(self) -> dict[str, Any]:
+        """Return what the worker says next; when it says nothing more, how it ended."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        status = self._process.wait()
+        tail = self._text(0).decode(errors="replace")[-TOLD:].strip() or "it said nothing"
+        return {"event": "died", "error": f"a worker ended with {status}: {tail}"}
+
+    def _text(self, begin: int) -> bytes:
+        """Return what the worker has said from a byte on; nobody may seek in the file, whose place is the worker's."""
+        size = os.fstat(self._said.fileno()).st_size
+        return os.pread(self._said.fileno(), size - begin, begin)
+
+    def _notes(self) -> tuple[str, ...]:
+        """Return the notes that the worker has written since it was last asked."""
+        text, newline, _ = self._text(self._heard).rpartition(b"\n")
+        self._heard += len(text + newline)
+        return tuple(line for line in text.decode(errors="replace").splitlines() if line.startswith("note: "))
+
+
+def _environment(job: Job) -> Mapping[str, str]:
+    """Return a worker's variables: what the driver gives, then the node's, then what is usual.
+
+    Ray sets the threads of a process by its cores, which is right for commands; our trainings have one thread.
+    """
+    ours = {} if job.room == "command.worker" else WORKER_ENVIRONMENT
+    return {**job.usual, **os.environ, **ours, **job.given}

@@ -1,0 +1,498 @@
+"""Workers on many nodes, without Ray: nodes that come and go are made up, the workers and what they seal are real."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from barnspider import InputError, StoreError
+from barnspider.errors import TrainingError
+from barnspider.lab import Recipe, Store, Sweep, read_study, worker
+from barnspider.lab.claims import claimed
+from barnspider.lab.cluster import Asked, Crew, crew, make_on_ray, making, nodes
+from barnspider.lab.cluster.crew import Lost, Node
+from barnspider.lab.cluster.hand import Hand
+from barnspider.lab.cluster.job import Arrived, Job, Made, is_seen, token_in, versions
+from barnspider.lab.command.run import run_planned
+from barnspider.lab.shift import Shift
+from barnspider.progress import Progress
+from barnspider.store import Result, receive, send
+from trainer import SCRIPT, lay_out
+
+SWEEP = Sweep(
+    Recipe("digits", network="mlp", width=8, epochs=1, batch=32, train_images=100),
+    vary="rotation", doses=(0, 90), seeds=(0, 1), keep="weights",
+)  # fmt: skip
+A, B = Node("a", "a (10.0.0.1)", 1), Node("b", "b (10.0.0.2)", 1)
+
+
+def job(store: Store, study: str, token=(Path("/nowhere"), ""), room: str = "worker") -> Job:
+    options = ("--device", "cpu") if room == "worker" else ()
+    return Job(room, store.root, store.study(study), options, *token, given={}, usual={})
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "runs")
+    store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+    return store
+
+
+# -- a whole crew, on nodes that are made up -----------------------------------------------------------------------
+
+
+def seal(store: Store, key: str) -> Made:
+    return Made("made" if store.write(key, Result("diverged", "f", {}, {})) else "there")
+
+
+@dataclass(eq=False)
+class Fake:
+    """A worker that does what its node's script says, and seals runs that say nothing."""
+
+    node: Node
+    there: "Made_up"
+    pending: list = field(default_factory=list)
+
+    def _say(self, what):
+        answer = object()
+        self.there.answers[answer] = what
+        self.pending.append(answer)
+        return answer
+
+    def versions(self):
+        return self._say(self.there.versions.get(self.node.id, versions()))
+
+    def arrive(self, job):
+        return self._say(self.there.arrive.get(self.node.id, Arrived(shares=True, fingerprint="f")))
+
+    def make(self, key):
+        script = self.there.scripts.get(self.node.id)
+        self.there.told.append((self.node.id, key))
+        return self._say(script.popleft() if script else lambda: seal(self.there.store, key))
+
+    def end(self):
+        return self._say(None)
+
+
+@dataclass
+class Made_up:  # noqa: N801
+    """A cluster whose nodes do as they are told; `joining` come one at each look."""
+
+    store: Store
+    there: list[Node]
+    scripts: dict[str, deque] = field(default_factory=dict)
+    versions: dict[str, dict] = field(default_factory=dict)
+    arrive: dict[str, Arrived] = field(default_factory=dict)
+    joining: list[Node] = field(default_factory=list)
+    answers: dict = field(default_factory=dict)
+    told: list = field(default_factory=list)
+    hired: list = field(default_factory=list)
+    dismissed: list = field(default_factory=list)
+    grows: bool = True
+
+    def nodes(self):
+        return list(self.there)
+
+    def hire(self, node):
+        self.hired.append(node.id)
+        return Fake(node, self)
+
+    def wait(self, answers, seconds):
+        if self.joining:
+            self.there.append(self.joining.pop(0))
+        return answers
+
+    def answer(self, answer):
+        what = self.answers.pop(answer)
+        said = what() if callable(what) else what
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    def dismiss(self, remote):
+        self.dismissed.append(remote.node.id)
+
+
+def make(cluster: Made_up, fingerprint: str = "f", most: int | None = None) -> Crew:
+    it = Crew(cluster, cluster.store, job(cluster.store, SWEEP.identity), fingerprint, most)
+    with Progress("training", total=4) as progress:
+        it.make(SWEEP.runs(), progress)
+    assert sorted(cluster.dismissed) == sorted(cluster.hired), "nobody is left behind"
+    return it
+
+
+def test_runs_are_given_in_their_order_to_as_many_workers_as_there_is_room_for(store):
+    cluster = Made_up(store, [A, replace(B, slots=2)])
+    assert make(cluster).sealed == 4
+    assert [key for _, key in cluster.told] == [run.key for run in SWEEP.runs()]
+    assert sorted(cluster.hired) == ["a", "b", "b"]
+    again = Made_up(Store(store.root.parent / "other"), [A, B])
+    again.store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+    make(again, most=1)
+    assert again.hired == ["a"]
+
+
+def test_what_is_lost_is_made_again_and_who_joins_has_work(store, capsys):
+    cluster = Made_up(store, [A], {"a": deque([Lost("its node has died")])}, joining=[B])
+    assert make(cluster).sealed == 4
+    first = SWEEP.runs()[0]
+    assert [key for _, key in cluster.told].count(first.key) == 2
+    assert "b" in cluster.hired
+    assert "rotation=0, seed 0 is made again: its worker on node a (10.0.0.1) was lost" in capsys.readouterr().err
+
+
+def test_a_run_that_is_always_lost_is_given_up_and_the_others_are_made(store, monkeypatch):
+    monkeypatch.setattr(crew, "LOSSES", 3)
+    cluster = Made_up(store, [A], {"a": deque([Lost("it is gone")] * 3)})
+    it = make(cluster)
+    assert it.sealed == 3
+    key = SWEEP.runs()[0].key
+    assert [run.key for run in store.missing(SWEEP.runs())] == [key]
+    assert store.failures()[key].reason.startswith(
+        "tried 3 times; its worker on node a (10.0.0.1) was lost: it is gone"
+    )
+    assert it.complaints[0].startswith("rotation=0, seed 0: tried 3 times")
+
+
+def test_a_run_that_fails_is_tried_once_and_one_whose_worker_dies_three_times(store):
+    died = Made("died", "a worker ended with -9: it said nothing")
+    cluster = Made_up(store, [A], {"a": deque([Made("failed", "rotation=0, seed 0: no"), died, died, died])})
+    it = make(cluster)
+    assert it.sealed == 2
+    first, second = SWEEP.runs()[:2]
+    assert [key for _, key in cluster.told].count(first.key) == 1
+    assert [key for _, key in cluster.told].count(second.key) == 3
+    assert {key: failure.reason[:13] for key, failure in store.failures().items()} == {
+        first.key: "no", second.key: "tried 3 times"
+    }  # fmt: skip
+    assert it.complaints[0] == "rotation=0, seed 0: no"
+
+
+@pytest.mark.parametrize(
+    ("versions_", "arrived", "said"),
+    [
+        ({"barnspider": "0.0", "Python": "3.9"}, None, "it has barnspider 0.0, Python 3.9; expected barnspider"),
+        (None, Arrived(error="digits is not there"), "digits is not there"),
+        (None, Arrived(shares=True, fingerprint="g"), "its data have the fingerprint g; expected f, as here"),
+        (InputError("barnspider is not installed there"), None, "barnspider is not installed there"),
+    ],
+)
+def test_a_node_that_is_other_is_left_out_and_named_once(store, capsys, versions_, arrived, said):
+    cluster = Made_up(store, [A, replace(B, slots=2)])
+    cluster.versions = {} if versions_ is None else {"b": versions_}
+    cluster.arrive = {} if arrived is None else {"b": arrived}
+    assert make(cluster).sealed == 4
+    assert {node for node, _ in cluster.told} == {"a"}
+    told = capsys.readouterr().err
+    assert told.count("node b (10.0.0.2) is left out") == 1
+    assert f"node b (10.0.0.2) is left out: {said}" in told
+    alone = replace(cluster, there=[B], hired=[], dismissed=[], store=Store(store.root.parent / "other"))
+    alone.store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+    with pytest.raises(InputError, match=r"no node can make the runs that are missing: b \(10.0.0.2\): "):
+        make(alone)
+
+
+def test_without_room_it_waits_for_a_node_or_says_that_none_comes(store, capsys):
+    none = replace(A, slots=0)
+    assert make(Made_up(store, [none], joining=[none, B])).sealed == 4
+    assert capsys.readouterr().err.count("waiting for one that joins") == 1
+    other = Store(store.root.parent / "other")
+    other.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
+    with pytest.raises(InputError, match="there is none with room for a worker"):
+        make(Made_up(other, [none], grows=False))
+
+
+def test_a_node_on_which_workers_do_nothing_but_fail_is_left_out(store, capsys):
+    cluster = Made_up(store, [A, B])
+    cluster.versions = {"b": Lost("no memory")}
+    cluster.scripts = {"a": deque([Made("held")] * 40)}
+    crew_held, crew.HELD = crew.HELD, 0.0
+    try:
+        assert make(cluster).sealed == 4
+    finally:
+        crew.HELD = crew_held
+    assert cluster.hired.count("b") == crew.STRIKES
+    assert "b (10.0.0.2) is left out: 5 workers failed there, one after the other; the last: no memory" in (
+        capsys.readouterr().err
+    )
+
+
+def test_of_a_node_that_does_not_see_the_store_runs_are_sealed_here_once(store, tmp_path, capsys):
+    there = Store(tmp_path / "there")
+    sent = []
+    for each in SWEEP.runs():
+        there.write(each.key, Result("diverged", "f", {}, {}))
+        sent.append(Made("made", sent=send(there, each.key)))
+    damaged = replace(sent[1].sent, files={**sent[1].sent.files, "seal": b"0" * 64})
+    sent.insert(1, Made("made", sent=damaged))
+    cluster = Made_up(store, [A], {"a": deque(sent)}, arrive={"a": Arrived(shares=False, fingerprint="f")})
+    held: list[bool] = []
+    telling = Fake.make
+
+    class Watching(Made_up):
+        def wait(self, answers, seconds):
+            held.append(bool(list(store.root.glob("claims/*"))))
+            return super().wait(answers, seconds)
+
+    it = make(Watching(**vars(cluster)))
+    assert telling is Fake.make
+    assert it.sealed == 4
+    assert not store.missing(SWEEP.runs())[4:]
+    assert any(held), "what is made elsewhere is claimed here"
+    assert not list(store.root.glob("claims/*"))
+    told = capsys.readouterr().err
+    assert "it arrived damaged" in told
+    assert told.count("does not see the store; its runs are sent back and sealed here") == 1
+
+
+def test_a_node_without_the_store_leaves_alone_what_another_has_claimed(store, monkeypatch):
+    monkeypatch.setattr(crew, "HELD", 0.0)
+    first, *rest = SWEEP.runs()
+    cluster = Made_up(store, [A], arrive={"a": Arrived(shares=False, fingerprint="f")})
+
+    class Busy(Made_up):
+        def wait(self, answers, seconds):
+            if all(not store.missing([run]) for run in rest) and store.missing([first]):
+                other.__exit__(None, None, None)
+            return super().wait(answers, seconds)
+
+    other = claimed(store.root, first.key)
+    assert other.__enter__()
+    assert make(Busy(**vars(cluster))).sealed == 4
+    assert [key for _, key in cluster.told] == [*(run.key for run in rest), first.key]
+
+
+# -- what is sent, and the token -----------------------------------------------------------------------------------
+
+
+def test_what_arrives_is_what_was_sent_or_nothing(tmp_path):
+    there, here = Store(tmp_path / "there"), Store(tmp_path / "here")
+    here.plan("x-1", [], {})
+    there.write("0a", Result("diverged", "f", {}, {"seed": 1}))
+    sent = send(there, "0a")
+    with pytest.raises(StoreError, match="run 0a was sent in the place of run 0b"):
+        receive(here, replace(sent, key="0b"))
+    with pytest.raises(StoreError, match="damaged"):
+        receive(here, replace(sent, files={**sent.files, "run.json": sent.files["run.json"] + b" "}))
+    assert not list(here.root.glob("runs/*")) + list(here.root.glob("building/*"))
+    assert receive(here, sent)
+    assert not receive(here, sent), "the first seal wins"
+    assert here.document("0a") == there.document("0a")
+
+
+def test_who_reads_the_token_sees_the_store_and_nobody_else(store, tmp_path):
+    with token_in(store) as (token, secret):
+        assert token.is_absolute()
+        assert is_seen(token, secret)
+        assert not is_seen(token, secret[::-1])
+        assert not is_seen(tmp_path / "elsewhere" / token.name, secret)
+    assert not is_seen(token, secret)
+    assert not list(store.root.glob("jobs/.*"))
+
+
+# -- real workers ----------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_without_the_store_sends_its_runs_with_their_weights(store, tmp_path, nowhere):
+    made = Hand()
+    arrived = made.arrive(job(store, SWEEP.identity))
+    assert (arrived.shares, arrived.error) == (False, "")
+    first, second = SWEEP.runs()[:2]
+    outcome = made.make(first.key)
+    assert (outcome.outcome, outcome.error) == ("made", "")
+    assert outcome.sent is not None
+    assert receive(store, outcome.sent)
+    refused = made.make("0a1b")
+    assert refused.outcome == "stopped"
+    assert "run 0a1b is not in the study as it is read here" in refused.error
+    made.end()
+    assert made._own is not None
+    assert not made._own.exists()
+    one = replace(SWEEP, doses=(0,), seeds=(0,))
+    plain = Store(tmp_path / "plain")
+    plain.plan(one.identity, one.runs(), one.as_dict())
+    worker.work(plain, one.identity)
+    assert [r.key for r in one.runs()] == [first.key]
+    for name in ("test.npz", "validation.npz"):
+        assert (store.root / "runs" / first.key / name).read_bytes() == (
+            plain.root / "runs" / first.key / name
+        ).read_bytes()
+    assert not store.missing([first]), "its weights have come, too"
+    assert store.missing([second])
+
+
+def test_commands_without_the_store_are_sealed_here_if_they_answer_the_same_images(tmp_path):
+    sweep = read_study(lay_out(tmp_path))
+    store, plain = Store(tmp_path / "pets"), Store(tmp_path / "plain")
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
+    hand = Hand()
+    assert hand.arrive(job(store, sweep.identity, room="command.worker")) == Arrived(shares=False)
+    sent = [hand.make(each.key).sent for each in sweep.runs()[:2]]
+    train = (tmp_path / "train.py").read_text()
+    (tmp_path / "train.py").write_text(train.replace("range(60)", "range(61)"))
+    hand.end()
+    hand = Hand()
+    hand.arrive(job(store, sweep.identity, room="command.worker"))
+    other = hand.make(sweep.runs()[2].key).sent
+    hand.end()
+    seal = making._sealing(sweep)
+    assert [seal(store, each) for each in sent] == [True, True]
+    assert not seal(store, sent[0])
+    with pytest.raises(InputError):
+        seal(store, other)
+    (tmp_path / "train.py").write_text(train)
+    run_planned(sweep, plain, plan_of(sweep, plain)[:2], Shift())
+    for each in sweep.runs()[:2]:
+        assert answers(store, each.key) == answers(plain, each.key)
+    assert store.load(sweep.runs()[:2]).on == plain.load(sweep.runs()[:2]).on
+
+
+def plan_of(sweep, store: Store):
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
+    return sweep.runs()
+
+
+def answers(store: Store, key: str) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((store.root / "runs" / key).glob("*.npz"))]
+
+
+SLOW = SCRIPT.replace('print("training', 'if args.seed == 1: raise SystemExit("no luck")\nprint("training').replace(
+    "time.sleep(args.seconds)", "time.sleep(60 * (args.seed == 2))"
+)
+
+
+def test_commands_are_started_failed_and_stopped(tmp_path):
+    sweep = read_study(lay_out(tmp_path, script=SLOW))
+    store = Store(tmp_path / "pets")
+    store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
+    keys = {run.seed: run.key for run in sweep.runs()}
+    with token_in(store) as token:
+        hand = Hand()
+        assert hand.arrive(job(store, sweep.identity, token, "command.worker")) == Arrived(shares=True)
+    assert hand.make(keys[0]) == Made("made")
+    assert hand.make(keys[0]) == Made("there")
+    failed = hand.make(keys[1])
+    assert failed.outcome == "failed"
+    assert "no luck" in failed.error
+    with claimed(store.root, keys[2]):
+        assert hand.make(keys[2]) == Made("held")
+    process = hand._process
+    assert process is not None
+    assert process.stdin is not None
+    process.stdin.write(f"{keys[2]}\n")
+    process.stdin.close()  # whoever told it is gone
+    assert process.wait(30) == 130
+    assert not list(store.root.glob("claims/*"))
+    hand.end()
+
+
+# -- what is asked -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"gpus": 1.5}, "gpus=1.5; expected the part of a GPU"),
+        ({"gpus": -1.0}, "gpus=-1"),
+        ({"gpus": float("nan")}, "gpus=nan"),
+        ({"gpus": 0.00001}, "gpus=1e-05"),
+        ({"device": "cuda:1"}, "device='cuda:1'; on a cluster expected cpu or cuda"),
+        ({"address": "ray://head:10001"}, "expected host:port of the cluster's head"),
+    ],
+)
+def test_what_no_cluster_has_is_refused(asked, said):
+    with pytest.raises(InputError) as refused:
+        Asked(**asked)
+    assert said in str(refused.value)
+
+
+def test_trainings_are_on_one_gpu_each(store, monkeypatch):
+    monkeypatch.setattr("barnspider.lab.cluster.making.needed", lambda: None)
+    with pytest.raises(InputError, match="gpus=2; a training uses one GPU"):
+        make_on_ray(SWEEP, store, Asked(gpus=2))
+
+
+def test_without_ray_it_says_what_to_install(store, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr(nodes.importlib, "import_module", missing)
+    with pytest.raises(InputError, match=r'ray is not installed; try: pip install "barnspider\[ray\]"'):
+        make_on_ray(SWEEP, store, Asked())
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        ("\nThe actor died.\nWhy is unknown.", Lost, r"^The actor died\.$"),
+        ("The actor died because its node has died. Node Id: 0a1b", Lost, "^its node has died$"),
+        ("x\nModuleNotFoundError: No module named 'barnspider.lab.cluster'", InputError, "is not installed there"),
+    ],
+)
+def test_what_ray_says_of_a_loss(error, kind, said):
+    class RayError(Exception):
+        pass
+
+    def get(answer):
+        raise RayError(error)
+
+    ray = SimpleNamespace(get=get, exceptions=SimpleNamespace(RayError=RayError))
+    with pytest.raises(kind, match=said):
+        nodes.RayCluster(ray, Asked(), grows=True, signals=nodes.Deferred()).answer("x")
+
+
+def test_signals_are_handled_when_ray_is_not_being_asked_and_the_second_at_once():
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda sign, _: heard.append(sign))
+    ours = signal.getsignal(signal.SIGUSR1)
+    try:
+        signals = nodes.Deferred()
+        signals.hear()
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # as Ray does with some
+        signals.hear()
+        signal.raise_signal(signal.SIGUSR1)
+        assert heard == []
+        signal.raise_signal(signal.SIGUSR1)
+        assert heard == [signal.SIGUSR1]
+        signals.pass_on()
+        assert heard == [signal.SIGUSR1] * 2
+        assert signal.getsignal(signal.SIGUSR1) is ours
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def missing(name: str):
+    raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_a_driver_of_commands_needs_no_torch():
+    code = "import sys, barnspider.lab.cluster, barnspider.lab.command.worker; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_a_run_that_cannot_be_made_is_told_when_all_others_are_there(store, monkeypatch):
+    def one_fails(self, runs, progress):
+        for each in runs[1:]:
+            seal(self.store, each.key)
+        self.complaints.append("rotation=0, seed 0: no")
+
+    class Joined:
+        def __enter__(self):
+            return None
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr("barnspider.lab.cluster.making.needed", lambda: None)
+    monkeypatch.setattr("barnspider.lab.cluster.making.joined", lambda asked: Joined())
+    monkeypatch.setattr(Crew, "make", one_fails)
+    with pytest.raises(
+        TrainingError, match="1 of 4 runs could not be trained; the first reason: rotation=0, seed 0: no"
+    ):
+        make_on_ray(SWEEP, store, Asked())

@@ -1,0 +1,223 @@
+"""`python two_nodes.py SCENARIO FOLDER`: two nodes of a Ray cluster on loopback, one of which is lost in mid-study.
+
+To be started where it is alone: with a network, and with processes, of its own. What it starts ends with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from barnspider.lab.claims import holders
+
+STUDY = """
+name = "small"
+[recipe]
+dataset = "digits"
+network = "mlp"
+width = 32
+epochs = {epochs}
+train_images = 600
+[sweep]
+vary = "rotation"
+doses = [0, 60]
+seeds = 6
+"""
+HEAD = "127.0.0.1:6399"
+PATIENCE = 300.0
+RAY = Path(sys.executable).with_name("ray")
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, what
+        time.sleep(0.05)
+
+
+def commands() -> dict[int, tuple[int, str]]:
+    """Every process: its parent, and its command line."""
+    found: dict[int, tuple[int, str]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found[int(folder.name)] = (parent, line)
+    return found
+
+
+def raylet_of(address: str) -> int:
+    there = commands().items()
+    return next(pid for pid, (_, line) in there if "/raylet" in line and f"node_ip_address={address}" in line)
+
+
+def trainers(raylet: int) -> list[int]:
+    """The engine's own workers on a node: children of a worker of Ray's, which is a child of the raylet."""
+    there = commands()
+    rays = {pid for pid, (parent, _) in there.items() if parent == raylet}
+    return [pid for pid, (parent, line) in there.items() if parent in rays and "barnspider.lab.worker" in line]
+
+
+@contextmanager
+def paused(address: str) -> Generator[None]:
+    """Let a node's workers do nothing for a while, so that the study is not over before the other node is there."""
+    until(lambda: trainers(raylet_of(address)), "nobody works")
+    stopped = trainers(raylet_of(address))
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    yield
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+
+
+def lose(address: str) -> None:
+    """Kill a node's raylet and its workers, as a machine does that loses its power; what they started is left."""
+    raylet = raylet_of(address)
+    for pid in [raylet, *(pid for pid, (parent, _) in commands().items() if parent == raylet)]:
+        os.kill(pid, signal.SIGKILL)
+
+
+class Study:
+    """A small study in a folder, the nodes on which it is made, and what was said."""
+
+    def __init__(self, folder: Path, epochs: int) -> None:
+        self.folder, self.runs = folder, folder / "kept" / "cluster" / "runs"
+        (folder / "kept").mkdir()
+        (folder / "small.toml").write_text(STUDY.format(epochs=epochs))
+        self.ray = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # names of sockets must be short
+        self.said = folder / "said.txt"
+
+    def head(self) -> None:
+        start = [RAY, "start", "--head", "--node-ip-address=127.0.0.1", "--port=6399", "--include-dashboard=false"]
+        self._start([*start, f"--temp-dir={self.ray}", *SMALL])
+
+    def second(self, hidden: Path | None = None) -> None:
+        """Have a second node join, which does not see what is in a hidden folder."""
+        start = [RAY, "start", f"--address={HEAD}", "--node-ip-address=127.0.0.2", *SMALL]
+        hide = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', hidden] if hidden else []
+        self._start([*hide, *start])
+
+    def _start(self, command: list[object]) -> None:
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+        assert not done.returncode, done.stdout + done.stderr
+
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Start the study on the cluster."""
+        command = self._command("run", "small.toml", "--store", "kept/cluster", "--on", "ray", "--address", HEAD)
+        with self.said.open("ab") as said:
+            return subprocess.Popen(command, cwd=self.folder, stdout=said, stderr=said)
+
+    def _command(self, *args: str) -> list[str]:
+        return [sys.executable, "-m", "barnspider", *args]
+
+    def is_sealed(self, count: int) -> bool:
+        return len(list(self.runs.glob("*"))) >= count
+
+    def claimed_by(self, pids: list[int]) -> set[str]:
+        """The keys of the runs that some processes have claimed right now."""
+        with suppress(OSError, ValueError):
+            claims = self.runs.parent.glob("claims/*")
+            return {claim.name for claim in claims if json.loads(claim.read_text())["pid"] in pids}
+        return set()
+
+    def check_table(self) -> None:
+        """The table is that of the same study on one machine, to the last byte."""
+        plain = self._command("run", "small.toml", "--store", "plain", "--workers", "2")
+        subprocess.run(plain, cwd=self.folder, check=True, stderr=subprocess.DEVNULL)
+        tables = [
+            subprocess.run(self._command("audit", store, "--json"), cwd=self.folder, check=True, capture_output=True)
+            for store in ("kept/cluster", "plain")
+        ]
+        assert tables[0].stdout == tables[1].stdout
+        assert len(list(self.runs.glob("*"))) == 12
+        assert not holders(self.runs.parent)
+        assert not list(self.runs.parent.glob("jobs/.writing-*"))
+
+    def check_nobody_is_left(self) -> None:
+        until(lambda: not any("barnspider.lab" in line for _, line in commands().values()), "a worker is left behind")
+
+
+SMALL = ["--num-cpus=1", "--num-gpus=0", "--object-store-memory=100000000", "--disable-usage-stats"]
+
+
+def seen(study: Study) -> str:
+    """Both nodes see the store; one is killed while its worker makes a run."""
+    study.head()
+    study.second()
+    driver = study.begin()
+    until(lambda: study.is_sealed(1) or driver.poll() is not None, "nothing is sealed")
+    with paused("127.0.0.1"):
+        there = len(list(study.runs.glob("*")))
+        until(lambda: study.is_sealed(there + 2), "the second node does nothing")
+        until(lambda: study.claimed_by(trainers(raylet_of("127.0.0.2"))), "the second node has nothing to do")
+        lose("127.0.0.2")
+    assert driver.wait(PATIENCE) == 0, study.said.read_text()
+    study.check_nobody_is_left()
+    said = study.said.read_text()
+    assert len(re.findall("is made again: its worker on node .*127.0.0.2", said)) == 1, said
+    assert "does not see the store" not in said
+    return said
+
+
+def unseen(study: Study) -> str:
+    """A node that does not see the store joins in mid-study, has sent a run back, and is killed while it makes one."""
+    study.head()
+    driver = study.begin()
+    until(lambda: study.is_sealed(1) or driver.poll() is not None, "nothing is sealed")
+    with paused("127.0.0.1"):
+        study.second(hidden=study.folder / "kept")
+        there = len(list(study.runs.glob("*")))
+        until(lambda: study.is_sealed(there + 2), "nothing was sent")
+        # What is made where the store is out of sight is claimed by the driver.
+        until(lambda: study.claimed_by([driver.pid]), "the second node has nothing to do")
+        lose("127.0.0.2")
+    assert driver.wait(PATIENCE) == 0, study.said.read_text()
+    study.check_nobody_is_left()
+    said = study.said.read_text()
+    assert "(127.0.0.2) does not see the store; its runs are sent back" in said, said
+    assert len(re.findall("is made again: its worker on node .*127.0.0.2", said)) == 1, said
+    return said
+
+
+def stopped(study: Study) -> str:
+    """Ctrl-C, then SIGUSR1; whatever is left is made by a plain command."""
+    study.head()
+    study.second(hidden=study.folder / "kept")
+    for sign, code, count in ((signal.SIGINT, 130, 1), (signal.SIGUSR1, 75, 3)):
+        driver = study.begin()
+        until(lambda c=count, d=driver: study.is_sealed(c) or d.poll() is not None, "nothing is sealed")
+        driver.send_signal(sign)
+        assert driver.wait(60) == code, study.said.read_text()
+        study.check_nobody_is_left()
+        assert not holders(study.runs.parent)
+    rest = [sys.executable, "-m", "barnspider", "run", "small.toml", "--store", "kept/cluster"]
+    subprocess.run(rest, cwd=study.folder, check=True, stderr=subprocess.DEVNULL)
+    return study.said.read_text()
+
+
+def main() -> None:
+    scenario, folder = sys.argv[1:]
+    socket.sethostname("nodes")  # claims, and what lies in temporary folders, are told apart by host and process
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    study = Study(Path(folder), epochs=int(os.environ.get("EPOCHS", "80")))
+    try:
+        said = {"seen": seen, "unseen": unseen, "stopped": stopped}[scenario](study)
+        study.check_table()
+        print(said)
+    finally:
+        shutil.rmtree(study.ray, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
