@@ -71,7 +71,8 @@ class Simulated:
     sealed : who sealed each run: the first who came
     late : times that somebody came later, and dropped his own
     work : seconds of training done, also those that were lost
-    taken_over : claims that were found void and retired
+    lifted : claims that were moved out of their place, to be judged there
+    taken_over : those of them that were void, and retired
     dropped : trainings that ended because their run was another's by then
     set_back : seconds that a checkpoint was older than the one in whose place it came
     """
@@ -82,6 +83,7 @@ class Simulated:
     work: float = 0.0
     deaths: int = 0
     pauses: int = 0
+    lifted: int = 0
     taken_over: int = 0
     dropped: int = 0
     set_back: float = 0.0
@@ -236,6 +238,7 @@ class Cluster:
         yield self._latency()
         if (grave := claims._lifted(path)) is None:
             return False
+        self.found.lifted += 1
         yield self._latency()
         if not claims._is_buried(grave, path):
             return False

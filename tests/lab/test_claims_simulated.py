@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from barnspider.lab import claims, settling
@@ -27,12 +27,13 @@ troubles = some.builds(
 def check(found: Simulated, seconds: list[float]) -> None:
     """Every run is sealed, by the first who came; a death costs a checkpoint's time, and so does a pause."""
     assert found.sealed.keys() == {str(i) for i in range(len(seconds))}
-    assert found.late + found.dropped <= found.taken_over
+    assert found.late + found.dropped <= found.lifted, "a third may come while two look at a claim that is not void"
     lost = found.work - sum(seconds)
     assert -1e-6 <= lost <= (found.deaths + found.dropped + found.late) * CHECKPOINT + found.set_back + 1e-6
     assert found.set_back == 0 or found.pauses, "between the look and the checkpoint"
 
 
+@example([101.0, 47.0, 12.0], 8, Trouble(pause_every=500.0, pause=51.0), 8)
 @settings(max_examples=40, deadline=None)
 @given(some.lists(some.floats(1, 4000), min_size=1, max_size=20), some.integers(1, 9), troubles, some.integers(0, 99))
 def test_whatever_goes_wrong_every_run_is_sealed_once_and_little_is_lost(seconds, workers, trouble, seed):
@@ -43,7 +44,7 @@ def test_whatever_goes_wrong_every_run_is_sealed_once_and_little_is_lost(seconds
 @settings(max_examples=25, deadline=None)
 def test_where_nothing_goes_wrong_nothing_is_made_twice_and_the_plan_is_right(seconds, workers, seed):
     found = simulate(seconds, workers, Trouble(), seed)
-    assert (found.taken_over, found.dropped, found.late, found.set_back) == (0, 0, 0, 0)
+    assert (found.lifted, found.dropped, found.late, found.set_back) == (0, 0, 0, 0)
     assert found.work == pytest.approx(sum(seconds))
     share, longest, disk = sum(seconds) / workers, max(seconds), 3.0 * len(seconds)
     assert share <= found.wall <= share + longest + disk, "as good as any order without knowing the times"

@@ -11,16 +11,17 @@ from barnspider.lab.study import read_study
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "studies").glob("*.toml"))
 FULL = sorted((ROOT / "studies" / "full").glob("*.toml"))
+CONTROLS = sorted((ROOT / "studies" / "controls").glob("*.toml"))
 
 
-@pytest.mark.parametrize("path", STUDIES + FULL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", STUDIES + FULL + CONTROLS, ids=lambda path: path.stem)
 def test_a_study_opens_with_its_command_and_cost(path):
     opening = path.read_text(encoding="utf-8").split("name =")[0]
     assert f"barnspider run {path.relative_to(ROOT)}" in " ".join(opening.split())
     assert any(word in opening for word in ("Cost:", "about half a minute"))
 
 
-@pytest.mark.parametrize("path", STUDIES + FULL, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", STUDIES + FULL + CONTROLS, ids=lambda path: path.stem)
 def test_a_study_is_named_as_its_file_and_can_be_planned(path):
     sweep = read_study(path)
     assert sweep.name == path.stem

@@ -121,14 +121,14 @@ def claimed(root: Path, key: str) -> Generator[Claim | None]:
         yield None
         return
     claim, done = Claim(path, signature, now), threading.Event()
-    heart = threading.Thread(target=_live, args=(claim, done), daemon=True)
-    heart.start()
     try:
+        heart = threading.Thread(target=_live, args=(claim, done), daemon=True)
+        heart.start()
         yield claim
     finally:
         done.set()
-        heart.join()
-        claim.give_back()
+        claim.give_back()  # first of all: whoever asks this process to end may do so while it waits
+    heart.join()
 
 
 @dataclass(frozen=True)
