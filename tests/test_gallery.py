@@ -192,8 +192,11 @@ def test_published_findings_stand_beside_ours(built):
     assert any(what == "residual networks hit classes alike" and who == "flips, wide" for what, who, _ in told)
     assert not any("no-flips, wide" in who for _, who, _ in told), "two networks differ in more than flips"
     head, _, *body = rows(classes)
-    assert head[:3] == ["class", "best at, flips", "has lost 2 points from, flips"]
-    assert len(head) == 1 + 2 * 3
+    assert head[:4] == ["class", "best at, flips", "answers there, flips", "has lost 2 points from, flips"]
+    assert len(head) == 1 + 3 * 3
+    f = found_in(built, "flips")
+    nearest = min(f.preds.arms, key=lambda arm: abs(f.preds.dose_of(arm) - float(body[0][1].split()[0])))
+    assert body[0][2] == f"{(f.preds.guess[f.preds.rows(nearest)] == 1).mean():.0%}"
     assert [row[0] for row in body][:1] == ["Dress"], "who falls first stands first"
     assert {row[0] for row in body} == {"Sandal", "Dress", "&lt;b&gt;a\\|b&lt;/b&gt;", "Bag"}
 

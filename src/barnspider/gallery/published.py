@@ -18,6 +18,7 @@ from barnspider.gallery.found import LEVEL, Found
 from barnspider.gallery.shown import CANNOT, interval, table
 from barnspider.joining import concat
 from barnspider.markdown import escaped
+from barnspider.stats.curves import Curves
 from barnspider.stats.intervals import wilson
 from barnspider.stats.ranks import rank_correlation
 
@@ -55,16 +56,33 @@ def angelakis_rass(found: Sequence[Found]) -> str:
 
 
 def _thresholds(found: Sequence[Found]) -> list[str]:
-    """Return as a table where each class is best and has lost 2 points; who falls first in the first study is first."""
-    curved = [(f.entry.name, f.curves) for f in found if f.curves is not None]
+    """Return as a table where each class is best and has lost 2 points; who falls first in the first study is first.
+
+    Beside its best dose stands its share of all answers there: a class may be best since others are taken for it.
+    """
+    curved = [(f, f.curves.fit) for f in found if f.curves is not None]
     if not curved:
         return []
-    head = ["class", *(f"{what}, {name}" for name, _ in curved for what in ("best at", "has lost 2 points from"))]
-    fits = [curves.fit for _, curves in curved]
-    marks = [x for f in fits for x in ((f.peak, f.peak_low, f.peak_high), (f.lost, f.lost_low, f.lost_high))]
-    classes, order = curved[0][1].classes, np.argsort(np.nan_to_num(fits[0].lost, nan=np.inf), kind="stable")
-    rows = [[escaped(classes[c]), *(_at(*(float(x[c]) for x in mark)) for mark in marks)] for c in order.tolist()]
+    said = ("best at", "answers there", "has lost 2 points from")
+    head = ["class", *(f"{what}, {f.entry.name}" for f, _ in curved for what in said)]
+    order = np.argsort(np.nan_to_num(curved[0][1].lost, nan=np.inf), kind="stable")
+    rows = [
+        [escaped(curved[0][0].preds.units[c]), *(cell for f, fit in curved for cell in _marks(f, fit, c))]
+        for c in order.tolist()
+    ]
     return [table(head, rows)]
+
+
+def _marks(f: Found, fit: Curves, c: int) -> list[str]:
+    best = [float(x[c]) for x in (fit.peak, fit.peak_low, fit.peak_high)]
+    lost = [float(x[c]) for x in (fit.lost, fit.lost_low, fit.lost_high)]
+    nearest = min(f.preds.arms, key=lambda arm: abs((f.preds.dose_of(arm) or 0.0) - best[0]))
+    return [_at(*best), f"{_called(f, nearest, c):.0%}", _at(*lost)]
+
+
+def _called(f: Found, arm: str, c: int) -> float:
+    """Return which share of an arm's answers is a class."""
+    return float((f.preds.guess[f.preds.rows(arm)] == c).mean())
 
 
 def _alike(one: Found, other: Found) -> bool:
