@@ -177,9 +177,8 @@ def _first_line(error: Exception) -> str:
 
 def needed() -> Any:
     """Return Ray; `InputError` when it is not installed."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = (
-        "0"  # read when it is imported, and by all that it starts: nobody phones home
-    )
+    # Read when it is imported, and by all that it starts: nobody phones home.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         with warnings.catch_warnings():
