@@ -41,7 +41,6 @@ from barnspider.store.choosing import choose, nothing_finished, one_fingerprint
 from barnspider.store.documents import (
     WEIGHTS,
     as_json,
-    read_json,
     read_npz,
     read_sealed,
     read_summed,
@@ -50,9 +49,9 @@ from barnspider.store.documents import (
 )
 from barnspider.store.packed import is_packed
 from barnspider.store.placing import is_theirs, move_first, slug
+from barnspider.store.reading import FORMAT, check_format, failure_in, is_described, plans_in, probabilities
 from barnspider.store.records import SPLITS, Cell, Failure, Images, Planned, Result, Study, Weights
 
-FORMAT = 1
 P = TypeVar("P", bound=Planned)
 
 
@@ -72,7 +71,7 @@ class Store:
         object.__setattr__(self, "root", Path(self.root))
         marker = self.root / "barnspider.json"
         if marker.exists():
-            _check_format(marker)
+            check_format(marker)
         elif self.root.exists() and (not self.root.is_dir() or any(map(is_theirs, self.root.iterdir()))):
             raise StoreError(
                 f"{str(self.root)!r} is no store; expected an empty or new folder, or one made by barnspider"
@@ -98,10 +97,8 @@ class Store:
         self._create()
         cells = tuple(Cell(r.arm, r.dose, r.seed, r.key, r.paired, r.keeps_weights) for r in runs)
         folder = self.root / "studies" / slug(identity)
-        document = {
-            "identity": identity, "sweep": dict(sweep), "cells": [_written(c) for c in cells],
-        }  # fmt: skip
-        sound = {plan: written for plan in _plans(folder) if (written := self._sound_plan(plan)) is not None}
+        document = {"identity": identity, "sweep": dict(sweep), "cells": [_written(c) for c in cells]}
+        sound = {plan: written for plan in plans_in(folder) if (written := self._sound_plan(plan)) is not None}
         if not sound or list(sound.values())[-1] != json.loads(json.dumps(document)):
             number = max((int(plan.stem) for plan in sound), default=0) + 1
             write_whole(folder / f"{number:04d}.json", lambda file: file.write(summed(document)))
@@ -116,7 +113,7 @@ class Store:
 
     def studies(self) -> tuple[str, ...]:
         """Return the identities of the studies that were planned here."""
-        plans = [_plans(folder)[-1:] for folder in self.root.glob("studies/*")]
+        plans = [plans_in(folder)[-1:] for folder in self.root.glob("studies/*")]
         return tuple(sorted(read_summed(plan)["identity"] for latest in plans for plan in latest))
 
     def study(self, name: str | None = None) -> Study:
@@ -127,7 +124,7 @@ class Store:
         file was changed, the later wins.
         """
         identity = self._identity(name)
-        plans = [read_summed(plan) for plan in _plans(self.root / "studies" / slug(identity))]
+        plans = [read_summed(plan) for plan in plans_in(self.root / "studies" / slug(identity))]
         latest = plans[-1]
         cells = [Cell(**c) for c in latest["cells"]]
         keys, places = {cell.key for cell in cells}, {(cell.arm, cell.seed) for cell in cells}
@@ -151,7 +148,7 @@ class Store:
         self._create()
         folder = self.root / "images" / slug(fingerprint)
         about = {"name": name, "classes": list(classes), "splits": list(splits)}
-        if _is_readable(folder, about):
+        if is_described(folder, about):
             return
         for split, images in splits.items():
             arrays = {"label": images.label, "sample": images.sample}
@@ -312,7 +309,7 @@ class Store:
         'out of memory'
         """
         notes = sorted((self.root / "failed").glob("[!.]*"))
-        return {note.name: failure for note in notes if (failure := _failure(note)) is not None}
+        return {note.name: failure for note in notes if (failure := failure_in(note)) is not None}
 
     # -- answers ---------------------------------------------------------------------------------------------
 
@@ -358,7 +355,7 @@ class Store:
         except StoreError:
             return None, "damaged"
         if document is None:
-            failure = _failure(self.root / "failed" / slug(run.key))
+            failure = failure_in(self.root / "failed" / slug(run.key))
             return None, "missing" if failure is None else f"failed: {failure.reason}"
         if document["status"] != "done":
             return None, document["status"]
@@ -372,7 +369,7 @@ class Store:
         answers = [read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
         return Predictions(
             guess=np.stack([a["guess"] for a in answers]),
-            p_label=_probabilities(answers),
+            p_label=probabilities(answers),
             label=known["label"],
             sample=known["sample"],
             classes=tuple(about["classes"]),
@@ -400,50 +397,3 @@ def _written(cell: Cell) -> dict[str, Any]:
     """Return a cell as a plan keeps it, without what goes without saying."""
     usual = {"paired": True, "keeps_weights": False}
     return {name: value for name, value in vars(cell).items() if name not in usual or value != usual[name]}
-
-
-def _probabilities(answers: Sequence[Mapping[str, NDArray[Any]]]) -> NDArray[np.float32] | None:
-    """Return Float[runs, samples], or None where a run does not know them."""
-    if not all("p_label" in a for a in answers):
-        return None
-    return np.stack([a["p_label"] for a in answers]).astype(np.float32)
-
-
-def _plans(folder: Path) -> list[Path]:
-    """Return the plans of a study, the latest last."""
-    return sorted(folder.glob("[0-9]*.json"))
-
-
-def _check_format(marker: Path) -> None:
-    restore = f'if this was a store, write {{"format": {FORMAT}}} into that file'
-    try:
-        found = read_json(marker).get("format")
-    except StoreError as error:
-        raise StoreError(f"{error}; {restore}") from error
-    if not isinstance(found, int):
-        raise StoreError(f"{str(marker)!r} has format {found!r}; expected a whole number; {restore}")
-    if found > FORMAT:
-        raise StoreError(
-            f"{str(marker.parent)!r} was written by a newer barnspider (format {found}); update barnspider"
-        )
-
-
-def _failure(note: Path) -> Failure | None:
-    """Return what a note says; None when it has just been removed."""
-    try:
-        said = read_json(note)
-        return Failure(str(said["reason"]), str(said["host"]), float(said["time"]))
-    except (StoreError, KeyError, TypeError, ValueError):
-        return Failure("its note is damaged", "an unknown host", 0.0) if note.exists() else None
-
-
-def _is_readable(images: Path, about: Mapping[str, Any]) -> bool:
-    """Whether the images are described already, by files that can be read."""
-    if not (images / "about.json").exists():
-        return False
-    try:
-        for split in about["splits"]:
-            read_npz(images / f"{split}.npz")
-        return read_summed(images / "about.json") == about
-    except StoreError:
-        return False
