@@ -72,6 +72,7 @@ def test_ctrl_c_keeps_what_is_finished(study, tmp_path, barnspider, small_store)
     assert answers(tmp_path / "runs") == answers(small_store)
 
 
+@pytest.mark.slow  # a worker that is asked to end is in the tests of reliability, too
 def test_sigterm_stops_the_workers_too(study, tmp_path):
     process = start(study)
     wait_for_runs(tmp_path / "runs", 1)
@@ -84,7 +85,7 @@ def test_sigterm_stops_the_workers_too(study, tmp_path):
     assert len(list((tmp_path / "runs").glob("runs/*/seal"))) == count
 
 
-@pytest.mark.parametrize("kill_after", [0, 1, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kill_after", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 4))])
 def test_kill_9_loses_only_the_runs_in_flight(study, tmp_path, barnspider, small_store, kill_after):
     process = start(study)
     wait_for_runs(tmp_path / "runs", kill_after)
