@@ -1,5 +1,6 @@
 """Workers on many nodes, without Ray: nodes that come and go are made up, the workers and what they seal are real."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -424,6 +425,16 @@ def test_without_ray_it_says_what_to_install(store, monkeypatch):
     with pytest.raises(InputError, match=r'ray is not installed; try: pip install "barnspider\[ray\]"'):
         make_on_ray(SWEEP, store, Asked())
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+
+
+def test_a_folder_called_ray_is_not_ray(tmp_path, monkeypatch):
+    (tmp_path / "ray").mkdir()
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    importlib.invalidate_caches()
+    with pytest.raises(InputError, match="ray is not installed"):
+        nodes.needed()
+    sys.modules.pop("ray", None)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,6 @@ def run(
     cluster: Cluster,
 ) -> None:
     """Train what is missing of a study. Stop it any time; run it again to go on."""
-    from barnspider.lab.run import train_missing
     from barnspider.lab.shift import Share
     from barnspider.lab.study import read_study
     from barnspider.store import Store
@@ -116,17 +115,31 @@ def run(
     if share:
         _say_share(share, sweep)
     try:
-        if cluster.on == "ray":
-            from barnspider.lab.cluster import make_on_ray
-
-            trained = make_on_ray(sweep, Store(store), cluster.asked(workers, device, data))
-        else:
-            trained = train_missing(sweep, Store(store), workers=workers, device=device, share=share)
+        trained = _trained(cluster, sweep, Store(store), workers, device, data, share)
     except TrainingError:
         _say_what_is_earlier(Store(store), sweep)
         raise
     _say_what_is_earlier(Store(store), sweep)
     _say_done(trained, sweep, store, share)
+
+
+def _trained(
+    cluster: Cluster,
+    sweep: AnySweep,
+    store: Store,
+    workers: int | None,
+    device: str,
+    data: Path | None,
+    share: Share | None,
+) -> Tally:
+    """Train what is missing, on a Ray cluster or here."""
+    if cluster.on == "ray":
+        from barnspider.lab.cluster import make_on_ray
+
+        return make_on_ray(sweep, store, cluster.asked(workers, device, data))
+    from barnspider.lab.run import train_missing
+
+    return train_missing(sweep, store, workers=workers, device=device, share=share)
 
 
 def _check_together(cluster: Cluster, shard: str | None, adaptive: Mapping[str, object], *, refine: bool) -> None:

@@ -77,11 +77,9 @@ class Hand:
     def _make(self, key: str) -> Made:
         assert self._process is not None
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(OSError):  # it has died meanwhile, which `_next` hears
             self._process.stdin.write(f"{key}\n")
             self._process.stdin.flush()
-        except OSError:  # it has died meanwhile, which is heard next
-            pass
         event, error = self._next(), ""
         while event["event"] not in ("settled", "stopped", "died"):
             error = event["error"] if event["event"] == "failed" else error

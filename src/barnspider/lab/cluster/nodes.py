@@ -183,11 +183,18 @@ def needed() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return importlib.import_module("ray")
+            ray = importlib.import_module("ray")
     except ModuleNotFoundError as error:
-        raise InputError(
-            f'a study on a Ray cluster needs Ray, and {error.name} is not installed; try: pip install "barnspider[ray]"'
-        ) from None
+        raise _missing(error.name) from None
+    if ray.__file__ is None:  # a folder of this name, as Ray makes in /tmp, seen from there
+        raise _missing("ray")
+    return ray
+
+
+def _missing(name: str | None) -> InputError:
+    return InputError(
+        f'a study on a Ray cluster needs Ray, and {name} is not installed; try: pip install "barnspider[ray]"'
+    )
 
 
 @contextlib.contextmanager
