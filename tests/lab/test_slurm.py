@@ -24,7 +24,7 @@ printf '%s\0' "$@" > "$SEEN"
 trap 'exit "${ON_USR1:-75}"' USR1
 trap 'exit 130' TERM
 : > "$SEEN.begun"
-[ -z "$FOREVER" ] || while :; do sleep 0.01; done
+[ -z "$FOREVER" ] || while kill -0 "$PPID" 2>/dev/null; do sleep 0.01; done # none outlives its task
 exit "${CODE:-0}"
 """
 
@@ -160,6 +160,13 @@ def test_slurm_is_asked_for_what_was_asked_for(tmp_path):
 def test_what_slurm_would_not_take_is_refused(field, value):
     with pytest.raises(InputError, match=rf"^{field}="):
         Resources(1, **{field: value})
+
+
+@pytest.mark.parametrize("time", ["1", "3", "3:00", "0:03:00", "0-00:03"])
+def test_a_job_has_time_to_begin_before_it_is_told_that_its_time_is_over(time):
+    assert [Resources(1, time=enough).time for enough in ("0", "4", "3:01", "1-0")] == ["0", "4", "3:01", "1-0"]
+    with pytest.raises(InputError, match=rf"^time='{time}' is \d+ seconds; expected more than 180"):
+        Resources(1, time=time)
 
 
 def test_a_script_is_handed_to_sbatch(cluster, tmp_path, monkeypatch):

@@ -19,6 +19,9 @@ from barnspider.store import Store, slug
 NOTICE = 120
 """Seconds before its time is over at which a job is told, so that it can save what it does."""
 
+EARLIER = 60
+"""Seconds by which SLURM may tell it earlier (`man sbatch`, --signal)."""
+
 CARRIED = ("PYTHONPATH", "BARNSPIDER_DATA", "BARNSPIDER_CACHE")
 """Variables that a task gets as they are where the script is made."""
 
@@ -30,7 +33,7 @@ _FORMS = {
     "gpus": (r"(?:[\w.-]+:)?[1-9][0-9]*", "how many GPUs each job gets, such as 1 or a100:2"),
     "time": (
         r"[0-9]+|[0-9]+:[0-9]{2}(?::[0-9]{2})?|[0-9]+-[0-9]+(?::[0-9]{2}){0,2}",
-        "as SLURM takes it: minutes, hours:minutes:seconds, or days-hours",
+        "as SLURM takes it: minutes, minutes:seconds, hours:minutes:seconds, or days-hours",
     ),
     "mem": (r"[1-9][0-9]*[KMGT]?", "as SLURM takes it, such as 16G"),
 }
@@ -68,6 +71,11 @@ class Resources:
             value = getattr(self, name)
             if value is not None and not re.fullmatch(form, value, re.ASCII):
                 raise InputError(f"{name}={visible(value)!r}; expected {expected}")
+        if self.time is not None and 0 < seconds(self.time) <= NOTICE + EARLIER:
+            raise InputError(
+                f"time={self.time!r} is {seconds(self.time)} seconds; expected more than {NOTICE + EARLIER}, since a"
+                " job is told so long before its time is over, and would never begin"
+            )
 
     @property
     def gpu_count(self) -> int:
@@ -136,6 +144,20 @@ class Array:
         text = self.script().encode(errors="surrogateescape")
         path = self.store.absolute() / "jobs" / f"{slug(self.study)}.sh"
         return write_whole(path, lambda file: file.write(text))
+
+
+def seconds(time: str) -> int:
+    """Return how long a time is that is written as SLURM takes it; 0 is without limit.
+
+    Examples
+    --------
+    >>> [seconds(time) for time in ("90", "4:30", "04:00:00", "1-12", "1-12:30")]
+    [5400, 270, 14400, 129600, 131400]
+    """
+    days, dash, rest = time.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    units = (3600, 60, 1) if dash or len(parts) == 3 else (60, 1)
+    return int(days or 0) * 86400 + sum(part * unit for part, unit in zip(parts, units, strict=False))
 
 
 _SCRIPT = r"""#!/bin/bash
