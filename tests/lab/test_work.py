@@ -56,7 +56,7 @@ def answers(store: Store) -> dict[str, bytes]:
 @contextmanager
 def listening():
     """Hear as a worker hears, and be as before afterwards."""
-    before = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)}
+    before = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)}
     stopping.listen()
     try:
         yield
@@ -103,7 +103,8 @@ def test_asked_to_end_a_training_saves_its_state_gives_its_claim_back_and_goes_o
         steps.append(self.course.step)
         if len(steps) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGUSR1)  # schedulers tell all processes: that one is for the parent
+            for sign in (signal.SIGUSR1, signal.SIGUSR2):  # schedulers tell all processes: these are for the parent
+                os.kill(os.getpid(), sign)
             os.kill(os.getpid(), signal.SIGTERM)
         real(self, batch)
 

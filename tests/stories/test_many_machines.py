@@ -123,7 +123,12 @@ def test_an_array_of_jobs_makes_the_study_as_one_machine_does(barnspider, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("sign", "code"), [(signal.SIGUSR1, 75), pytest.param(signal.SIGTERM, 130, marks=pytest.mark.slow)]
+    ("sign", "code"),
+    [
+        (signal.SIGUSR2, 75),
+        pytest.param(signal.SIGUSR1, 75, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 130, marks=pytest.mark.slow),
+    ],
 )
 def test_asked_to_give_way_it_ends_what_it_does_gives_its_claim_back_and_says_so(tmp_path, sign, code):
     sweep = read_study(lay_out(tmp_path, study=SLOW))
@@ -131,12 +136,12 @@ def test_asked_to_give_way_it_ends_what_it_does_gives_its_claim_back_and_says_so
     store.plan(sweep.identity, sweep.runs(), sweep.as_dict())
     process = subprocess.Popen(
         [sys.executable, "-m", "barnspider", "work", "runs"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True,
     )  # fmt: skip
     while not list(store.root.glob("logs/*.txt")):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(sign)
+    os.killpg(process.pid, sign)  # schedulers tell all processes of a job
     _, said = process.communicate(timeout=60)
     assert process.returncode == code
     assert "stopped; what was finished is kept. Run the same command to go on." in said

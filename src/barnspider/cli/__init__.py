@@ -1,7 +1,7 @@
 """The command line: parse, call, print. Data goes to stdout, talk to stderr.
 
 Exit codes: 0 done or pass, 1 fail (harm found), 2 bad usage or bad input, 3 inconclusive, 130 stopped by Ctrl-C or
-SIGTERM, 75 stopped by SIGUSR1, which is to say: start it again.
+SIGTERM, 75 stopped by SIGUSR1 or SIGUSR2, which is to say: start it again.
 """
 
 from __future__ import annotations
@@ -74,6 +74,9 @@ def barnspider(
     """Who pays for your regularizer? Run studies, audit predictions, gate changes."""
 
 
+GIVE_WAY = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
+"""Signals by which schedulers tell a job that it must make room: which of them, is theirs to choose."""
+
 AGAIN = 75
 """Exit code of a command that gave way, and is to be started again: what sysexits.h calls a temporary failure."""
 
@@ -82,13 +85,12 @@ class _Stopped(BaseException):
     """Ctrl-C, or a polite request to end, or to give way."""
 
     def __init__(self, sign: int) -> None:
-        self.exit_code = AGAIN if sign == getattr(signal, "SIGUSR1", None) else 130
+        self.exit_code = AGAIN if sign in GIVE_WAY else 130
 
 
 def _stop(sign: int, *_: object) -> NoReturn:
-    for name in ("SIGTERM", "SIGUSR1"):  # a scheduler that says it twice shall not disturb the end
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for again in (signal.SIGTERM, *GIVE_WAY):  # a scheduler that says it twice shall not disturb the end
+        signal.signal(again, signal.SIG_IGN)
     raise _Stopped(sign)
 
 
@@ -98,10 +100,8 @@ def _note(message: Warning | str, *_: object, **__: object) -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one message and exit code 2."""
-    signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGTERM, _stop)
-    if hasattr(signal, "SIGUSR1"):
-        signal.signal(signal.SIGUSR1, _stop)
+    for ending in (signal.SIGINT, signal.SIGTERM, *GIVE_WAY):
+        signal.signal(ending, _stop)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup
         signal.signal(signal.SIGHUP, _stop)
     warnings.showwarning = _note

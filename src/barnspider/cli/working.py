@@ -48,9 +48,9 @@ def work(
 ) -> None:
     """Make what is missing of the studies that a store has planned. Start it anywhere, as often as you like.
 
-    Every machine that sees the store may run it; each run is made by whoever claims it first. Ctrl-C, SIGTERM and
-    SIGUSR1 end it well: a training saves its state, claims are given back. Exit 0 where nothing is left for it, 2 where
-    a run failed, 130 stopped, 75 stopped by SIGUSR1: start it again.
+    Every machine that sees the store may run it; each run is made by whoever claims it first. Ctrl-C, SIGTERM,
+    SIGUSR1 and SIGUSR2 end it well: a training saves its state, claims are given back. Exit 0 where nothing is left for
+    it, 2 where a run failed, 130 stopped, 75 stopped by SIGUSR1 or SIGUSR2: start it again.
     """
     from barnspider.lab.work import in_order, work_on
     from barnspider.store import Store

@@ -26,7 +26,7 @@ _EAR = _Ear()
 def listen() -> None:
     """Take SIGTERM as being asked to end, from now on; what only the parent shall hear is ignored."""
     signal.signal(signal.SIGTERM, _hear)
-    for name in ("SIGINT", "SIGUSR1"):  # they may reach the whole group: the parent decides
+    for name in ("SIGINT", "SIGUSR1", "SIGUSR2"):  # they may reach the whole group: the parent decides
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 

@@ -24,7 +24,7 @@ from barnspider.lab.cluster.hand import Hand
 from barnspider.lab.cluster.job import Asked
 from barnspider.lab.cores import core_count
 
-SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
+SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP")
 """Signals by which somebody may want this process to end."""
 
 MEMORY = 128 * 2**20

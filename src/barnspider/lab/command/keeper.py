@@ -20,7 +20,7 @@ import threading
 
 def main() -> None:
     """Start the command, and stay until nothing of it is left."""
-    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(sign, lambda *_: None)  # a handler, since what is ignored would be ignored by the command, too
     report, patience, words = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
     try:
