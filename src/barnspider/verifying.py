@@ -171,8 +171,8 @@ def verify(
     study
         Which study is looked at; by default all. Sums are always checked of the whole store.
     sample
-        How many runs of each study are made once more; 0 for none. All can be but label preservation's: a command is
-        started again in its folder, networks and transfers are made from kept weights.
+        How many runs of each study are made once more; 0 for none. A command is started again in its folder; networks
+        and transfers are made from kept weights, and references asked again.
     device, level, margin
         As in `barnspider.repeat.repeat`.
 
