@@ -30,6 +30,9 @@ from barnspider.store.documents import read_npz
 SAMPLE = 3
 """Runs of each study that are made once more."""
 
+SHOWN = 40
+"""Damaged things that a person is shown one by one."""
+
 MAY = {
     "command": "which a command may do",
     "environment": "in another environment",
@@ -156,8 +159,12 @@ class Verification(words.Shown):
         sets = f"{self.sums.images} {'set' if self.sums.images == 1 else 'sets'} of images"
         told = [words.counted(self.sums.plans, "plan"), sets, words.counted(self.sums.runs, "run")]
         told += [f"weights of {words.counted(self.sums.weights, 'run')}"] if self.sums.weights else []
-        wrong = [f"Damaged    {visible(one.place)}: {visible(one.why, longest=500)}" for one in self.sums.damaged]
-        right = "all are right" if not wrong else f"{words.counted(len(wrong), 'sum')} wrong"
+        wrong = [
+            f"Damaged    {visible(one.place)}: {visible(one.why, longest=500)}" for one in self.sums.damaged[:SHOWN]
+        ]
+        if (count := len(self.sums.damaged)) > SHOWN:
+            wrong.append(f"... and {count - SHOWN:,} more; --json has all")
+        right = "all are right" if not wrong else f"{words.counted(count, 'sum')} wrong"
         if self.unplanned:
             runs = "1 run is" if self.unplanned == 1 else f"{self.unplanned:,} runs are"
             wrong.append(f"Unplanned  {runs} in no plan that is here: a plan is gone, or was not brought with them")
