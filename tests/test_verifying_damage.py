@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from barnspider import InputError, StoreError
 from barnspider.cli import app
 from barnspider.files import sha256
-from barnspider.lab import Store
+from barnspider.lab import Store, worker
 from barnspider.lab.data import load
 from barnspider.lab.derived import Deriving
 from barnspider.lab.derived import worker as derived
@@ -174,3 +174,40 @@ def test_one_study_that_cannot_be_made_again_does_not_hide_the_others(store, mon
     assert "nowhere.npz" in str(found)
     done = CliRunner().invoke(app, ["verify", str(store.root), "--sample", "1", "--json"])
     assert (done.exit_code, json.loads(done.stdout)["status"]) == (3, "cannot tell")
+
+
+def test_of_many_damaged_things_the_first_are_shown_and_json_has_all(store, monkeypatch):
+    monkeypatch.setattr("barnspider.verifying.SHOWN", 1)
+    for run in SWEEP.runs():
+        (store.root / "runs" / run.key / "seal").write_text("x")
+    found = verify(store, sample=0)
+    assert str(found).count("Damaged") == 1
+    assert "4 sums wrong" in str(found)
+    assert "... and 3 more; --json has all" in str(found)
+    assert len(found.to_json()["sums"]["damaged"]) == 4
+
+
+def test_stopped_in_the_middle_it_leaves_nothing_behind(store, tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    seen, before, real = [], contents(store), worker.result_of
+
+    def stop(*args):
+        seen.extend((tmp_path / "temporary").iterdir())
+        if len(seen) > 1:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    monkeypatch.setattr(worker, "result_of", stop)
+    with pytest.raises(KeyboardInterrupt):
+        verify(store)
+    assert seen, "there was a folder for what was made again"
+    assert not list((tmp_path / "temporary").iterdir())
+    assert contents(store) == before
+
+
+def test_what_takes_long_says_so_before_the_first_run_is_made(store, capsys):
+    for run in SWEEP.runs():
+        rewrite(store, run.key, seconds=1800)
+    verify(store, sample=2)
+    assert f"making again, {SWEEP.identity}: 0 of 2, about 1 h 0 min left\n" in capsys.readouterr().err
