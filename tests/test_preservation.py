@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from barnspider import InputError, Predictions, estimate, simulate
+from barnspider import InputError, Predictions, estimate, simulate, with_label_sets
 from barnspider.preservation import foretold, preservation
 from barnspider.simulate import Noise
 from barnspider.stats.intervals import wilson
@@ -104,3 +104,35 @@ def test_draws_about_the_same_models_tell_nothing_of_others():
     assert estimate(preds, 0.0).method.generalizes_to == "images"
     with pytest.raises(InputError, match="draws about the same models"):
         estimate(preds, 0.0, generalize_to="images and runs")
+
+
+def test_by_label_sets_both_readings_stand_side_by_side():
+    label = ["desk"] * 100 + ["dog"] * 100
+    changed = ["screen"] * 60 + label[60:110] + ["desk"] * 90
+    arms = {"off": [label], "on": [changed]}
+    asked = Predictions.from_arrays(label, arms, classes=["desk", "dog", "screen"], dose={"off": 0.0, "on": 1.0})
+    sets = [["desk", "screen"]] * 100 + [["dog"]] * 99 + [[]]
+    found = preservation({"a <net>": with_label_sets(asked, sets)})
+    assert found.last[0, 0] == np.inf
+    assert found.single is not None
+    assert found.single.last[0, 0] == pytest.approx(0.05 / 0.6)
+    assert (found.several, found.effects[0].n.tolist(), found.single.effects[0].n.tolist()) == (
+        100,
+        *[[100, 99, 0]] * 2,
+    )
+    text = str(found)
+    assert "by label sets (100 of 199 images have several)" in text
+    assert "1 image without a right label is left out." in text
+    assert (
+        "By a <net>, 2 classes certainly lose their label at the strongest dose by the single label; by the sets 1 of"
+        " these does." in text
+    )
+    assert "kept to dose, by a <net>, single label  kept to dose, by a <net>, label sets" in text
+    assert len(found.kept(0)) == len(found.heads()) == 2
+    document = found.to_json()
+    assert document["label_sets"] == {"several": 100, "unlabelled": 1}
+    desk = document["networks"][0]["classes"][0]
+    assert (desk["last"], desk["effect"], desk["single"]["effect"]) == (None, [0.0], [pytest.approx(-0.6)])
+    one = preservation({"net": asked})
+    assert (one.single, one.by_sets(), one.to_json()["label_sets"], len(one.heads())) == (None, "", None, 1)
+    assert "single" not in one.to_json()["networks"][0]["classes"][0]

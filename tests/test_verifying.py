@@ -29,7 +29,11 @@ SWEEP = Sweep(
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("trained") / "runs")
+    return trained_in(tmp_path_factory.mktemp("trained") / "runs")
+
+
+def trained_in(folder: Path) -> Store:
+    store = Store(folder)
     store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
     data = load("digits")
     describe(store, data)

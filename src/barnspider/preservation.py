@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from barnspider.names import visible
 from barnspider.outcome import Effects, Floats
 from barnspider.predictions import Predictions
 from barnspider.sources import Source, is_store
+from barnspider.stats.curves import first_fall
 from barnspider.stats.intervals import wilson
 from barnspider.stats.ranks import Concordance, RankCorrelation, concordance, rank_correlation
 from barnspider.store import opened
@@ -45,6 +46,8 @@ class Preservation(words.Shown):
         lines, and where the interval's ends cross; infinite: beyond the strongest dose. NaN for a class without images.
     agreement : of the architectures on the order of the classes, by what they lost at the strongest dose
     delta : float
+    single : the same answers about the same images by the single label, where all of this is by label sets; else None
+    several : how many images have more than one right label
     """
 
     networks: tuple[str, ...]
@@ -56,6 +59,8 @@ class Preservation(words.Shown):
     last_high: Floats
     agreement: Concordance
     delta: float
+    single: Preservation | None = None
+    several: int = 0
 
     def at(self, dose: float, m: int = 0) -> tuple[Floats, Floats, Floats]:
         """Return what each class lost or gained at a dose that was asked, and its interval: Float[C] each."""
@@ -70,11 +75,41 @@ class Preservation(words.Shown):
     def text(self, rows: int | None = 10) -> str:
         """Return the table that a person wants: the classes that lose their label first stand first."""
         order = self.order()[:rows]
-        head = ["class", "n", *(f"kept to dose, by {visible(name, 30)}" for name in self.networks)]
+        heads = [f"kept to dose, by {visible(name, 30)}{reading and f', {reading}'}" for name, reading in self.heads()]
+        head = ["class", "n", *heads]
         body = [[visible(self.classes[c]), f"{self.effects[0].n[c]:,}", *self.kept(int(c))] for c in order]
         more = len(self.classes) - len(order)
         tail = f"\n... and {more:,} more" if more > 0 else ""
-        return f"{self.title()}\n{self.agreed()}\n\n{words.text_table(head, body)}{tail}"
+        about = "\n".join(filter(None, [self.title(), self.by_sets(), self.agreed()]))
+        return f"{about}\n\n{words.text_table(head, body)}{tail}"
+
+    def heads(self) -> list[tuple[str, str]]:
+        """Return what each of the columns of `kept` is: an architecture, and a reading where there are two."""
+        readings = [""] if self.single is None else ["single label", "label sets"]
+        return [(name, reading) for name in self.networks for reading in readings]
+
+    def by_sets(self) -> str:
+        """Return what the two readings are, and who keeps a label by the sets alone; "" where there is one reading."""
+        if self.single is None:
+            return ""
+        e = self.effects[0]
+        about = words.two_readings(self.several, int(e.n.sum()))
+        right = words.judged_by(e.method.labels, e.method.unlabelled)
+        return "\n".join([f"{about}. {right}.", *(self._still(self.single, m) for m in range(len(self.networks)))])
+
+    def _still(self, single: Preservation, m: int) -> str:
+        lost = single.lost(m)
+        still, new = (int((by & self.lost(m)).sum()) for by in (lost, ~lost))
+        lose, only = "loses its" if lost.sum() == 1 else "lose their", f", and {new:,} by the sets only" if new else ""
+        many, name = words.counted(int(lost.sum()), "class"), visible(self.networks[m], 30)
+        return (
+            f"By {name}, {many} certainly {lose} label at the strongest dose by the single label;"
+            f" by the sets {still:,} of these {'does' if still == 1 else 'do'}{only}."
+        )
+
+    def lost(self, m: int = 0) -> NDArray[np.bool_]:
+        """Bool[C]: the class certainly loses its label at the strongest dose, by one architecture."""
+        return self.effects[m].high[-1] < -self.delta
 
     def title(self) -> str:
         """Return what is told, and of what."""
@@ -97,9 +132,12 @@ class Preservation(words.Shown):
         )
 
     def kept(self, c: int) -> list[str]:
-        """Return up to which dose a class's label is kept, with its interval, by each architecture."""
+        """Return up to which dose a class's label is kept, with its interval: a column for each of `heads`."""
+        readings = [self] if self.single is None else [self.single, self]
         return [
-            _dose(*(float(x[m, c]) for x in (self.last, self.last_low, self.last_high))) for m in range(len(self.last))
+            _dose(*(float(x[m, c]) for x in (by.last, by.last_low, by.last_high)))
+            for m in range(len(self.last))
+            for by in readings
         ]
 
     def __str__(self) -> str:
@@ -110,20 +148,29 @@ class Preservation(words.Shown):
         return {
             "delta": self.delta, "doses": self.doses.tolist(),
             "level": self.effects[0].method.level, "agreement": plain(self.agreement),
+            "label_sets": self.single
+            and {"several": self.several, "unlabelled": self.effects[0].method.unlabelled},
             "networks": [self._network(m) for m in range(len(self.networks))],
         }  # fmt: skip
 
     def _network(self, m: int) -> dict[str, Any]:
-        e = self.effects[m]
+        single, n = self.single, self.effects[m].n
         return {
             "network": self.networks[m],
             "classes": [
-                {"class": name, "n": int(e.n[c]), "before": plain(e.before[c])}
-                | {name: plain(getattr(self, name)[m, c]) for name in ("last", "last_low", "last_high")}
-                | {name: plain(getattr(e, name)[:, c]) for name in ("effect", "low", "high")}
+                {"class": name, "n": int(n[c]), **self._class(m, c)}
+                | ({"single": single._class(m, c)} if single else {})
                 for c, name in enumerate(self.classes)
             ],
         }
+
+    def _class(self, m: int, c: int) -> dict[str, Any]:
+        e = self.effects[m]
+        return (
+            {"before": plain(e.before[c])}
+            | {name: plain(getattr(self, name)[m, c]) for name in ("last", "last_low", "last_high")}
+            | {name: plain(getattr(e, name)[:, c]) for name in ("effect", "low", "high")}
+        )
 
 
 def _dose(last: float, low: float, high: float) -> str:
@@ -140,7 +187,7 @@ def preservation(answers: Mapping[str, Predictions], *, delta: float = DELTA, le
     ----------
     answers
         Network -> what its references answered to the same images, an arm for each dose, dose 0 among them: see
-        `lab.preserve`.
+        `lab.preserve`. With label sets (`with_label_sets`), the same answers are read by the single label, too.
     delta
         The loss from which on a label counts as lost, a proportion.
 
@@ -167,11 +214,15 @@ def preservation(answers: Mapping[str, Predictions], *, delta: float = DELTA, le
         if e.classes != first.classes or e.dose != first.dose:
             raise InputError(f"{name!r} was asked about other classes or doses; expected the same as the others")
     doses = np.array(first.dose, dtype=np.float64)
-    kept = [[_crossing(doses, getattr(e, x), -delta) for x in ("effect", "low", "high")] for e in found.values()]
+    kept = [[first_fall(doses, getattr(e, x), -delta) for x in ("effect", "low", "high")] for e in found.values()]
     last, low, high = (np.array(x) for x in zip(*kept, strict=True))
+    sets = [preds.accepted for preds in answers.values() if preds.accepted is not None]
+    single = {name: replace(preds, accepted=None) for name, preds in answers.items()}
     return Preservation(
         tuple(found), first.classes, doses, tuple(found.values()), last, low, high,
         concordance(np.array([e.effect[-1] for e in found.values()])), delta,
+        preservation(single, delta=delta, level=level) if sets else None,
+        int(((sets[0] >= 0).sum(axis=1) > 1).sum()) if sets else 0,
     )  # fmt: skip
 
 
@@ -237,17 +288,6 @@ def _against_off(name: str, preds: Predictions, level: float) -> Effects:
         raise InputError(f"{name!r} has the doses {listing(doses.values())}; expected 0 once, and others")
     order = sorted((dose, arm) for arm, dose in doses.items() if dose)
     return estimate(preds, 0.0, level=level, generalize_to="images", arms=[arm for _, arm in order])
-
-
-def _crossing(doses: Floats, change: Floats, limit: float) -> Floats:
-    """Return the dose at which each class first falls to a limit, Float[C], from 0 at dose 0; infinite if never."""
-    at, y = np.concatenate([[0.0], doses]), np.vstack([np.zeros(change.shape[1]), change])
-    below = y <= limit
-    k = np.maximum(below.argmax(axis=0), 1)
-    c = np.arange(y.shape[1])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        place = at[k - 1] + (at[k] - at[k - 1]) * (limit - y[k - 1, c]) / (y[k, c] - y[k - 1, c])
-    return np.where(np.isnan(y).any(axis=0), np.nan, np.where(below.any(axis=0), place, np.inf))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,12 @@ PATIENCE = 2.0
 class Progress:
     """Counts what is done of `total` and says how long the rest will take.
 
+    Attributes
+    ----------
+    what, total : what is done, and of how many
+    patience : seconds from the beginning in which nothing is said
+    guess : seconds that all of it may take, told until something is done
+
     Examples
     --------
     >>> with Progress("training", total=2) as progress:  # talks to stderr
@@ -29,11 +35,18 @@ class Progress:
 
     what: str
     total: int
+    patience: float = 0.0
+    guess: float | None = None
     _bar: Bar | None = None
     _spoke: float = 0.0
     _began: float | None = None
 
     def __enter__(self) -> Progress:
+        if not self.patience:
+            self._start_bar()
+        return self
+
+    def _start_bar(self) -> None:
         console = Console(stderr=True)
         if console.is_terminal and self.total:
             columns = (
@@ -45,7 +58,6 @@ class Progress:
             self._bar = Bar(*columns, console=console, transient=True)
             self._bar.start()
             self._bar.add_task(self.what, total=self.total, left="")
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
@@ -54,6 +66,11 @@ class Progress:
     def show(self, done: int, failed: int = 0) -> None:
         """Show that so many of the total are done, and so many have failed."""
         now, over = time.monotonic(), done + failed
+        if self.patience:
+            if now - (self._began or now) < self.patience:
+                return
+            self.patience = 0.0
+            self._start_bar()
         left = self._left(over, now)
         if self._bar is not None:
             lost = f"{failed} failed, " if failed else ""
@@ -69,6 +86,8 @@ class Progress:
             self._began = time.monotonic()
 
     def _left(self, over: int, now: float) -> str:
+        if not over and self.guess is not None:
+            return f"about {clock(self.guess)} left"
         if self._began is None:
             return "starting"
         seconds = seconds_left(over, self.total - over, now - self._began)

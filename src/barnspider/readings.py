@@ -81,9 +81,7 @@ class Readings(words.Shown):
 
     def about(self) -> str:
         """Return what the two readings are, and how many images they differ in: one line above every table."""
-        images = words.counted(int(self.single.n.sum()), "image")
-        several = f"{self.several:,} of {images} {'has' if self.several == 1 else 'have'} several"
-        text = f"Two readings of the same answers: by the single label, and by label sets ({several})"
+        text = words.two_readings(self.several, int(self.single.n.sum()))
         if not self.single.harmed.any():
             return text
         level = f"{100 * self.share_level:.4g} %"

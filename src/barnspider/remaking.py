@@ -18,10 +18,11 @@ from barnspider.lab.data import Dataset, load
 from barnspider.lab.derived.plan import Deriving
 from barnspider.lab.derived.run import of_use
 from barnspider.lab.images import describe
+from barnspider.lab.preserve.plan import Preserving
 from barnspider.lab.run import check_torch
 from barnspider.lab.shift import Shift
 from barnspider.lab.sweep import Sweep
-from barnspider.lab.transfer.borrowing import Borrowing
+from barnspider.lab.transfer.borrowing import Borrowed, Borrowing
 from barnspider.lab.transfer.plan import Transferring
 from barnspider.lab.transfer.run import arrived, with_backbone
 from barnspider.lab.work import room_of
@@ -78,29 +79,20 @@ def remakable(
     """
     if "command" in plan.sweep:
         return _commands(plan, done)
-    room = room_of(plan)
-    if not room:
-        return CannotTell("it asked references, which only `barnspider preserve` does")
     check_torch()
-    on = _placed(device)
+    on, room = _placed(device), room_of(plan)
     if room == "worker":
         return _trainings(plan, done, documents, on)
-    if room == "derived.worker":
-        return _parts(store, plan, done, documents, on)
-    return (_borrowed if "networks" in plan.sweep else _carried)(store, plan, done, documents, on)
+    theirs = "networks" in plan.sweep
+    makers = {"derived.worker": _parts, "transfer.worker": _borrowed if theirs else _carried, "": _asked}
+    return makers[room](store, plan, done, documents, on)
 
 
 def _trainings(plan: Study, done: Sequence[Cell], documents: Documents, device: str) -> list[Remakable]:
-    try:
-        sweep = replace(Sweep.from_dict(plan.sweep), keep="")
-    except TypeError as error:
-        raise InputError(f"the recipe of {plan.identity!r} is not known to this version: {error}") from None
+    sweep = replace(Sweep.from_dict(plan.sweep), keep="")
     runs = {(run.arm, run.seed): run for run in sweep.runs()}
     there = [(cell, runs[cell.arm, cell.seed]) for cell in done if (cell.arm, cell.seed) in runs]
-
-    @cache
-    def data() -> Dataset:
-        return _same(load(sweep.base.dataset, split_seed=sweep.base.split_seed), sweep.base.dataset, done, documents)
+    data = _data_of(sweep, done, documents)
 
     def result(run: Any) -> Result:
         from barnspider.lab import worker  # which needs torch
@@ -113,13 +105,9 @@ def _trainings(plan: Study, done: Sequence[Cell], documents: Documents, device: 
 def _parts(
     store: Store, plan: Study, done: Sequence[Cell], documents: Documents, device: str
 ) -> list[Remakable] | CannotTell:
-    asked = Deriving.planned(store, plan.identity)
-    base, sealed = asked.sweep.base, {cell.key: cell for cell in done}
+    asked, sealed = Deriving.planned(store, plan.identity), {cell.key: cell for cell in done}
     parts = [part for part in of_use(asked, store) if part.cell.key in sealed]
-
-    @cache
-    def data() -> Dataset:
-        return _same(load(base.dataset, split_seed=base.split_seed), base.dataset, done, documents)
+    data = _data_of(asked.sweep, done, documents)
 
     def result(part: Any) -> Result:
         from barnspider.lab.derived.worker import result_of  # which needs torch
@@ -152,30 +140,107 @@ def _carried(
     return found or CannotTell("the weights of its networks are not kept")
 
 
-def _borrowed(store: Store, plan: Study, done: Sequence[Cell], documents: Documents, device: str) -> list[Remakable]:
+def _borrowed(
+    store: Store, plan: Study, done: Sequence[Cell], documents: Documents, device: str
+) -> list[Remakable] | CannotTell:
+    """Return what uses networks once more that were trained elsewhere: those that still are what they were."""
     asked, sealed = Borrowing.planned(store, plan.identity), {cell.key for cell in done}
-    networks = zip(asked.cells(), asked.networks, asked.sums, strict=True)
+    there = [one for one in zip(asked.cells(), asked.networks, asked.sums, strict=True) if one[0].key in sealed]
 
     @cache
     def data() -> Dataset:
         return _same(load(asked.to), asked.to, done, documents)
 
-    def result(network: Any, sum_: str) -> Result:
+    def result(network: Borrowed, sum_: str) -> Result:
         from barnspider.lab.transfer.worker import result_of_theirs  # which needs torch
 
         return result_of_theirs(network, sum_, data(), device)
 
-    return [
+    others = [_other(network.function, sum_, data(), device) for _, network, sum_ in there]
+    found = [
         Remakable(cell, cell, partial(_seal, cell, data, partial(result, network, sum_)))
-        for cell, network, sum_ in networks
-        if cell.key in sealed
+        for (cell, network, sum_), other in zip(there, others, strict=True)
+        if not other
     ]
+    return CannotTell(others[0]) if others and not found else found
+
+
+def _other(function: str, sum_: str, data: Dataset, device: str) -> str:
+    """Return why a network that was trained elsewhere is not what it was; empty where it is."""
+    from barnspider.lab.pretrained import pretrained  # which needs torch
+
+    try:
+        return "" if pretrained(function, data, device)[1] == sum_ else _returns_another(function)
+    except InputError as error:
+        return str(error)
+
+
+def _returns_another(function: str) -> str:
+    return f"{visible(function)} returns another network than it did then, or its file has changed"
+
+
+def _asked(
+    store: Store, plan: Study, done: Sequence[Cell], documents: Documents, device: str
+) -> list[Remakable] | CannotTell:
+    """Return what asks references once more, at the doses and by the draws of the latest plan."""
+    latest = {cell.key for cell in plan.cells if cell not in plan.earlier}
+    try:
+        asked = Preserving.planned(store, plan.identity)
+        data = _data_of(asked.sweep, done, documents)
+        references = (_own_reference if asked.pretrained else _kept_references)(store, asked, data, device)
+    except InputError as error:  # an older version's plan; the network's file is gone, or it cannot be made
+        return CannotTell(str(error))
+
+    def result(cell: Cell, network: Callable[[], Any]) -> Result:
+        from barnspider.lab.preserve.run import result_of
+
+        return result_of(asked, network(), cell, data(), device, {})
+
+    found = [
+        Remakable(cell, cell, partial(_seal, cell, data, partial(result, cell, references.networks[model])))
+        for cell in done
+        if cell.key in latest & references.keys and (model := cell.seed // asked.draws) in references.networks
+    ]
+    return found or CannotTell(references.why_not)
+
+
+@dataclass(frozen=True)
+class _References:
+    """Those that can be asked once more: by their numbers; the keys of what they are asked; and why it may be none."""
+
+    networks: Mapping[int, Callable[[], Any]]
+    keys: frozenset[str]
+    why_not: str
+
+
+def _own_reference(_: Store, asked: Preserving, data: Callable[[], Dataset], device: str) -> _References:
+    from barnspider.lab.pretrained import pretrained  # which needs torch
+
+    kept, sum_ = pretrained(asked.pretrained, data(), device, answers=len(data().classes))
+    keys = frozenset(cell.key for cell in asked.runs(sum_))
+    return _References({0: lambda: kept}, keys, _returns_another(asked.pretrained))
+
+
+def _kept_references(store: Store, asked: Preserving, _: Callable[[], Dataset], device: str) -> _References:
+    from barnspider.lab.weights import read_weights  # which needs torch
+
+    runs = asked.references().runs()
+    kept = {m: cache(partial(read_weights, store, run.key, device)) for m, run in enumerate(runs)}
+    there = {m: network for m, network in kept.items() if store.has_weights(runs[m].key)}
+    keys = frozenset(cell.key for cell in asked.runs())
+    return _References(there, keys, "the weights of its references are not kept")
 
 
 def _placed(device: str) -> str:
     from barnspider.lab.machine import placed  # which needs torch
 
     return placed(device, 0)
+
+
+def _data_of(sweep: Sweep, done: Sequence[Cell], documents: Documents) -> Callable[[], Dataset]:
+    """Return what reads a sweep's data, once, when it is needed."""
+    base = sweep.base
+    return cache(lambda: _same(load(base.dataset, split_seed=base.split_seed), base.dataset, done, documents))
 
 
 def _same(data: Dataset, name: str, done: Sequence[Cell], documents: Documents) -> Dataset:

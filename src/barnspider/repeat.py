@@ -139,10 +139,7 @@ def sweep_of(plan: Study, seeds: int | None = None, doses: Sequence[float] | Non
         raise InputError(f"study {plan.identity!r} was made of {plan.of!r}, and trained nothing; repeat that: --study")
     if "recipe" not in plan.sweep:
         raise InputError(f"study {plan.identity!r} is of a command, which is not packed; run its study file again")
-    try:
-        sweep = replace(Sweep.from_dict(plan.sweep), keep="")
-    except TypeError as error:
-        raise InputError(f"the recipe of {plan.identity!r} is not known to this version: {error}") from None
+    sweep = replace(Sweep.from_dict(plan.sweep), keep="")
     if doses is not None:
         if unknown := [dose for dose in doses if dose not in sweep.doses]:
             raise InputError(f"doses={listing(unknown)}; expected of the study's: {listing(sweep.doses)}")

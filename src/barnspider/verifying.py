@@ -16,17 +16,30 @@ from barnspider import words
 from barnspider.agreement import EXIT_CODES, MARGIN, Agreement, Status, agreement
 from barnspider.as_json import plain
 from barnspider.environments import Environment, environments, told
-from barnspider.errors import InputError, TrainingError, listing
+from barnspider.errors import DataError, InputError, StoreError, TrainingError, listing
+from barnspider.files import owner
+from barnspider.lab.claims import clear_shared
 from barnspider.names import visible
 from barnspider.predictions import Predictions
-from barnspider.progress import Progress
+from barnspider.progress import PATIENCE, Progress
 from barnspider.remaking import CannotTell, Documents, Remakable, remakable
-from barnspider.store import Planned, Store, Study
+from barnspider.store import Looked, Planned, Store, Study, slug
 from barnspider.store.checking import Sums, check_sums
 from barnspider.store.documents import read_npz
 
 SAMPLE = 3
 """Runs of each study that are made once more."""
+
+SHOWN = 40
+"""Damaged things that a person is shown one by one."""
+
+MAY = {
+    "command": "which a command may do",
+    "environment": "in another environment",
+    "recipe": "which its recipe permits",
+    "version": "for this version makes it in another way",
+}
+"""Why a run that is made once more may be another."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,8 @@ class Again:
     identical : whether all its answers are the same, and all their probabilities
     promised : whether they must be: the same environment, deterministic, and the same way to train
     free : whether it is a command's, of which nobody knows whether it answers the same each time
+    otherwise : why it may be another where that is not promised: "command", "environment", "recipe" (which permits it)
+        or "version" (which makes it in another way); empty where it is promised
     """
 
     arm: str
@@ -48,6 +63,7 @@ class Again:
     identical: bool
     promised: bool
     free: bool = False
+    otherwise: str = "environment"
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,17 +126,21 @@ class Verified:
         return f"{cell}: {run.differ} of {run.images} answers are others{self._broken(run)}"
 
     def _broken(self, run: Again) -> str:
-        if run.free:
-            return ", which a command may do"
-        return ", though the environment is the same" if run.promised else ", in another environment"
+        return ", " + {**MAY, "": "though the environment is the same"}["" if run.promised else run.otherwise]
 
 
 @dataclass(frozen=True, eq=False)
 class Verification(words.Shown):
-    """What `verify` found in a store."""
+    """What `verify` found in a store.
+
+    Attributes
+    ----------
+    unplanned : runs that no plan holds, so that nobody knows what they are
+    """
 
     sums: Sums
     studies: tuple[Verified, ...]
+    unplanned: int = 0
 
     @property
     def status(self) -> Status:
@@ -128,7 +148,7 @@ class Verification(words.Shown):
         found = {study.status for study in self.studies}
         if self.sums.damaged or "disagree" in found:
             return "disagree"
-        return "cannot tell" if "cannot tell" in found else "agree"
+        return "cannot tell" if "cannot tell" in found or self.unplanned else "agree"
 
     @property
     def exit_code(self) -> int:
@@ -139,9 +159,30 @@ class Verification(words.Shown):
         sets = f"{self.sums.images} {'set' if self.sums.images == 1 else 'sets'} of images"
         told = [words.counted(self.sums.plans, "plan"), sets, words.counted(self.sums.runs, "run")]
         told += [f"weights of {words.counted(self.sums.weights, 'run')}"] if self.sums.weights else []
-        wrong = [f"Damaged    {visible(one.place)}: {visible(one.why, longest=500)}" for one in self.sums.damaged]
-        right = "all are right" if not wrong else f"{words.counted(len(wrong), 'sum')} wrong"
-        return "\n".join([f"Sums       of {', '.join(told)}: {right}", *wrong, *(f"\n{one}" for one in self.studies)])
+        wrong = [
+            f"Damaged    {visible(one.place)}: {visible(one.why, longest=500)}" for one in self.sums.damaged[:SHOWN]
+        ]
+        if (count := len(self.sums.damaged)) > SHOWN:
+            wrong.append(f"... and {count - SHOWN:,} more; --json has all")
+        right = "all are right" if not wrong else f"{words.counted(count, 'sum')} wrong"
+        if self.unplanned:
+            runs = "1 run is" if self.unplanned == 1 else f"{self.unplanned:,} runs are"
+            wrong.append(f"Unplanned  {runs} in no plan that is here: a plan is gone, or was not brought with them")
+        lines = [f"Sums       of {', '.join(told)}: {right}", *wrong, *(f"\n{one}" for one in self.studies)]
+        return "\n".join([*lines, "", self._verdict()])
+
+    def _verdict(self) -> str:
+        """Return what all of it comes to, and whose fault it is: the last line."""
+        if self.status == "agree":
+            made = sum(len(study.again) for study in self.studies)
+            again = f"; {words.counted(made, 'run')} came out again" if made else "; no run was made again"
+            return f"Verdict    agree: all that was looked at is as it was{again}"
+        guilty = [visible(study.study) for study in self.studies if study.status == self.status]
+        if self.status == "disagree" and self.sums.damaged:
+            guilty.insert(0, f"{words.counted(len(self.sums.damaged), 'place')} damaged")
+        if self.status == "cannot tell" and self.unplanned:
+            guilty.append("runs that no plan holds")
+        return f"Verdict    {self.status}: {listing(guilty)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return what `verify --json` prints."""
@@ -150,7 +191,7 @@ class Verification(words.Shown):
             | {"mixed": plain(s.mixed), "status": s.status}
             for s in self.studies
         ]
-        return {"status": self.status, "sums": plain(self.sums), "studies": studies}
+        return {"status": self.status, "sums": plain(self.sums), "unplanned": self.unplanned, "studies": studies}
 
 
 def verify(
@@ -171,53 +212,97 @@ def verify(
     study
         Which study is looked at; by default all. Sums are always checked of the whole store.
     sample
-        How many runs of each study are made once more; 0 for none. All can be but label preservation's: a command is
-        started again in its folder, networks and transfers are made from kept weights.
+        How many runs of each study are made once more; 0 for none. A command is started again in its folder; networks
+        and transfers are made from kept weights, and references asked again.
     device, level, margin
         As in `barnspider.repeat.repeat`.
 
     Raises
     ------
     InputError
-        When there is no such study, or a number is out of range.
+        When there is no such study, the store holds none, or a number is out of range.
     DataError
-        When the data are not what they were, or cannot be found.
+        When the data of the one study that is looked at are not what they were, or cannot be found; of many studies
+        this is told of each.
+    StoreError
+        When the store cannot be read.
     TrainingError
         When there is no torch or no such device.
     """
     if sample < 0:
         raise InputError(f"sample={sample}; expected how many runs, 0 or more")
-    sums = check_sums(store)
-    plans = {place.place.split("/")[1] for place in sums.damaged if place.place.startswith("studies/")}
-    if plans:  # then nobody knows what was planned
-        return Verification(sums, ())
-    names = [store.study(study).identity] if study is not None else list(store.studies())
-    return Verification(
-        sums, tuple(_verified(store, store.study(name), sample, device, level, margin) for name in names)
-    )
+    looked = Looked(store.root)
+    sums = check_sums(looked)
+    if not (sums.plans or sums.runs):
+        raise InputError(f"{str(store.root)!r} holds no study yet; plan one with `barnspider run`")
+    if study is None:
+        unplanned = 0 if _damaged(sums, "studies") else _unplanned(looked)
+        found = [_told(looked, name, sums, sample, device, level, margin) for name in looked.studies()]
+        return Verification(sums, tuple(found), unplanned)
+    if any(study in (folder, folder.rpartition("-")[0]) for folder in _damaged(sums, "studies")):
+        return Verification(sums, ())  # nobody knows what was planned
+    return Verification(sums, (_verified(looked, looked.study(study), sums, sample, device, level, margin),))
 
 
-def _verified(store: Store, plan: Study, sample: int, device: str, level: float, margin: float) -> Verified:
-    documents = {document["key"]: document for document in store.sealed(plan.cells)}
-    found = Verified(plan.identity, len(plan.cells), len(documents), environments(list(documents.values())))
+def _damaged(sums: Sums, room: str) -> set[str]:
+    """Return which folders of a part of the store hold something damaged."""
+    places = (damage.place.split("/") for damage in sums.damaged)
+    return {name for start, name, *_ in places if start == room}
+
+
+def _unplanned(store: Looked) -> int:
+    there = {path.name for path in store.root.glob("runs/[!.]*") if path.is_dir()}
+    return len(there - set(map(slug, store.planned_keys())))
+
+
+def _told(store: Looked, name: str, sums: Sums, sample: int, device: str, level: float, margin: float) -> Verified:
+    """Look at one of many studies: that it cannot be made again shall not hide what is found of the others."""
+    plan = store.study(name)
+    try:
+        return _verified(store, plan, sums, sample, device, level, margin)
+    except (DataError, InputError, StoreError) as error:
+        return replace(_there(store, plan, sums)[0], why_not=str(error))
+
+
+def _there(store: Looked, plan: Study, sums: Sums) -> tuple[Verified, Documents]:
+    """Return what is there of a study, and the documents of its sound runs."""
+    damaged = _damaged(sums, "runs")
+    documents = {document["key"]: document for document in store.sealed(c for c in plan.cells if c.key not in damaged)}
+    return Verified(plan.identity, len(plan.cells), len(documents), environments(list(documents.values()))), documents
+
+
+def _verified(
+    store: Looked, plan: Study, sums: Sums, sample: int, device: str, level: float, margin: float
+) -> Verified:
+    found, documents = _there(store, plan, sums)
     if not sample:
         return found
     done = [cell for cell in plan.cells if cell.key in documents and documents[cell.key]["status"] == "done"]
-    if not done:
-        return replace(found, why_not="no run is there")
+    if why_not := _nothing_to_compare(store, plan, [documents[cell.key] for cell in done], sums):
+        return replace(found, why_not=why_not)
     runs = remakable(store, plan, done, documents, device)
     if isinstance(runs, CannotTell):
         return replace(found, why_not=runs.why)
     if not runs:
         return replace(found, why_not="no run that is there is of the latest plan")
-    with tempfile.TemporaryDirectory(prefix="barnspider-verify-") as folder:
+    clear_shared()
+    with tempfile.TemporaryDirectory(prefix=f"barnspider-{owner()}-") as folder:
         drawn, again = _drawn(plan, runs, sample), Store(Path(folder))
         try:
-            made = _make_again(store, again, drawn, documents)
+            made = _make_again(plan.identity, store, again, drawn, documents)
         except TrainingError as error:  # a command that fails now, a probe that does not converge
             return replace(found, why_not=str(error))
         held = _held(store.load(done), again, [one.run for one in drawn], level, margin)
         return replace(found, again=tuple(made), agreement=held)
+
+
+def _nothing_to_compare(store: Looked, plan: Study, done: Sequence[Mapping[str, Any]], sums: Sums) -> str:
+    """Return why there is nothing with which runs that are made again could be compared; empty where there is."""
+    if {slug(document["fingerprint"]) for document in done} & _damaged(sums, "images"):
+        return "what the store knows of the images that its runs answered is damaged"
+    if done:
+        return ""
+    return "no run that is there is sound and has answers" if store.count(plan.cells) else "no run is there"
 
 
 def _drawn(plan: Study, runs: Sequence[Remakable], sample: int) -> list[Remakable]:
@@ -226,10 +311,16 @@ def _drawn(plan: Study, runs: Sequence[Remakable], sample: int) -> list[Remakabl
     return [runs[i] for i in sorted(places)]
 
 
-def _make_again(store: Store, again: Store, drawn: Sequence[Remakable], documents: Documents) -> list[Again]:
+def _make_again(
+    study: str, store: Store, again: Store, drawn: Sequence[Remakable], documents: Documents
+) -> list[Again]:
     found: list[Again] = []
-    with Progress("making again", total=len(drawn)) as progress:
+    took = sum(float(documents[one.cell.key].get("seconds", 0)) for one in drawn)
+    name = visible(study, longest=60)
+    patience = PATIENCE if took < PATIENCE else 0.0
+    with Progress(f"making again, {name}", total=len(drawn), patience=patience, guess=took) as progress:
         progress.begin()
+        progress.show(0)
         for one in drawn:
             one.make(again)
             found.append(_once_more(store, again, one, documents[one.cell.key]))
@@ -240,12 +331,22 @@ def _make_again(store: Store, again: Store, drawn: Sequence[Remakable], document
 def _once_more(store: Store, again: Store, one: Remakable, then: Mapping[str, Any]) -> Again:
     now = again.document(one.run.key) or {}
     environment = now.get("environment", {})
-    same = environment == then.get("environment") and environment.get("deterministic") == "yes"
-    promised = same and one.run.key == one.cell.key
+    otherwise = _otherwise(one, environment, then.get("environment"))
     differ, images, identical = _compared(store.root / "runs" / one.cell.key, again.root / "runs" / one.run.key)
     if now.get("fingerprint") != then["fingerprint"]:  # a command may answer other images
         differ, identical = images, False
-    return Again(one.cell.arm, one.cell.seed, images, differ, identical, promised, one.free)
+    return Again(one.cell.arm, one.cell.seed, images, differ, identical, not otherwise, one.free, otherwise)
+
+
+def _otherwise(one: Remakable, now: Mapping[str, Any], then: object) -> str:
+    """Return why a run may be another when it is made once more; empty where it must be the same."""
+    if one.free:
+        return "command"
+    if one.run.key != one.cell.key:
+        return "version"
+    if now != then:
+        return "environment"
+    return "" if now.get("deterministic") == "yes" else "recipe"
 
 
 def _held(first: Predictions, again: Store, runs: Sequence[Planned], level: float, margin: float) -> Agreement | None:

@@ -218,3 +218,16 @@ class Shown:
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def two_readings(several: int, images: int) -> str:
+    """Return what the readings by the single label and by sets are, and in how many images they differ.
+
+    Examples
+    --------
+    >>> two_readings(1, 40)
+    'Two readings of the same answers: by the single label, and by label sets (1 of 40 images has several)'
+    """
+    has = "has" if several == 1 else "have"
+    sets = f"{several:,} of {counted(images, 'image')} {has} several"
+    return f"Two readings of the same answers: by the single label, and by label sets ({sets})"

@@ -26,6 +26,17 @@ def test_before_and_after(barnspider, study, tmp_path):
     assert "rotation=180 (dose 180, 1 run)" in told
     assert "rotation=180 (dose 180, 3 runs)" in barnspider("audit", "runs").stdout
     shown_in_figures_and_by_label_sets(barnspider, tmp_path)
+    by_sets = barnspider("preserve", study, "--draws", "1", "--label-sets", "sets.json")
+    assert "(600 of 600 images have several). An answer is right if it is any of the labels" in by_sets.stdout
+    assert "kept to dose, by mlp, single label  kept to dose, by mlp, label sets" in by_sets.stdout
+    assert "by the sets 0 of these do" in by_sets.stdout
+    assert "No class is among those that certainly lose their label." in by_sets.stdout
+    assert "asking" not in by_sets.stderr
+    (tmp_path / "sets.json").write_text('{"0": [1]}')
+    assert (
+        "has no entry for sample"
+        in barnspider("preserve", study, "--draws", "1", "--label-sets", "sets.json", check=2).stderr
+    )
 
 
 def shown_in_figures_and_by_label_sets(barnspider, folder):

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from barnspider.cli.options import All, AsJson, Data, Device, Level, StoreFolder, StudyFile, Top, Workers, doses_in
+from barnspider.cli.options import (
+    All,
+    AsJson,
+    Data,
+    Device,
+    LabelSetsFile,
+    Level,
+    StoreFolder,
+    StudyFile,
+    Top,
+    Workers,
+    doses_in,
+)
 from barnspider.cli.output import show, talk
 from barnspider.cli.studies import look_for_data_in
 from barnspider.errors import InputError
@@ -18,6 +30,7 @@ if TYPE_CHECKING:
     from barnspider.lab import Sweep
     from barnspider.lab.preserve import Preserving
     from barnspider.store import Store
+    from barnspider.tables.label_sets import LabelSets
 
 Doses = Annotated[
     str | None, typer.Option("--doses", metavar="DOSE,...", help="Of the study's knob. Default: the study's.")
@@ -48,6 +61,7 @@ def preserve(
     models: Models = 1,
     draws: Draws = 3,
     delta: Delta = 0.05,
+    label_sets: LabelSetsFile = None,
     level: Level = 0.95,
     workers: Workers = None,
     data: Data = None,
@@ -60,11 +74,14 @@ def preserve(
 
     References are trained as the study says but without its knob, unless they are there. After the study was run, the
     command also says whether losing the label foretells losing accuracy, and who is harmed although the label is kept.
+    With --label-sets, a label is kept where the answer is any of the image's labels; both readings stand side by side.
     """
     from barnspider.lab import Store, Sweep, read_study
     from barnspider.lab.preserve import preserve as ask
     from barnspider.lab.preserve.plan import of_study
     from barnspider.preservation import foretold, preservation
+    from barnspider.tables.accepted import with_label_sets
+    from barnspider.tables.label_sets import read_label_sets
 
     look_for_data_in(data)
     sweep, folder = read_study(study), Store(store)
@@ -72,10 +89,13 @@ def preserve(
         raise InputError(f"{str(study)!r} is a study of a command, whose images and networks only that knows")
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.05 is five points)")
+    sets = None if label_sets is None else read_label_sets(label_sets)  # before anything is trained
     plans = of_study(sweep, doses_in(doses), networks or (), pretrained or (), models, draws)
     answers = {plan.shown: ask(plan, folder, workers=workers, device=device) for plan in plans}
+    if sets is not None:
+        answers = {name: with_label_sets(preds, sets) for name, preds in answers.items()}
     found = preservation(answers, delta=delta, level=level)
-    effects = _effects(sweep, folder, level)
+    effects = _effects(sweep, folder, level, sets)
     told = [] if effects is None else foretold(found, effects)
     strengths = _strength(folder, plans[0])
     document = {"schema": "barnspider/preserve/1", "strength": strengths, **found.to_json()}
@@ -85,16 +105,18 @@ def preserve(
     talk(f"The answers are studies of their own: barnspider report {store} --study {plans[0].name}")
 
 
-def _effects(sweep: Sweep, store: Store, level: float) -> Effects | None:
-    """Return what the study's arms do, if at least two of them were trained."""
+def _effects(sweep: Sweep, store: Store, level: float, sets: LabelSets | None) -> Effects | None:
+    """Return what the study's arms do, read as the references are, if at least two of them were trained."""
     from barnspider.effects import estimate
+    from barnspider.tables.accepted import with_label_sets
 
     runs = sweep.runs()
     trained = store.load(runs) if store.has_answers(runs, "test") else None
     if trained is None or len(trained.arms) < 2 or sweep.baseline not in trained.arms:
         talk("note: the study itself is not trained yet; once it is, this says whether losing the label foretells harm")
         return None
-    return estimate(trained, sweep.baseline, level=level)
+    read = trained if sets is None else with_label_sets(trained, sets)
+    return estimate(read, sweep.baseline, level=level)
 
 
 def _strength(store: Store, plan: Preserving) -> list[dict[str, Any]]:

@@ -57,7 +57,11 @@ def imported(network: str) -> Any:
     try:
         found = getattr(importlib.import_module(module), name, None)
     except ImportError as error:
-        raise InputError(f"network={network!r} cannot be imported: {error}") from error
+        where = "Python must find it in the current folder, or installed"
+        raise InputError(f"network={network!r} cannot be imported: {error}; {where}") from error
+    except Exception as error:  # theirs: whatever its module does when it is imported
+        told = f"{type(error).__name__}: {error}"
+        raise InputError(f"network={network!r} cannot be imported: {told}; expected a module that can be") from error
     if not callable(found):
         raise InputError(f"network={network!r}: {module!r} has no function {name!r}; expected 'my.module:factory'")
     return found

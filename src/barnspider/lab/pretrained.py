@@ -38,8 +38,12 @@ def pretrained(name: str, data: Dataset, device: str = "cpu", answers: int = ANY
         When it cannot be made, or does not answer such images with so many finite numbers.
     """
     make: Callable[[tuple[int, int, int], int], object] = factory.imported(name)
-    with contextlib.redirect_stdout(sys.stderr):  # whatever it prints is no data of ours
-        net = make(data.shape, len(data.classes))
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # whatever it prints is no data of ours
+            net = make(data.shape, len(data.classes))
+    except Exception as error:  # theirs: whatever it raises, a missing file of weights above all
+        told = f"{type(error).__name__}: {error}"
+        raise InputError(f"pretrained={name!r} cannot be made: {told}; expected a torch.nn.Module") from error
     if not isinstance(net, nn.Module):
         raise InputError(f"pretrained={name!r} returned {type(net).__name__}; expected a torch.nn.Module")
     net = net.to(device).eval()

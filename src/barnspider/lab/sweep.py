@@ -203,11 +203,15 @@ class Sweep:
 
     @classmethod
     def from_dict(cls, plan: Mapping[str, Any]) -> Sweep:
-        """Make the sweep that `as_dict` described."""
+        """Make the sweep that `as_dict` described; `InputError` when it has fields that this version does not know."""
+        try:
+            recipe = Recipe(**plan["recipe"])
+            also = tuple((name, Recipe(**fields)) for name, fields in plan.get("also", {}).items())
+        except TypeError as error:
+            raise InputError(f"the recipe of {plan['name']!r} is not known to this version: {error}") from None
         return cls(
-            Recipe(**plan["recipe"]), plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline"),
-            plan.get("keep", ""), tuple(map(from_document, plan.get("prescribed", ()))),
-            tuple((name, Recipe(**fields)) for name, fields in plan.get("also", {}).items()),
+            recipe, plan["vary"], plan["doses"], plan["seeds"], plan["name"], plan.get("baseline"),
+            plan.get("keep", ""), tuple(map(from_document, plan.get("prescribed", ()))), also,
         )  # fmt: skip
 
 

@@ -147,7 +147,7 @@ def _said(shift: Shift) -> list[str]:
 
 def _checked(plan: Study, store: Store, folder: Path, *, shared: bool) -> Path | None:
     """See that a plan of trainings fits the data; lay these down for several workers, and return where."""
-    sweep = _sweep(plan)
+    sweep = Sweep.from_dict(plan.sweep)
     _refuse_other_keys(plan, sweep.runs(), "barnspider's way to train, or the file of a network of yours")
     data = fitting_data(sweep, store)
     describe(store, data)
@@ -155,13 +155,6 @@ def _checked(plan: Study, store: Store, folder: Path, *, shared: bool) -> Path |
         return None
     lay_down(data, folder)
     return folder
-
-
-def _sweep(plan: Study) -> Sweep:
-    try:
-        return Sweep.from_dict(plan.sweep)
-    except TypeError as error:
-        raise InputError(f"the recipe of {plan.identity!r} is not known to this version: {error}") from None
 
 
 def _refuse_other_keys(plan: Study, runs: Sequence[Planned], what: str) -> None:

@@ -40,12 +40,14 @@ def table(found: Preservation, effects: Effects, titles: Mapping[str, str]) -> d
     a = None if last is None else effects.place(last.arm)
     return {
         "title": found.title(),
+        "sets": found.by_sets().splitlines(),
         "agreed": found.agreed(),
         "told": [x.paragraph() for x in told],
         "arms": [{"arm": effects.place(arm), "title": titles[arm]} for arm in dict.fromkeys(x.arm for x in told)],
         "lost": words.points(found.delta, sign=False),
         "drawn": min(len(found.networks), _room(found)),
         "networks": [visible(name, 80) for name in found.networks],
+        "heads": [(visible(name, 80), reading) for name, reading in found.heads()],
         "at": None if last is None else titles[last.arm],
         "rows": [_row(found, effects, int(c), a) for c in found.order()[:ROWS]],
         "more": max(0, len(found.classes) - ROWS),

@@ -243,3 +243,30 @@ def _normal_quantile(p: float) -> float:
     from scipy.special import ndtri  # importing scipy costs 0.1 s; only numbers need it
 
     return float(ndtri(p))
+
+
+def first_fall(doses: Floats, change: Floats, limit: float) -> Floats:
+    """Return the dose at which each class first falls to a limit, by straight lines from 0 at dose 0.
+
+    Parameters
+    ----------
+    doses, change : Float[D], rising and above 0; Float[D, C]
+    limit : below 0
+
+    Returns
+    -------
+    Float[C]
+        Infinite where a class never falls so far, NaN where its change is not known.
+
+    Examples
+    --------
+    >>> first_fall(np.array([1.0, 2.0]), np.array([[0.0, -0.2], [-0.1, -0.3]]), -0.05).tolist()
+    [1.5, 0.25]
+    """
+    at, y = np.concatenate([[0.0], doses]), np.vstack([np.zeros(change.shape[1]), change])
+    below = y <= limit
+    k = np.maximum(below.argmax(axis=0), 1)
+    c = np.arange(y.shape[1])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        place = at[k - 1] + (at[k] - at[k - 1]) * (limit - y[k - 1, c]) / (y[k, c] - y[k - 1, c])
+    return np.where(np.isnan(y).any(axis=0), np.nan, np.where(below.any(axis=0), place, np.inf))

@@ -2,6 +2,7 @@
 
 from barnspider.store.choosing import Kept
 from barnspider.store.folder import Store
+from barnspider.store.looking import Looked
 from barnspider.store.opening import opened
 from barnspider.store.packed import Packed, is_packed
 from barnspider.store.packing import PACKED_SPLITS, pack
@@ -28,6 +29,7 @@ __all__ = [
     "Failure",
     "Images",
     "Kept",
+    "Looked",
     "Packed",
     "Planned",
     "Result",

@@ -10,10 +10,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from barnspider.errors import InputError, StoreError
+from barnspider.errors import InputError, StoreError, listing
 from barnspider.files import read_arrays, sha256
 
 WEIGHTS = "weights.safetensors"
+
+_OF_WEIGHTS = ("recipe", "seed", "classes", "shape", "mean", "std", "fingerprint")
 
 ANEW = "`barnspider run` with the same study writes it anew"
 
@@ -34,8 +36,11 @@ def summed(document: Mapping[str, Any]) -> bytes:
     return as_json({**document, "sum": hashlib.sha256(as_json(document)).hexdigest()})
 
 
-def read_summed(path: Path) -> dict[str, Any]:
-    """Return a document that `summed` made; one from before there were sums is taken as it is."""
+def read_summed(path: Path, *fields: str) -> dict[str, Any]:
+    """Return a document that `summed` made; one from before there were sums is taken as it is.
+
+    `StoreError` when it cannot be read, does not match its sum, or lacks one of these `fields`.
+    """
     try:
         document = read_json(path)
     except StoreError as error:
@@ -43,6 +48,8 @@ def read_summed(path: Path) -> dict[str, Any]:
     sum_ = document.pop("sum", None)
     if sum_ is not None and sum_ != hashlib.sha256(as_json(document)).hexdigest():
         raise StoreError(f"{str(path)!r} is damaged: it does not match its sum; {ANEW}")
+    if lacking := [name for name in fields if name not in document]:
+        raise StoreError(f"{str(path)!r} is damaged: it lacks {listing(lacking)}; {ANEW}")
     return document
 
 
@@ -52,6 +59,8 @@ def read_sealed(folder: Path, key: str) -> dict[str, Any]:
         if sha256(folder / "run.json") != (folder / "seal").read_text("ascii"):
             raise StoreError(f"run {key} is damaged: run.json does not match its seal")
         document = read_json(folder / "run.json")
+        if lacking := [name for name in ("key", "status", "fingerprint", "files") if name not in document]:
+            raise StoreError(f"run {key} is damaged: run.json lacks {listing(lacking)}")
         for name, sum_ in document["files"].items():
             if sha256(folder / name) != sum_:
                 raise StoreError(f"run {key} is damaged: {name} does not match its sum")
@@ -62,7 +71,7 @@ def read_sealed(folder: Path, key: str) -> dict[str, Any]:
 
 def read_weights_about(folder: Path, key: str) -> dict[str, Any]:
     """Return what was written down of a run's weights in their folder; `StoreError` when their sum is wrong."""
-    about = read_summed(folder / "about.json")
+    about = read_summed(folder / "about.json", "sha256", *_OF_WEIGHTS)
     try:
         if sha256(folder / WEIGHTS) == about["sha256"]:
             return about

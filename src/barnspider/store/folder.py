@@ -49,7 +49,7 @@ from barnspider.store.documents import (
 )
 from barnspider.store.packed import is_packed
 from barnspider.store.placing import is_theirs, move_first, slug
-from barnspider.store.reading import FORMAT, check_format, failure_in, is_described, plans_in, probabilities
+from barnspider.store.reading import FORMAT, check_format, failure_in, is_described, plans_in, probabilities, read_plan
 from barnspider.store.records import SPLITS, Cell, Failure, Images, Planned, Result, Study, Weights
 
 P = TypeVar("P", bound=Planned)
@@ -106,7 +106,7 @@ class Store:
 
     def _sound_plan(self, plan: Path) -> dict[str, Any] | None:
         try:
-            return read_summed(plan)
+            return read_summed(plan, "identity", "sweep", "cells")
         except StoreError:
             self._set_aside(plan, plan.parent.name)
             return None
@@ -114,7 +114,7 @@ class Store:
     def studies(self) -> tuple[str, ...]:
         """Return the identities of the studies that were planned here."""
         plans = [plans_in(folder)[-1:] for folder in self.root.glob("studies/*")]
-        return tuple(sorted(read_summed(plan)["identity"] for latest in plans for plan in latest))
+        return tuple(sorted(read_plan(plan)["identity"] for latest in plans for plan in latest))
 
     def study(self, name: str | None = None) -> Study:
         """Return the latest plan of a study, and what was sealed of its earlier plans, for other arms or seeds.
@@ -124,7 +124,7 @@ class Store:
         file was changed, the later wins.
         """
         identity = self._identity(name)
-        plans = [read_summed(plan) for plan in plans_in(self.root / "studies" / slug(identity))]
+        plans = [read_plan(plan) for plan in plans_in(self.root / "studies" / slug(identity))]
         latest = plans[-1]
         cells = [Cell(**c) for c in latest["cells"]]
         keys, places = {cell.key for cell in cells}, {(cell.arm, cell.seed) for cell in cells}
@@ -365,7 +365,10 @@ class Store:
         self, there: Sequence[tuple[Planned, dict[str, Any]]], left_out: tuple[LeftOut, ...], split: str
     ) -> Predictions:
         images = self.root / "images" / slug(one_fingerprint(document["fingerprint"] for _, document in there))
-        about, known = read_summed(images / "about.json"), read_npz(images / f"{split.removesuffix('-averaged')}.npz")
+        about, known = (
+            read_summed(images / "about.json", "name", "classes"),
+            read_npz(images / f"{split.removesuffix('-averaged')}.npz"),
+        )
         answers = [read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
         return Predictions(
             guess=np.stack([a["guess"] for a in answers]),

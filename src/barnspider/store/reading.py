@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barnspider.errors import StoreError
-from barnspider.store.documents import read_json, read_npz, read_summed
-from barnspider.store.records import Failure
+from barnspider.store.documents import ANEW, read_json, read_npz, read_summed
+from barnspider.store.placing import slug
+from barnspider.store.records import Cell, Failure
 
 FORMAT = 1
 
@@ -26,6 +27,18 @@ def probabilities(answers: Sequence[Mapping[str, NDArray[Any]]]) -> NDArray[np.f
 def plans_in(folder: Path) -> list[Path]:
     """Return the plans of a study, the latest last."""
     return sorted(folder.glob("[0-9]*.json"))
+
+
+def read_plan(path: Path) -> dict[str, Any]:
+    """Return a plan of a study; `StoreError` when it is damaged, or is no plan of the study whose folder it lies in."""
+    plan = read_summed(path, "identity", "sweep", "cells")
+    try:
+        cells = [Cell(**cell) for cell in plan["cells"]]
+    except TypeError as error:
+        raise StoreError(f"{str(path)!r} is damaged: it holds no runs ({error}); {ANEW}") from error
+    if slug(str(plan["identity"])) != path.parent.name:
+        raise StoreError(f"{str(path)!r} is the plan of another study, {plan['identity']!r}; move it to its folder")
+    return {**plan, "cells": [vars(cell) for cell in cells]}
 
 
 def check_format(marker: Path) -> None:

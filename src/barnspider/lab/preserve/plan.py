@@ -10,7 +10,7 @@ from barnspider.errors import InputError, listing
 from barnspider.lab import recipe
 from barnspider.lab.recipe import Dose, Recipe
 from barnspider.lab.sweep import Sweep, check_distinct, digest, dose_name
-from barnspider.store import Cell
+from barnspider.store import Cell, Store
 
 VERSION = 2
 """Raised when the same question would get other answers than before: part of every key."""
@@ -106,6 +106,10 @@ class Preserving:
         """Return a recipe that changes images by the study's knob alone."""
         return Recipe(self.sweep.base.dataset).with_(self.sweep.vary, dose)
 
+    def asked_at(self, arm: str) -> Recipe:
+        """Return the same for the dose of an arm."""
+        return self.asked(next(dose for dose in self.doses if self.arm(dose) == arm))
+
     def runs(self, pretrained: str = "") -> tuple[Cell, ...]:
         """Return every reference and draw at every dose: what is sealed by itself. Draw by draw.
 
@@ -132,8 +136,28 @@ class Preserving:
         return {
             "of": self.sweep.identity, "made": "preserve", "vary": self.sweep.vary, "doses": list(self.doses),
             "baseline": next(dose for dose in self.doses if recipe.is_off(dose)), "references": self.shown,
-            "models": self.models, "draws": self.draws, **usual,
+            "models": self.models, "draws": self.draws, **usual, "sweep": self.sweep.as_dict(),
+            "network": self.network, "pretrained": self.pretrained,
         }  # fmt: skip
+
+    @classmethod
+    def planned(cls, store: Store, study: str) -> Preserving:
+        """Return what a study of a store asks.
+
+        Raises
+        ------
+        InputError
+            When an older version planned it, which did not write down whom it asked; or its recipe is of another.
+        """
+        plan = store.study(study).sweep
+        if "sweep" not in plan:
+            raise InputError(
+                "it asked references, which only `barnspider preserve` does: it was planned by an older version, which"
+                " did not write down whom it asked; the same command plans it anew, and asks nothing twice"
+            )
+        doses = tuple(tuple(dose) if isinstance(dose, list) else dose for dose in plan["doses"])
+        network, pretrained, models, draws = (plan[name] for name in ("network", "pretrained", "models", "draws"))
+        return cls(Sweep.from_dict(plan["sweep"]), doses, network, pretrained, models, draws)
 
 
 def of_study(

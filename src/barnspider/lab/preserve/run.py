@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from barnspider.errors import StoreError
 from barnspider.lab.data import Dataset, load
 from barnspider.lab.images import describe
 from barnspider.lab.preserve.plan import Preserving
-from barnspider.lab.recipe import Recipe
 from barnspider.lab.run import train_missing
 from barnspider.predictions import Predictions
 from barnspider.progress import Progress
@@ -99,29 +99,37 @@ def _ask(
     plan: Preserving, store: Store, networks: list[Kept], cells: tuple[Cell, ...], data: Dataset, device: str
 ) -> None:
     """Ask what is missing, and seal it."""
-    from barnspider.lab.machine import environment, prepared
-    from barnspider.lab.preserve.seen_by import answers
     from barnspider.lab.strength import strength
 
-    @lru_cache
-    def known(asked: Recipe) -> dict[str, Any]:
-        return {"asked": asked.as_dict(), "strength": strength(asked, data).as_json()}
+    @cache
+    def acting(arm: str) -> dict[str, Any]:
+        return {"strength": strength(plan.asked_at(arm), data).as_json()}
 
-    doses = {plan.arm(dose): dose for dose in plan.doses}
     missing = store.missing(cells)
     with Progress(f"asking {plan.shown}", total=len(missing)) as progress:
         progress.begin()
         for done, cell in enumerate(missing, start=1):
-            began = time.perf_counter()
-            (model, draw), asked = divmod(cell.seed, plan.draws), plan.asked(doses[cell.arm])
-            with prepared(plan.reference(), device), contextlib.redirect_stdout(sys.stderr):
-                parts = {"test": data.test, "validation": data.validation}
-                given = {name: answers(networks[model], part, asked, draw, device) for name, part in parts.items()}
-                about = known(asked) | {
-                    "seed": cell.seed,
-                    "same_models": True,
-                    "environment": environment(plan.reference(), device),
-                }
-            about["seconds"] = round(time.perf_counter() - began, 3)
-            store.write(cell.key, Result("done", data.fingerprint, given, about))
+            network = networks[cell.seed // plan.draws]
+            store.write(cell.key, result_of(plan, network, cell, data, device, acting(cell.arm)))
             progress.show(done)
+
+
+def result_of(
+    plan: Preserving, network: Kept, cell: Cell, data: Dataset, device: str, about: Mapping[str, Any]
+) -> Result:
+    """Ask one reference at one dose, with the changes of one draw; return what a store keeps of it.
+
+    `about` is what its document says beside.
+    """
+    from barnspider.lab.machine import environment, prepared
+    from barnspider.lab.preserve.seen_by import answers
+
+    began = time.perf_counter()
+    asked, parts = plan.asked_at(cell.arm), {"test": data.test, "validation": data.validation}
+    with prepared(plan.reference(), device), contextlib.redirect_stdout(sys.stderr):
+        draw = cell.seed % plan.draws
+        given = {name: answers(network, part, asked, draw, device) for name, part in parts.items()}
+        made_in = {"seed": cell.seed, "same_models": True, "environment": environment(plan.reference(), device)}
+    seconds = round(time.perf_counter() - began, 3)
+    told = {"asked": asked.as_dict(), **about, **made_in, "seconds": seconds}
+    return Result("done", data.fingerprint, given, told)
