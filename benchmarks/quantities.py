@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -275,6 +276,44 @@ def curves(sets: int) -> list[Share]:
     return [mean_and_error(*what.split("|"), values) for what, values in seen.items()]
 
 
+SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "flat": lambda x: 0 * x * PEAKS,
+    "hump": lambda x: 0.25 * (PEAKS**2 - (x - PEAKS) ** 2),
+    "kink": lambda x: np.where(x < PEAKS, 0.1 * x, 0.7 * PEAKS - 0.6 * x),
+    "wave": lambda x: 0.05 * (np.sin(12 * (x + PEAKS)) - np.sin(12 * PEAKS)),
+}
+"""True changes of ten classes over doses from 0 to 1, in four shapes, two of which are not smooth."""
+
+
+def smooth(sets: int) -> list[Share]:
+    """Does the interval of a curve's change from the first dose hold, and how wide is it beside that of the points?"""
+    out: list[Share] = []
+    few = max(sets // 10, 4)
+    for shape, runs, paired, rungs in product(SHAPES, (2, 3, 5, 10), (True, False), (5, 11)):
+        held, whole, width = _smooth(few, SHAPES[shape], runs, paired, np.linspace(0, 1, rungs))
+        design = f"{shape}, {rungs} doses x {runs} {'paired' if paired else 'unpaired'} runs"
+        out.append(mean_and_error(f"interval of the change covers: {design}", "0.95", held))
+        out.append(mean_and_error(f"the whole curve is within its intervals: {design}", "less", whole))
+        out.append(mean_and_error(f"width over that of the points' intervals: {design}", "below 1", width))
+    return out
+
+
+def _smooth(
+    sets: int, shape: Callable[[np.ndarray], np.ndarray], runs: int, paired: bool, ladder: np.ndarray
+) -> tuple[list[float], list[float], list[float]]:
+    held, whole, width = [], [], []
+    effect = shape(ladder[1:, None])
+    design = {"classes": 10, "images": 100, "runs": runs, "accuracy": 0.75, "paired": paired, "doses": tuple(ladder)}
+    for sim in draws(sets, effect=effect, **design):
+        fit, e = doses.dose_curves(sim.predictions).fit, estimate(sim.predictions, "baseline")
+        inside = (fit.change_low <= shape(fit.dose[:, None])) & (shape(fit.dose[:, None]) <= fit.change_high)
+        wide = np.array([np.interp(ladder[1:], fit.dose, x) for x in (fit.change_high - fit.change_low).T]).T
+        held.append(float(inside[1:].mean()))
+        whole.append(float(inside.all(axis=0).mean()))
+        width.append(float(wide.mean() / (e.high - e.low).mean()))
+    return held, whole, width
+
+
 def _held(low: np.ndarray, true: np.ndarray, high: np.ndarray) -> float:
     return float(np.mean((low <= true) & (true <= high)))
 
@@ -349,6 +388,7 @@ SECTIONS: dict[str, Section] = {
     "Class dependence and the probability of harm": dependence,
     "Toll": tolls,
     "Best doses and curves": curves,
+    "Smooth curves": smooth,
     "Inequality": unequal,
     "Power": power,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -14,8 +15,10 @@ from barnspider.errors import InputError, listing, pick
 from barnspider.names import visible
 from barnspider.predictions import Predictions
 from barnspider.stats import curves as gp
-from barnspider.stats import selection
+from barnspider.stats import ladder, selection
+from barnspider.stats.crossed import single
 from barnspider.stats.intervals import Over, spread
+from barnspider.stats.parallel import each
 
 Floats = NDArray[np.float64]
 Wanted = Literal["auto", "images and runs", "images", "runs"]
@@ -248,7 +251,10 @@ class DoseCurves(words.Shown):
     Attributes
     ----------
     classes : names
-    dose : Float[K], increasing; accuracy, noise : Float[K, C]
+    dose : Float[K], increasing
+    accuracy : Float[K, C]
+    noise : Float[K, C]
+        Variance of what each dose's accuracy strays from the curve, but for what all doses share.
     fit : curves, peaks, and the doses where a class has lost `fit.delta`, each with its interval
     level : float
     by : what images are grouped by, as of `BestDoses`
@@ -284,9 +290,16 @@ def _within(at: Floats, low: Floats, high: Floats, c: int) -> str:
 
 
 def dose_curves(
-    preds: Predictions | Design, *, delta: float = 0.02, level: float = 0.95, generalize_to: Wanted = "auto"
+    preds: Predictions | Design,
+    *,
+    baseline: str | None = None,
+    delta: float = 0.02,
+    level: float = 0.95,
+    generalize_to: Wanted = "auto",
 ) -> DoseCurves:
     """Fit every class's accuracy as a smooth curve of the dose.
+
+    Changes are from `baseline`, an arm, by default that of the smallest dose; losses are from the smallest dose.
 
     Raises
     ------
@@ -303,11 +316,14 @@ def dose_curves(
     >>> [0.2 < float(made.fit.peak[0]) < 0.7, float(made.fit.peak[1]) < 0.1]
     [True, True]
     """
-    d = _in_order_of_dose(preds)
-    doses = np.array([d.preds.dose_of(a) for a in d.arms], dtype=np.float64)
-    accuracy, noise = d.accuracy(), _noise(d, d.over(generalize_to), level)
-    fit = gp.fit(doses, accuracy, noise, delta=delta, level=level)
-    return DoseCurves(d.preds.units, doses, accuracy, noise, fit, level, d.by)
+    d, doses = _in_order_of_dose(preds, baseline)
+    found = _scatter(d, doses, d.over(generalize_to), level)
+    at = None if baseline is None else d.arms.index(baseline)
+    fit = gp.fit(doses, d.accuracy(), found, delta=delta, level=level, baseline=at)
+    tried = np.isfinite(doses)
+    return DoseCurves(
+        d.preds.units, doses[tried], d.accuracy()[tried], (found.own + found.drift)[tried], fit, level, d.by
+    )
 
 
 def why_no_curves(preds: Predictions | Design) -> str | None:
@@ -332,20 +348,40 @@ def _doses(answers: Predictions | Design) -> dict[str, float]:
     return {a: dose for a in answers.arms if (dose := preds.dose_of(a)) is not None}
 
 
-def _in_order_of_dose(answers: Predictions | Design) -> Design:
+def _in_order_of_dose(answers: Predictions | Design, baseline: str | None) -> tuple[Design, Floats]:
+    """Return the arms that have a dose, in its order, and last a baseline that has none: NaN."""
     if why := why_no_curves(answers):
         raise InputError(why)
     arms = _doses(answers)
-    return Design.of(answers, sorted(arms, key=arms.__getitem__))
+    names = sorted(arms, key=arms.__getitem__)
+    if baseline is not None and pick("baseline", baseline, answers.arms) not in arms:
+        names.append(baseline)
+    return Design.of(answers, names), np.array([arms.get(name, np.nan) for name in names], dtype=np.float64)
 
 
-def _noise(d: Design, over: Over, level: float) -> Floats:
-    """Return how each dose's accuracy scatters about the curve: half the variance of its contrast with its neighbours.
+def _scatter(d: Design, doses: Floats, over: Over, level: float) -> ladder.Scatter:
+    """Return how accuracies stray from the curve, from the differences of all pairs of doses."""
+    arms, classes = len(d.arms), len(d.layout.n)
+    between, df = np.zeros((arms, arms, classes)), np.zeros((arms, arms, classes))
 
-    Images that all doses share move the whole curve, not its shape; contrasts are free of them.
-    """
-    steps = [spread(d.contrast(k, k + 1), over, level).variance / 2 for k in range(len(d.arms) - 1)]
-    return np.array([np.mean(steps[max(k - 1, 0) : k + 1], axis=0) for k in range(len(d.arms))])
+    def apart(pair: tuple[int, int]) -> None:
+        c = d.contrast(*pair)
+        s = spread(c, over, level)
+        # Runs that are not paired are two series, and each dose knows but one of them.
+        share = 1 if over == "images" else len(c.parts)
+        for k, m in (pair, pair[::-1]):
+            between[k, m], df[k, m] = s.variance, s.df / share
+
+    each(apart, list(combinations(range(arms), 2)))
+    alone = [single(counts, d.layout) for counts in d.counts]
+    spreads = [spread(c, over, level) for c in alone]
+    place = np.full(arms, np.nan)
+    tried = np.isfinite(doses)
+    place[tried] = np.linspace(0, 1, int(tried.sum()))
+    return ladder.scatter(
+        place, between, df, np.array([s.variance for s in spreads]), np.array([s.df for s in spreads]),
+        np.array([c.binomial for c in alone]),
+    )  # fmt: skip
 
 
 def _of_arms(answers: Predictions | Design) -> Design:

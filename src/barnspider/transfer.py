@@ -15,9 +15,9 @@ from barnspider.errors import InputError, listing
 from barnspider.names import visible
 from barnspider.predictions import Predictions
 from barnspider.stats import dispersion
-from barnspider.stats.crossed import pool, single
+from barnspider.stats.crossed import single
 from barnspider.stats.dispersion import Measured
-from barnspider.stats.intervals import share_interval, spread
+from barnspider.stats.intervals import average_interval
 from barnspider.stats.ranks import RankCorrelation, rank_correlation
 
 __all__ = ["Level", "Transfer", "Worth", "compare_transfer", "worth"]
@@ -253,12 +253,8 @@ def compare_transfer(
 
 def _levels(d: Design, wanted: Wanted, level: float) -> tuple[Level, ...]:
     """Return each arm's accuracy over all images, with its interval."""
-    found: list[Level] = []
-    for k, counts in enumerate(d.counts):
-        whole = pool(single(counts, d.layout))
-        low, high = share_interval(whole.estimate, whole, spread(whole, d.over(wanted, k), level), level)
-        found.append(Level(float(whole.estimate[0]), float(low[0]), float(high[0])))
-    return tuple(found)
+    arms = ((single(counts, d.layout), d.over(wanted, k)) for k, counts in enumerate(d.counts))
+    return tuple(Level(*average_interval(c, over, level)) for c, over in arms)
 
 
 def _worst(d: Design, wanted: Wanted, level: float) -> tuple[Measured, ...]:

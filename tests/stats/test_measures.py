@@ -10,6 +10,7 @@ from barnspider.predictions import Predictions
 from barnspider.simulate import simulate
 from barnspider.stats.curves import fit
 from barnspider.stats.dispersion import gini, harmonic, worst_share
+from barnspider.stats.ladder import Scatter
 from barnspider.stats.selection import splits
 
 X = np.random.default_rng(0).random(30)
@@ -33,7 +34,7 @@ def test_splits(runs, count):
 def test_a_curve_without_noise_goes_through_its_points():
     x = np.linspace(0, 1, 7)
     y = np.stack([0.9 - 0.3 * x, 0.5 + 0.2 * np.sin(3 * x)], axis=1)
-    made = fit(x, y, np.full(y.shape, 1e-8), delta=0.15, level=0.95)
+    made = fit(x, y, Scatter.known(np.full(y.shape, 1e-8)), delta=0.15, level=0.95)
     assert np.interp(x, made.dose, made.mean[:, 1]) == pytest.approx(y[:, 1], abs=5e-3)
     assert made.lost[0] == pytest.approx(0.5, abs=0.05)
     assert np.isinf(made.lost[1])
@@ -109,7 +110,7 @@ def test_arms_may_come_in_any_order_of_dose():
 def test_doses_far_apart_have_curves_as_fine_as_doses_that_are_near():
     x = np.array([0.0, 0.001, 0.01, 0.1, 1.0])
     y = 0.8 - 0.05 * (np.arange(5)[:, None] - 1) ** 2
-    made = fit(x, y, np.full(y.shape, 1e-6), delta=0.1, level=0.95)
+    made = fit(x, y, Scatter.known(np.full(y.shape, 1e-6)), delta=0.1, level=0.95)
     assert made.peak[0] == pytest.approx(0.001, abs=5e-4)
     assert 0.01 < made.lost[0] < 0.1
 

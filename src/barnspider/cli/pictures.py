@@ -88,7 +88,8 @@ def _curves(predictions: Predictions, effects: Effects) -> DoseCurves | None:
 
     if why_no_curves(predictions):
         return None
-    return dose_curves(predictions, level=effects.method.level, generalize_to=effects.method.generalizes_to)
+    method = effects.method
+    return dose_curves(predictions, baseline=effects.baseline, level=method.level, generalize_to=method.generalizes_to)
 
 
 def _why(effects: Effects, shown: str, asked: str | None) -> str:

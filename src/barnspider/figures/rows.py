@@ -118,9 +118,9 @@ def _is_harm(status: NDArray[np.str_], a: int) -> bool:
 
 
 def _smooth(effects: Effects, c: int, curves: DoseCurves) -> Rows:
-    """Return the smooth curve of a class, as changes from the baseline that was measured."""
+    """Return the smooth curve of a class, as changes from its own value at the baseline."""
     at, fit = curves.classes.index(effects.classes[c]), curves.fit
-    lines = [100 * (line[:, at] - effects.before[c]) for line in (fit.mean, fit.low, fit.high)]
+    lines = [100 * line[:, at] for line in (fit.change, fit.change_low, fit.change_high)]
     rows = np.round(np.column_stack([fit.dose, *lines]), 3)
     return [
         dict(zip(("dose", "effect", "low", "high"), row, strict=True))

@@ -25,9 +25,9 @@ from barnspider.predictions import Predictions
 from barnspider.prescribe.composed import COMPOSED, compose
 from barnspider.prescribe.parting import judged_by
 from barnspider.prescribe.rules import Ladder
-from barnspider.stats.crossed import pool, single
+from barnspider.stats.crossed import single
 from barnspider.stats.dispersion import Measured
-from barnspider.stats.intervals import share_interval, spread
+from barnspider.stats.intervals import average_interval
 
 AIM = "no class certainly harmed, and the average not certainly below the one dose for all"
 """What is hoped for."""
@@ -282,9 +282,8 @@ def _runs(fresh: Predictions, chooser: Predictions) -> str:
 def _accuracy(d: Design, arm: str, level: float) -> Share:
     """Return the accuracy over all images, and its interval."""
     k = d.arms.index(arm)
-    whole = pool(single(d.counts[k], d.layout))
-    low, high = share_interval(whole.estimate, whole, spread(whole, d.over("auto", k), level), level)
-    return float(d.overall()[k]), float(low[0]), float(high[0])
+    _, low, high = average_interval(single(d.counts[k], d.layout), d.over("auto", k), level)
+    return float(d.overall()[k]), low, high
 
 
 def _own(ladder: Ladder) -> NDArray[np.intp]:

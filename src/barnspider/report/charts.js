@@ -118,11 +118,12 @@ function chosenData(study, arm, cls) {
   };
 }
 
-// The smooth curve of a class, as changes from the baseline that was measured.
+// The smooth curve of a class, as changes from its own value at the baseline.
 function smoothRows(study, cls) {
   const { dose, lines } = study.curves;
   const at = (name, k) => inPoints(lines[name][k * study.size + cls]);
-  const rows = dose.map((x, k) => ({ dose: x, effect: at("mean", k), low: at("low", k), high: at("high", k) }));
+  const row = (x, k) => ({ dose: x, effect: at("change", k), low: at("change_low", k), high: at("change_high", k) });
+  const rows = dose.map(row);
   return rows.filter((row) => row.effect !== null);
 }
 

@@ -70,7 +70,7 @@ def study(name: str, study: Study, place: int, verdict: Verdict | None = None) -
         "ownFlows": None if study.own_flows is None else _flows(study.own_flows, study, OWN_FLOWS),
         "kinds": None if study.kinds is None else kinds_table.packed(study.kinds),
         "preserved": None if study.preservation is None else preservation_table.packed(study.preservation, effects),
-        "curves": _curves(study.curves, effects) if study.curves is not None and _dosed(effects) else None,
+        "curves": _curves(study.curves) if study.curves is not None and _dosed(effects) else None,
         "tried": None if study.judgement is None else tried_table.drawn(study.judgement),
         "prescribed": [] if study.tried is None else tried_table.packed(study.tried, effects),
         "specs": _specs(study),
@@ -147,8 +147,8 @@ def _received(found: Receivers, a: int) -> list[dict[str, Any]]:
     ]
 
 
-def _curves(curves: DoseCurves, effects: Effects) -> dict[str, Any]:
-    """Return the curves as changes from the measured baseline, at some of their doses."""
+def _curves(curves: DoseCurves) -> dict[str, Any]:
+    """Return the curves, as changes from the baseline, at some of their doses."""
     fit = curves.fit
     most = int(np.clip(PLACES // max(len(curves.classes), 1), 17, 41))
     kept = np.unique(np.rint(np.linspace(0, len(fit.dose) - 1, most)).astype(np.intp))
@@ -156,7 +156,7 @@ def _curves(curves: DoseCurves, effects: Effects) -> dict[str, Any]:
     return {
         "dose": fit.dose[kept].tolist(),
         "delta": words.curve(curves),
-        "lines": {name: shares(getattr(fit, name)[kept] - effects.before) for name in ("mean", "low", "high")},
+        "lines": {name: shares(getattr(fit, name)[kept]) for name in ("change", "change_low", "change_high")},
         "marks": {name: doses(getattr(fit, name)) for name in marks},
     }
 

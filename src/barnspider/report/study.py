@@ -121,7 +121,11 @@ def gather(
     best = best_doses(measured if chosen is None else chosen, level=level, generalize_to=over)
     cost = tolls(measured, choose_on=chosen, level=level, generalize_to=over)
     begin("curves over the doses")
-    curves = None if why_no_curves(measured) else dose_curves(measured, level=level, generalize_to=over)
+    curves = (
+        None
+        if why_no_curves(measured)
+        else dose_curves(measured, baseline=effects.baseline, level=level, generalize_to=over)
+    )
     begin("inequality")
     unequal = inequality(
         measured, effects.baseline, level=level, generalize_to="images" if over == "images" else "auto"

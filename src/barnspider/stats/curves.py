@@ -1,8 +1,10 @@
-"""Curves over doses: a Gaussian process for each class, with the noise that was measured.
+"""Curves over doses: a Gaussian process for each class, with the scatter that was measured.
 
-Classes share one smoothness and one amplitude, found by marginal likelihood (Rasmussen & Williams 2006, eq. 5.8), so
-that a class with few images borrows what a curve looks like, though not where it peaks; a class that they do not fit
-has its own. Eight doses of three paired runs then find peaks as well as eight doses of ten with "argmax of the means".
+Some smoothnesses and amplitudes are tried. How common each is, is learnt from all classes, and each class weighs them
+by its own likelihood: a class with few images borrows what curves look like, though not where it peaks, and what is not
+known of its smoothness widens its interval (Rasmussen & Williams 2006, eq. 5.8; Kass & Steffey 1989). Variances that
+few runs tell make a Student's t of a normal. Eight doses of three paired runs find peaks as well as eight doses of ten
+with "argmax of the means".
 """
 
 from __future__ import annotations
@@ -13,39 +15,23 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from barnspider.stats.ladder import Scatter
 from barnspider.stats.parallel import each
+from barnspider.stats.smooth import GRID, Ladder, Posterior, basis, posterior, priors
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 
-DRAWS = 500
-"""Curves that are drawn from the posterior of a class, for the intervals of its peak and of its loss."""
-
-BLOCKS = 4
-"""Parts in which they are drawn."""
-
-GRID = 101
-"""Doses at which curves are drawn, evenly between the doses that were tried; draws use every other one."""
+BLOCKS, DRAWS = 4, 125
+"""Blocks of curves that are drawn from the posterior of a class, for the intervals of its peak and of its loss: so
+small that BLAS uses one thread for each product. Many small products on many threads wait for one another, on a busy
+machine a hundred times longer than they compute."""
 
 TOGETHER = 32
 """Classes whose draws are held at once: so few that they stay in the processor's cache."""
 
-KNOTS = 25
-"""Points that carry the prior: four in the shortest length scale, and few enough for BLAS to use one thread."""
-
-ASKED = 256
-"""Classes, at most, that tell how smooth curves are."""
-
-LENGTHS = (0.15, 0.25, 0.4, 0.6, 1.0)
-"""Length scales that are tried, as shares of the ladder of doses."""
-
-SIZES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
-"""Amplitudes that are tried, in standard deviations of accuracies about their class's mean."""
-
-ODD = 0.05
-"""A class whose accuracies are less likely than this under the shared prior takes one of its own."""
-
-CONSTANT = 1.0
-"""Prior variance of a curve's level, which is as good as free."""
+SURE = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 14.0, 20.0, 40.0, 100.0, 1e9)
+"""Degrees of freedom that draws are made for; those of a class are rounded down."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +44,8 @@ class Curves:
         From the smallest to the largest dose, evenly between any two that were tried.
     mean, low, high : Float[G, C]
         Accuracy and its pointwise interval.
+    change, change_low, change_high : Float[G, C]
+        Change from the curve's value at the baseline, and its pointwise interval: exactly 0 at the baseline's dose.
     peak, peak_low, peak_high : Float[C]
         The dose where the curve is highest: median of draws from the posterior, and doses that were tried, below and
         above, between which it is.
@@ -70,6 +58,9 @@ class Curves:
     mean: Floats
     low: Floats
     high: Floats
+    change: Floats
+    change_low: Floats
+    change_high: Floats
     peak: Floats
     peak_low: Floats
     peak_high: Floats
@@ -79,109 +70,167 @@ class Curves:
     delta: float
 
 
-def fit(dose: Floats, accuracy: Floats, noise: Floats, *, delta: float, level: float) -> Curves:
+def fit(
+    dose: Floats, accuracy: Floats, scatter: Scatter, *, delta: float, level: float, baseline: int | None = None
+) -> Curves:
     """Fit all classes' curves.
 
     Parameters
     ----------
     dose : Float[K]
-        Distinct, at least three.
-    accuracy, noise : Float[K, C]
-        Accuracy at each dose, and the variance of its scatter about the curve (images that all doses share do not
-        scatter about the curve).
+        Distinct, at least three; NaN for a baseline that is no dose.
+    accuracy : Float[K, C]
+    scatter
+        How the accuracies stray from the curve.
     delta
         A loss, as a proportion.
+    baseline
+        Which of the K changes are from; by default the smallest dose.
 
     Examples
     --------
     >>> x = np.linspace(0, 1, 6)
-    >>> curves = fit(x, (0.8 - (x - 0.4) ** 2)[:, None], np.full((6, 1), 1e-6), delta=0.05, level=0.95)
+    >>> y = (0.8 - (x - 0.4) ** 2)[:, None]
+    >>> curves = fit(x, y, Scatter.known(np.full((6, 1), 1e-6)), delta=0.05, level=0.95)
     >>> curves.peak.round(1).tolist()
     [0.4]
     """
-    order = np.argsort(dose)
-    x, y, v = dose[order], accuracy[order], noise[order] + 1e-8
-    even, fine = np.linspace(0, 1, len(x)), np.linspace(0, 1, GRID)
-    grid = np.interp(fine, even, x)
-    known = np.flatnonzero(np.all(np.isfinite(y) & np.isfinite(v), axis=0))
-    out, marks = np.full((3, GRID, y.shape[1]), np.nan), np.full((6, y.shape[1]), np.nan)
+    ladder = Ladder.of(dose, accuracy, scatter, baseline)
+    known = ladder.known()
+    lines, marks = np.full((6, GRID, len(ladder.y)), np.nan), np.full((6, len(ladder.y)), np.nan)
+    tried, weights = priors(ladder, known)
+    functions = {k: basis(ladder, tried[k]) for k in np.flatnonzero(weights.any(axis=0)).tolist()}
 
-    def fill(some: NDArray[np.intp], basis: Floats) -> None:
-        mean, root = _posterior(basis[: len(x)], basis[len(x) :], y[:, some].T, v[:, some].T)
-        half = _normal_quantile((1 + level) / 2) * np.sqrt(np.sum(root**2, axis=2))
-        out[:, :, some] = mean.T, np.clip(mean - half, 0, 1).T, np.clip(mean + half, 0, 1).T
-        marks[:, some] = _marks(grid, mean, root, delta, level)
+    def fill(some: Places) -> None:
+        rows = known[some]
+        found = _Sum.of(ladder, rows, functions, weights[some], delta)
+        lines[:, :, rows], marks[:, rows] = found.lines(level), found.marks(ladder.grid, level)
 
-    parts: list[tuple[NDArray[np.intp], Floats]] = []
-    for prior, same in _priors(even, y[:, known].T, v[:, known].T):
-        basis, alike = _basis(np.concatenate([even, fine]), *prior), known[same]
-        parts += [(alike[start : start + TOGETHER], basis) for start in range(0, len(alike), TOGETHER)]
-    each(lambda part: fill(*part), parts)
-    marks[1:3] = _rungs(x, marks[1:3])
-    return Curves(grid, *out, *marks, delta=delta)
+    order = np.argsort(weights.argmax(axis=1), kind="stable") if len(known) else known
+    each(fill, [order[start : start + TOGETHER] for start in range(0, len(order), TOGETHER)])
+    marks[1:3] = _rungs(ladder.dose, marks[1:3])
+    return Curves(ladder.grid, *lines, *marks, delta=delta)
 
 
-def _basis(at: Floats, length: float, amplitude: float) -> Floats:
-    """Return functions, Float[A, B], whose sums with standard normal weights have the prior's covariance.
+@dataclass(frozen=True, eq=False)
+class _Sum:
+    """What all priors say of c classes, each by its weight.
 
-    They are those of a few knots, carried on (Nystrom); what moves by less than a thousandth of the prior is left out.
+    Attributes
+    ----------
+    mean, square, doubt : Float[2, c, G]
+        Of the accuracy and of the change: mean, mean square, and squared variances over degrees of freedom.
+    peaks, losses : Float[c, GRID + 1]
+        How often draws have their peak and their first loss there; last, never.
     """
-    knots = np.linspace(0, 1, KNOTS)
-    value, vector = np.linalg.eigh(_kernel(knots, knots, length) * amplitude**2 + CONSTANT)
-    keep = value > 1e-3 * amplitude**2
-    return (_kernel(at, knots, length) * amplitude**2 + CONSTANT) @ (vector[:, keep] / np.sqrt(value[keep]))
+
+    mean: Floats
+    square: Floats
+    doubt: Floats
+    peaks: Floats
+    losses: Floats
+
+    @classmethod
+    def of(cls, ladder: Ladder, rows: Places, functions: dict[int, Floats], weights: Floats, delta: float) -> _Sum:
+        """Add up over priors."""
+        moments, tallies = np.zeros((3, 2, len(rows), GRID)), np.zeros((2, len(rows), GRID + 1))
+        for k, made in functions.items():
+            some = np.flatnonzero(weights[:, k])
+            if len(some):
+                curve, weight = posterior(ladder, rows[some], made), weights[some, k]
+                told = _moments(ladder, rows[some], curve)
+                moments[:, :, some] += weight[:, None] * told
+                df = _freedom(told[1, 1] - told[0, 1] ** 2, told[2, 1])
+                tallies[:, some] += weight[:, None] * _tallies(curve, np.median(df, axis=1), weight, delta)
+        return cls(*moments, *tallies)
+
+    def lines(self, level: float) -> Floats:
+        """Return mean, low and high of the accuracy and of the change: Float[6, G, c]."""
+        from scipy.special import stdtrit  # importing scipy costs 0.1 s; only numbers need it
+
+        variance = np.maximum(self.square - self.mean**2, 0)
+        half = stdtrit(_freedom(variance, self.doubt), (1 + level) / 2) * np.sqrt(variance)
+        least = np.array([0.0, -1.0])[:, None, None]
+        lines = [self.mean, np.maximum(self.mean - half, least), np.minimum(self.mean + half, 1)]
+        return np.array(lines).transpose(1, 0, 3, 2).reshape(6, GRID, -1)
+
+    def marks(self, grid: Floats, level: float) -> Floats:
+        """Return the peak and its interval, the first loss and its interval: Float[6, c]; medians and limits."""
+        places = np.append(grid, np.inf)
+        return np.concatenate([_limits(places, tally, level) for tally in (self.peaks, self.losses)])
 
 
-def _posterior(seen: Floats, fine: Floats, y: Floats, v: Floats) -> tuple[Floats, Floats]:
-    """Return the mean Float[c, G] of c curves and a root Float[c, G, B] of their covariance: Bayesian regression.
+def _moments(ladder: Ladder, rows: Places, curve: Posterior) -> Floats:
+    """Return mean, mean square and doubt of the accuracy and of the change: Float[3, 2, c, G]."""
+    s = ladder.scatter
+    own, df, size = s.own.T[rows, None], s.df.T[rows, None], np.sqrt(s.drift.T[rows, None])
+    shared, shared_doubt = s.shared[rows, None], (s.shared**2 / s.shared_df)[rows, None]
+    out = np.empty((3, 2, len(rows), GRID))
+    for k, part in enumerate((curve, curve.changes())):
+        mean, root, gain = (x[:, :-1] for x in (part.mean, part.root, part.gain))
+        walked = np.sum(((gain * size) @ ladder.walk) ** 2, axis=2)
+        doubt = np.sum((gain**2 * own) ** 2 / df, axis=2) + walked**2 / df.mean(axis=2)
+        variance = np.sum(root**2, axis=2)
+        if k == 0:
+            variance, doubt = variance + shared, doubt + shared_doubt
+        out[:, k] = mean, variance + mean**2, doubt
+    return out
 
-    `seen` and `fine` are the basis at the doses and on the grid; `y` and `v` accuracies, Float[c, K], and variances.
-    """
-    level = y.mean(axis=1, keepdims=True)
-    precision = np.eye(seen.shape[1]) + (seen.T / v[:, None, :]) @ seen
-    inverse = np.linalg.inv(np.linalg.cholesky(precision))
-    root = fine @ inverse.transpose(0, 2, 1)
-    weight = inverse @ (((y - level) / v) @ seen)[:, :, None]
-    return level + (root @ weight)[:, :, 0], root
+
+def _freedom(variance: Floats, doubt: Floats) -> Floats:
+    """Return Satterthwaite's degrees of freedom: of a variance, only what was estimated is in doubt."""
+    return np.clip(variance**2 / np.maximum(doubt, 1e-300), 1.0, 1e9)
 
 
-def _marks(grid: Floats, mean: Floats, root: Floats, delta: float, level: float) -> Floats:
-    """Return the peak and its interval, the first loss and its interval: Float[6, c]; medians and limits of draws."""
-    # The mean is one more function, whose weight is 1.
-    both = np.concatenate([root[:, ::2], mean[:, ::2, None]], axis=2, dtype=np.float32)
-    draws, coarse = both[:, None] @ _weights(root.shape[2]), np.append(grid[::2], np.inf)
-    peaks = _first(draws == draws.max(axis=2, keepdims=True))
-    losses = _first(draws <= draws[:, :, :1] - np.float32(delta))
-    return np.concatenate([_limits(coarse, place, level) for place in (peaks, losses)])
+def _tallies(curve: Posterior, df: Floats, weight: Floats, delta: float) -> Floats:
+    """Return the shares of draws that have their peak, and their first loss, at each place: Float[2, c, GRID + 1]."""
+    out = np.empty((2, len(df), GRID + 1))
+    blocks = np.ceil(BLOCKS * weight).astype(int)
+    which = np.searchsorted(SURE, df, side="right") - 1
+    for count in np.unique(blocks).tolist():
+        some = np.flatnonzero(blocks == count)
+        root = curve.root[some, None, :-1].astype(np.float32)
+        normal, stretch = _drawn(curve.root.shape[2])
+        draws = root @ normal[:count] * stretch[which[some], :count, None]
+        draws += curve.mean[some, None, :-1, None].astype(np.float32)
+        out[0, some] = _shares(_first(draws == draws.max(axis=2, keepdims=True)))
+        out[1, some] = _shares(_first(draws <= draws[:, :, :1] - np.float32(delta)))
+    return out
 
 
 @cache
-def _weights(size: int) -> NDArray[np.float32]:
-    """Draw weights of so many functions, Float[B, size + 1, DRAWS / B]; the last weight is 1.
+def _drawn(size: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Draw weights of so many functions, Float[BLOCKS, size, DRAWS], and what makes t of normals, by `SURE`."""
+    from scipy.special import chdtri  # importing scipy costs 0.1 s; only numbers need it
 
-    In blocks so small that BLAS uses one thread for each product: many small products on many threads wait for one
-    another, on a busy machine a hundred times longer than they compute.
-    """
-    drawn = np.random.default_rng(0).standard_normal((BLOCKS, size + 1, DRAWS // BLOCKS), dtype=np.float32)
-    drawn[:, -1] = 1
-    return drawn
+    rng = np.random.default_rng(0)
+    normal, tail = rng.standard_normal((BLOCKS, size, DRAWS), dtype=np.float32), rng.random((BLOCKS, DRAWS))
+    df = np.array(SURE)[:, None, None]
+    return normal, np.sqrt(df / chdtri(df, tail)).astype(np.float32)
+
+
+def _shares(place: NDArray[np.uint8]) -> Floats:
+    """Count places on the grid, Int[c, B, D], by class: shares, Float[c, GRID + 1]."""
+    flat = place.reshape(len(place), -1) + (GRID + 1) * np.arange(len(place))[:, None]
+    return np.bincount(flat.ravel(), minlength=len(place) * (GRID + 1)).reshape(len(place), -1) / flat.shape[1]
 
 
 def _rungs(dose: Floats, ends: Floats) -> Floats:
     """Return the interval of a peak, widened to doses that were tried: where between them a curve has its top, or a
-    corner, nobody has seen.
+    corner, nobody has seen. A curve that is highest where it was tried may have its top on either side of it.
     """
+    near = 1e-6 * np.diff(dose).min()
     low, high = np.nan_to_num(ends, nan=dose[0])
-    below = dose[np.searchsorted(dose, low, side="right") - 1]
-    above = dose[np.searchsorted(dose, high, side="left")]
+    below = dose[np.maximum(np.searchsorted(dose, low - near, side="right") - 1, 0)]
+    above = dose[np.minimum(np.searchsorted(dose, high + near, side="left"), len(dose) - 1)]
     return np.where(np.isnan(ends), np.nan, np.array([below, above]))
 
 
-def _limits(grid: Floats, place: NDArray[np.uint8], level: float) -> Floats:
-    """Return the median and the limits of `level` of draws whose places on the grid are Int[c, B, D]: Float[3, c]."""
-    ordered = np.sort(place.astype(np.uint16).reshape(len(place), -1), axis=1)
-    tail = int((1 - level) / 2 * (DRAWS - 1))
-    return grid[ordered[:, [DRAWS // 2, tail, DRAWS - 1 - tail]]].T
+def _limits(places: Floats, tally: Floats, level: float) -> Floats:
+    """Return the median and the limits of `level` of places that come up in these shares: Float[3, c]."""
+    below, tail = np.cumsum(tally, axis=1), (1 - level) / 2
+    ends = [np.argmax(below >= at * below[:, -1:], axis=1) for at in (0.5, tail, 1 - tail)]
+    return places[np.array(ends)]
 
 
 def _first(here: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -192,57 +241,6 @@ def _first(here: NDArray[np.bool_]) -> NDArray[np.uint8]:
     places = here.shape[-2]
     ahead = np.arange(places, 0, -1, dtype=np.uint8)[:, None]
     return places - (here.view(np.uint8) * ahead).max(axis=-2)
-
-
-def _kernel(a: Floats, b: Floats, length: float) -> Floats:
-    """Return Matern's covariance (3/2) and a slope, of amplitude 1; the level comes on top of it.
-
-    Curves of accuracy have kinks and steps: a smoother prior would place peaks more surely than it knows (Stein 1999).
-    """
-    apart = np.sqrt(3) * np.abs(a[:, None] - b[None, :]) / length
-    return (1 + apart) * np.exp(-apart) + np.outer(a - 0.5, b - 0.5)
-
-
-Prior = tuple[float, float]
-"""Length scale and amplitude."""
-
-
-def _priors(at: Floats, y: Floats, v: Floats) -> list[tuple[Prior, NDArray[np.intp]]]:
-    """Return priors, each with the classes that have it; `y` and `v` are Float[c, K].
-
-    All classes share the length scale and amplitude with the largest likelihood of all together, whatever their levels
-    (of very many classes some are asked, evenly: two numbers need no more). A class that these do not fit takes those
-    that are likeliest for itself: the one class that falls steeply must not be drawn as flat as its neighbours.
-    """
-    from scipy.special import chdtri  # importing scipy costs 0.1 s; only numbers need it
-
-    if not len(y):
-        return []
-    own = y - y.mean(axis=1, keepdims=True)
-    scale = float(np.sqrt(np.mean(own**2))) + 1e-4
-    tried = [(length, scale * size) for length in LENGTHS for size in SIZES]
-    asked = np.unique(np.linspace(0, len(y) - 1, ASKED).astype(int))
-    shared = int(np.argmax([_fit(at, prior, own[asked], v[asked])[0].sum() for prior in tried]))
-    odd = np.flatnonzero(_fit(at, tried[shared], own, v)[1] > chdtri(len(at) - 1, ODD))
-    choice = np.full(len(y), shared)
-    if len(odd):
-        choice[odd] = np.argmax([_fit(at, prior, own[odd], v[odd])[0] for prior in tried], axis=0)
-    return [(tried[k], np.flatnonzero(choice == k)) for k in np.unique(choice).tolist()]
-
-
-def _fit(at: Floats, prior: Prior, y: Floats, v: Floats) -> tuple[Floats, Floats]:
-    """Return each class's log likelihood, but for a constant, and its sum of squares in units of the prior."""
-    length, amplitude = prior
-    covariance = _kernel(at, at, length) * amplitude**2 + CONSTANT + np.eye(len(at)) * v[:, None, :]
-    root = np.linalg.cholesky(covariance)
-    square = np.sum(np.linalg.solve(root, y[:, :, None]) ** 2, axis=(1, 2))
-    return -0.5 * square - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1), square
-
-
-def _normal_quantile(p: float) -> float:
-    from scipy.special import ndtri  # importing scipy costs 0.1 s; only numbers need it
-
-    return float(ndtri(p))
 
 
 def first_fall(doses: Floats, change: Floats, limit: float) -> Floats:

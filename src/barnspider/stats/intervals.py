@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from barnspider.stats.borrow import effective_classes, independent_series, prior_df, trust
-from barnspider.stats.crossed import Contrast, RunPart
+from barnspider.stats.crossed import Contrast, RunPart, pool, scatter
 
 Floats = NDArray[np.float64]
 Over = Literal["images and runs", "images", "runs"]
@@ -177,15 +177,41 @@ def t_interval(estimate: Floats, s: Spread, level: float, *, null: float = 0.0, 
 def share_interval(share: Floats, c: Contrast, s: Spread, level: float) -> tuple[Floats, Floats]:
     """Return the interval of an accuracy: Wilson's (1927), at the sample size that has this variance.
 
-    Effective sample sizes for proportions from designs that are not simple follow Korn & Graubard (1998).
+    Effective sample sizes for proportions from designs that are not simple follow Korn & Graubard (1998): p (1 - p) of
+    the share itself over its variance, also where it is that of several classes.
     """
     from scipy.special import stdtrit
 
     known = np.isfinite(s.variance) & np.isfinite(share)
-    size = np.where(known, c.binomial / np.where(known, s.variance, 1.0), 1.0)
+    size = np.where(known, scatter(c.n.astype(np.float64), share) / np.where(known, s.variance, 1.0), 1.0)
     p, z2 = np.where(known, share, 0.5), stdtrit(np.where(known, s.df, 1.0), (1 + level) / 2) ** 2
     low, high = _wilson(p, size, z2)
     return np.where(known, low, 0.0), np.where(known, high, 1.0)
+
+
+def average_interval(c: Contrast, over: Over, level: float) -> tuple[float, float, float]:
+    """Return the accuracy over all images and its interval, from the accuracies of classes.
+
+    Classes that are all right, or all wrong, show no variance, and yet one in so many images could be otherwise:
+    together they are a share of 1, or of 0, whose own interval (Wilson's) the whole one reaches at least as far as.
+
+    Examples
+    --------
+    >>> from barnspider.stats.crossed import by_class, count, single
+    >>> layout = by_class(np.repeat([0, 1], 50), 2)
+    >>> c = single(count(np.repeat([[True, False]], 50, axis=1), layout), layout)
+    >>> [round(x, 2) for x in average_interval(c, "images", 0.95)]
+    [0.5, 0.46, 0.54]
+    """
+    from scipy.special import ndtri
+
+    whole = pool(c)
+    low, high = (float(x[0]) for x in share_interval(whole.estimate, whole, spread(whole, over, level), level))
+    value, total, z2 = float(whole.estimate[0]), max(float(c.n.sum()), 1.0), float(ndtri((1 + level) / 2)) ** 2
+    if over == "runs":
+        return value, low, high
+    loss, gain = (n / total * z2 / (n + z2) for n in (float(c.n[c.estimate == at].sum()) for at in (1, 0)))
+    return value, max(min(low, value - loss), 0.0), min(max(high, value + gain), 1.0)
 
 
 def wilson(hits: int, total: int, level: float) -> tuple[float, float]:
