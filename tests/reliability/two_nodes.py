@@ -32,7 +32,7 @@ train_images = 600
 [sweep]
 vary = "rotation"
 doses = [0, 60]
-seeds = 6
+seeds = {seeds}
 """
 HEAD = "127.0.0.1:6399"
 PATIENCE = 300.0
@@ -55,6 +55,13 @@ def commands() -> dict[int, tuple[int, str]]:
             line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             found[int(folder.name)] = (parent, line)
     return found
+
+
+def cpu_of(pid: int) -> float:
+    """The seconds that a process has worked."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def raylet_of(address: str) -> int:
@@ -91,10 +98,10 @@ def lose(address: str) -> None:
 class Study:
     """A small study in a folder, the nodes on which it is made, and what was said."""
 
-    def __init__(self, folder: Path, epochs: int) -> None:
-        self.folder, self.runs = folder, folder / "kept" / "cluster" / "runs"
+    def __init__(self, folder: Path, epochs: int, seeds: int) -> None:
+        self.folder, self.runs, self.planned = folder, folder / "kept" / "cluster" / "runs", 2 * seeds
         (folder / "kept").mkdir()
-        (folder / "small.toml").write_text(STUDY.format(epochs=epochs))
+        (folder / "small.toml").write_text(STUDY.format(epochs=epochs, seeds=seeds))
         self.ray = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # names of sockets must be short
         self.said = folder / "said.txt"
 
@@ -140,7 +147,7 @@ class Study:
             for store in ("kept/cluster", "plain")
         ]
         assert tables[0].stdout == tables[1].stdout
-        assert len(list(self.runs.glob("*"))) == 12
+        assert len(list(self.runs.glob("*"))) == self.planned
         assert not holders(self.runs.parent)
         assert not list(self.runs.parent.glob("jobs/.writing-*"))
 
@@ -191,16 +198,24 @@ def unseen(study: Study) -> str:
 
 
 def stopped(study: Study) -> str:
-    """Ctrl-C, then SIGUSR1; whatever is left is made by a plain command."""
+    """Ctrl-C, then SIGUSR1; states come back from where the store is not seen; a plain command makes what is left."""
     study.head()
     study.second(hidden=study.folder / "kept")
+    kept: list[str] = []
     for sign, code, count in ((signal.SIGINT, 130, 1), (signal.SIGUSR1, 75, 3)):
         driver = study.begin()
         until(lambda c=count, d=driver: study.is_sealed(c) or d.poll() is not None, "nothing is sealed")
+        until(lambda d=driver: study.claimed_by([d.pid]), "the second node has nothing to do")
+        busy = {pid: cpu_of(pid) for pid in trainers(raylet_of("127.0.0.2"))}
+        until(lambda b=busy: any(cpu_of(pid) > cpu + 3.5 for pid, cpu in b.items()), "the second node does nothing")
+        there = study.claimed_by([driver.pid])
         driver.send_signal(sign)
         assert driver.wait(60) == code, study.said.read_text()
         study.check_nobody_is_left()
         assert not holders(study.runs.parent)
+        kept += [key for key in there if (study.runs.parent / "checkpoints" / key).exists()]
+    assert kept, study.said.read_text()
+    assert "starts again" not in study.said.read_text()
     rest = [sys.executable, "-m", "barnspider", "run", "small.toml", "--store", "kept/cluster"]
     subprocess.run(rest, cwd=study.folder, check=True, stderr=subprocess.DEVNULL)
     return study.said.read_text()
@@ -210,7 +225,8 @@ def main() -> None:
     scenario, folder = sys.argv[1:]
     socket.sethostname("nodes")  # claims, and what lies in temporary folders, are told apart by host and process
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    study = Study(Path(folder), epochs=int(os.environ.get("EPOCHS", "80")))
+    long = scenario == "stopped"
+    study = Study(Path(folder), epochs=200 if long else 80, seeds=3 if long else 6)
     try:
         said = {"seen": seen, "unseen": unseen, "stopped": stopped}[scenario](study)
         study.check_table()

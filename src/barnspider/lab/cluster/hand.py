@@ -20,8 +20,9 @@ from typing import IO, Any
 from barnspider.errors import BarnspiderError
 from barnspider.files import owner
 from barnspider.lab.claims import clear_shared
-from barnspider.lab.cluster.job import Arrived, Job, Made, Outcome, is_seen, versions
+from barnspider.lab.cluster.job import Arrived, Ended, Job, Kept, Made, Outcome, Taken, is_seen, versions
 from barnspider.lab.run import WORKER_ENVIRONMENT
+from barnspider.lab.states import State, keep, state_in
 from barnspider.store import Sent, Store, send, slug
 
 PATIENCE = 25.0
@@ -34,7 +35,7 @@ TOLD = 2000
 class Hand:
     """A worker that a driver has somewhere else; its methods are called from there.
 
-    `make` is called for one run after the other; `end` at any time, from another thread.
+    `make` is called for one run after the other; `state` and `end` at any time, from other threads.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,9 @@ class Hand:
         self._own: Path | None = None
         self._store: Store | None = None
         self._images = False
+        self._key = ""
+        self._known = b""
+        self._ending = False
 
     def versions(self) -> dict[str, str]:
         """Return what must be the same on all nodes."""
@@ -69,6 +73,19 @@ class Hand:
             return Arrived(error=event["error"])
         return Arrived(shares, event.get("fingerprint", ""))
 
+    def take(self, state: State) -> Taken:
+        """Keep the state from which the run goes on that is to be made next, in a store of our own.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be written.
+        """
+        assert self._store is not None
+        keep(self._store, state)
+        self._known = state.sum
+        return Taken()
+
     def make(self, key: str) -> Made:
         """Have a run made; come back when that is settled."""
         with self._busy:
@@ -77,6 +94,7 @@ class Hand:
     def _make(self, key: str) -> Made:
         assert self._process is not None
         assert self._process.stdin is not None
+        self._key = key
         with contextlib.suppress(OSError):  # it has died meanwhile, which `_next` hears
             self._process.stdin.write(f"{key}\n")
             self._process.stdin.flush()
@@ -85,12 +103,27 @@ class Hand:
             error = event["error"] if event["event"] == "failed" else error
             event = self._next()
         if event["event"] != "settled":
-            return Made(event["event"], event["error"], self._notes())
+            state = None if self._ending else self._new_state()  # else it is the last word
+            return Made(event["event"], event["error"], self._notes(), state=state)
+        self._key = ""
         outcome: Outcome = "failed" if error else event["outcome"]
         return Made(outcome, error, self._notes(), self._sent(key) if outcome in ("made", "there") else None)
 
-    def end(self) -> None:
+    def state(self) -> Kept:
+        """Return the state of the run that is being made, if it is another than the last that came or went."""
+        return Kept(self._new_state())
+
+    def _new_state(self) -> State | None:
+        if self._own is None or self._store is None or not self._key:
+            return None
+        state = state_in(self._store, self._key, but=self._known)
+        if state is not None:
+            self._known = state.sum
+        return state
+
+    def end(self) -> Ended:
         """Ask the worker to end, and stay until it has; one that does not end in time is killed."""
+        self._ending = True
         if self._process is not None:
             self._process.terminate()
             try:
@@ -100,8 +133,10 @@ class Hand:
                 self._process.wait()
             with self._busy:  # whoever waits for a run hears first that there will be none
                 self._close()
+        state = self._new_state()
         if self._own is not None:
             shutil.rmtree(self._own, ignore_errors=True)
+        return Ended(state)
 
     def _close(self) -> None:
         for stream in (self._process and self._process.stdin, self._process and self._process.stdout, self._said):

@@ -14,6 +14,7 @@ from typing import Literal
 from barnspider import __version__
 from barnspider.errors import InputError
 from barnspider.files import owner, write_whole
+from barnspider.lab.states import State
 from barnspider.store import Sent, Store, Study
 
 
@@ -97,12 +98,35 @@ ended and said why, or without a word."""
 
 @dataclass(frozen=True)
 class Made:
-    """What came of a run, why, and what else the worker had to say; the run itself where the store is out of sight."""
+    """What came of a run, why, and what else the worker had to say; where the store is out of sight, also the run.
+
+    Of a run that was not made, its last state comes, where that is new.
+    """
 
     outcome: Outcome
     error: str = ""
     notes: tuple[str, ...] = ()
     sent: Sent | None = None
+    state: State | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A worker has the state that it was sent."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The state of the run that a worker makes, where that is new and the store is out of sight."""
+
+    state: State | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A worker has ended, as it was asked to; the state of the run that it made, as `Kept`."""
+
+    state: State | None = None
 
 
 def versions() -> dict[str, str]:

@@ -19,16 +19,17 @@ from typing import Any
 
 from barnspider import __version__
 from barnspider.errors import InputError
-from barnspider.lab.cluster.crew import LOOK, Lost, Node, Remote
+from barnspider.lab.cluster.crew import LOOK
 from barnspider.lab.cluster.hand import Hand
 from barnspider.lab.cluster.job import Asked
+from barnspider.lab.cluster.members import Lost, Node, Remote
 from barnspider.lab.cores import core_count
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
 """Signals by which somebody may want this process to end."""
 
 MEMORY = 128 * 2**20
-"""Bytes of shared memory for a Ray of our own, through which nothing goes but runs that are sent back."""
+"""Bytes of shared memory for a Ray of our own, through which nothing goes but runs and states that are sent."""
 
 
 @dataclass
@@ -56,8 +57,9 @@ class Deferred:
         self.came = sign
 
     def pass_on(self) -> None:
-        """Let whoever was there before us handle what came."""
-        if (sign := self.came) is not None:
+        """Let whoever was there before us handle what came, once; what comes from now on is theirs at once."""
+        sign, self.came = self.came, None
+        if sign is not None:
             self.give_back()
             self._handlers[sign](sign, None)
 
@@ -90,7 +92,7 @@ class RayCluster:
         strategies = importlib.import_module("ray.util.scheduling_strategies")
         options: dict[str, Any] = {
             "num_cpus": self.asked.cpus, "num_gpus": self.asked.gpus or None,
-            "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 2,
+            "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 3,
             "scheduling_strategy": strategies.NodeAffinitySchedulingStrategy(node.id, soft=False),
         }  # fmt: skip
         return _Called(self.ray.remote(Hand).options(**options).remote())
@@ -99,7 +101,8 @@ class RayCluster:
         """Return those that are there, as soon as there is one, and after so many seconds in any case."""
         self.signals.pass_on()
         if answers:
-            there, _ = self.ray.wait(list(answers), num_returns=1, timeout=seconds)
+            # What is large comes when it is asked for: one after the other.
+            there, _ = self.ray.wait(list(answers), num_returns=1, timeout=seconds, fetch_local=False)
         else:
             there = time.sleep(seconds) or []
         self.signals.pass_on()
@@ -134,8 +137,14 @@ class _Called:
     def arrive(self, job: object) -> Hashable:
         return self.actor.arrive.remote(job)
 
+    def take(self, state: object) -> Hashable:
+        return self.actor.take.remote(state)
+
     def make(self, key: str) -> Hashable:
         return self.actor.make.remote(key)
+
+    def state(self) -> Hashable:
+        return self.actor.state.remote()
 
     def end(self) -> Hashable:
         return self.actor.end.remote()
