@@ -115,7 +115,11 @@ class Made_up:  # noqa: N801
     sent: list = field(default_factory=list)
     hired: list = field(default_factory=list)
     dismissed: list = field(default_factory=list)
+    asked: list = field(default_factory=list)
     grows: bool = True
+
+    def ask(self, workers):
+        self.asked.append(workers)
 
     def nodes(self):
         return list(self.there)
@@ -153,10 +157,13 @@ def test_runs_are_given_in_their_order_to_as_many_workers_as_there_is_room_for(s
     assert make(cluster).sealed == 4
     assert [key for _, key in cluster.told] == [run.key for run in SWEEP.runs()]
     assert sorted(cluster.hired) == ["a", "b", "b"]
+    assert (cluster.asked[0], cluster.asked[-1]) == (4, 0)
+    assert cluster.asked == sorted(cluster.asked, reverse=True), "less is asked for as less is missing"
     again = Made_up(Store(store.root.parent / "other"), [A, B])
     again.store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
     make(again, most=1)
     assert again.hired == ["a"]
+    assert set(again.asked) == {1, 0}
 
 
 def test_what_is_lost_is_made_again_and_who_joins_has_work(store, capsys):
@@ -212,6 +219,8 @@ def test_a_node_that_is_other_is_left_out_and_named_once(store, capsys, versions
     assert {node for node, _ in cluster.told} == {"a"}
     told = capsys.readouterr().err
     assert told.count("node b (10.0.0.2) is left out") == 1
+    assert max(cluster.asked) >= 5, "what is left out does not count"
+    assert cluster.asked[-1] == 0
     assert f"node b (10.0.0.2) is left out: {said}" in told
     alone = replace(cluster, there=[B], hired=[], dismissed=[], store=Store(store.root.parent / "other"))
     alone.store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
@@ -373,6 +382,7 @@ def test_what_is_on_its_way_when_the_command_ends_is_kept(store):
         make(cluster)
     assert cluster.dismissed == cluster.hired == ["b"]
     assert text_of(state_in(store, FIRST.key)) == "last"
+    assert cluster.asked[-1] == 0
     assert not list(store.root.glob("claims/*"))
 
 
@@ -673,6 +683,23 @@ def test_what_ray_says_of_a_loss(error, kind, said):
     ray = SimpleNamespace(get=get, exceptions=SimpleNamespace(RayError=RayError))
     with pytest.raises(kind, match=said):
         nodes.RayCluster(ray, Asked(), grows=True, signals=nodes.Deferred()).answer("x")
+
+
+def test_a_cluster_that_grows_is_asked_for_as_much_as_the_workers_need(monkeypatch):
+    now, asked = SimpleNamespace(monotonic=lambda: now.time, time=0.0), []
+    sdk = SimpleNamespace(request_resources=lambda *, bundles: asked.append(bundles))
+    monkeypatch.setattr(nodes, "time", now)
+    monkeypatch.setattr(nodes.importlib, "import_module", {"ray.autoscaler.sdk": sdk}.__getitem__)
+    cluster = nodes.RayCluster(None, Asked(cpus=2, gpus=0.25), grows=True, signals=nodes.Deferred())
+    for workers in (3, 3, 2):  # the third within ten seconds
+        cluster.ask(workers)
+    now.time = 11.0
+    for workers in (1, 0, 0):
+        cluster.ask(workers)
+    each = {"CPU": 2, "GPU": 0.25}
+    assert asked == [[each] * 3, [each], []]
+    nodes.RayCluster(None, Asked(), grows=False, signals=nodes.Deferred()).ask(3)
+    assert len(asked) == 3
 
 
 def test_signals_are_handled_when_ray_is_not_being_asked_and_the_second_at_once():

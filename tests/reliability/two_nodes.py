@@ -34,7 +34,7 @@ vary = "rotation"
 doses = [0, 60]
 seeds = {seeds}
 """
-HEAD = "127.0.0.1:6399"
+HEAD = "127.0.0.1:6379"
 PATIENCE = 300.0
 RAY = Path(sys.executable).with_name("ray")
 
@@ -64,9 +64,12 @@ def cpu_of(pid: int) -> float:
     return 0.0
 
 
+def raylets() -> dict[int, str]:
+    return {pid: line for pid, (_, line) in commands().items() if "/raylet/raylet " in line}
+
+
 def raylet_of(address: str) -> int:
-    there = commands().items()
-    return next(pid for pid, (_, line) in there if "/raylet" in line and f"node_ip_address={address}" in line)
+    return next(pid for pid, line in raylets().items() if f"node_ip_address={address}" in line)
 
 
 def trainers(raylet: int) -> list[int]:
@@ -106,8 +109,21 @@ class Study:
         self.said = folder / "said.txt"
 
     def head(self) -> None:
-        start = [RAY, "start", "--head", "--node-ip-address=127.0.0.1", "--port=6399", "--include-dashboard=false"]
+        start = [RAY, "start", "--head", "--node-ip-address=127.0.0.1", "--port=6379", "--include-dashboard=false"]
         self._start([*start, f"--temp-dir={self.ray}", *SMALL])
+
+    def growing(self) -> None:
+        """Start a head without a core, on which Ray's own pretence of a cloud brings up to two nodes by demand."""
+        os.environ |= {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1", "RAY_TMPDIR": str(self.ray)}
+        config = self.folder / "cloud.json"
+        config.write_text(json.dumps(CLOUD))
+        start = [RAY, "start", "--head", "--node-ip-address=127.0.0.1", "--port=6379", "--include-dashboard=false"]
+        self._start([*start, f"--autoscaling-config={config}", *SMALL, "--num-cpus=0"])
+
+    def status(self) -> str:
+        """What Ray's autoscaler says."""
+        done = subprocess.run([RAY, "status", f"--address={HEAD}"], capture_output=True, text=True, check=False)
+        return done.stdout
 
     def second(self, hidden: Path | None = None) -> None:
         """Have a second node join, which does not see what is in a hidden folder."""
@@ -155,6 +171,26 @@ class Study:
         until(lambda: not any("barnspider.lab" in line for _, line in commands().values()), "a worker is left behind")
 
 
+CLOUD = {
+    "cluster_name": "pretended",
+    "max_workers": 2,
+    "idle_timeout_minutes": 0.05,
+    "upscaling_speed": 1.0,
+    "provider": {"type": "fake_multinode", "disable_node_updaters": True},
+    "available_node_types": {
+        "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+        "small": {"resources": {"CPU": 1, "object_store_memory": 10**8}, "node_config": {}, "max_workers": 2},
+    },
+    "head_node_type": "ray.head.default",
+    "auth": {},
+    **{name: {} for name in ("file_mounts", "docker")},
+    **{
+        f"{part}_commands": []
+        for part in ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
+    },
+    **{name: [] for name in ("cluster_synced_files", "rsync_exclude", "rsync_filter")},
+    "file_mounts_sync_continuously": False,
+}
 SMALL = ["--num-cpus=1", "--num-gpus=0", "--object-store-memory=100000000", "--disable-usage-stats"]
 
 
@@ -221,6 +257,22 @@ def stopped(study: Study) -> str:
     return study.said.read_text()
 
 
+def grown(study: Study) -> str:
+    """A cluster without a core grows by what the study needs, and is asked for nothing when that is stopped or made."""
+    study.growing()
+    for sign, code in ((signal.SIGINT, 130), (None, 0)):
+        driver = study.begin()
+        until(lambda: " from request_resources()" in study.status(), "nothing is asked for")
+        until(lambda: len(raylets()) == 3, "it does not grow")
+        if sign:
+            until(lambda: study.is_sealed(1), "nothing is sealed")
+            driver.send_signal(sign)
+        assert driver.wait(PATIENCE) == code, study.said.read_text()
+        until(lambda: "From request_resources:\n (none)" in study.status(), "something is asked for at the end")
+        study.check_nobody_is_left()
+    return study.said.read_text()
+
+
 def main() -> None:
     scenario, folder = sys.argv[1:]
     socket.sethostname("nodes")  # claims, and what lies in temporary folders, are told apart by host and process
@@ -228,7 +280,7 @@ def main() -> None:
     long = scenario == "stopped"
     study = Study(Path(folder), epochs=200 if long else 80, seeds=3 if long else 6)
     try:
-        said = {"seen": seen, "unseen": unseen, "stopped": stopped}[scenario](study)
+        said = {"seen": seen, "unseen": unseen, "stopped": stopped, "grown": grown}[scenario](study)
         study.check_table()
         print(said)
     finally:

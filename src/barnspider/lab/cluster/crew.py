@@ -104,9 +104,11 @@ class Crew:
 
     def _call_up(self) -> None:
         """Hire workers on nodes that have room, in turn, while there is more to do than workers."""
-        nodes = [node for node in self.cluster.nodes() if node.id not in self._out]
+        there = self.cluster.nodes()
+        nodes = [node for node in there if node.id not in self._out]
         todo = len(self._left) + len(self._held) + sum(member.run is not None for member in self._members)
         wanted = todo if self.most is None else min(self.most, todo)
+        self.cluster.ask(wanted + sum(node.slots for node in there if node.id in self._out))
         on = Counter(member.node.id for member in self._members)
         while len(self._members) < wanted:
             free = [node for node in nodes if on[node.id] < node.slots]
@@ -156,6 +158,7 @@ class Crew:
             yield
         finally:
             try:
+                self.cluster.ask(0)
                 self._part({member.remote.end(): member for member in self._members if member.started})
             finally:
                 for member in list(self._members):

@@ -28,6 +28,9 @@ from barnspider.lab.cores import core_count
 SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
 """Signals by which somebody may want this process to end."""
 
+AGAIN = 10.0
+"""Seconds until a cluster is asked for another size, at the least; it looks at that every few seconds itself."""
+
 MEMORY = 128 * 2**20
 """Bytes of shared memory for a Ray of our own, through which nothing goes but runs and states that are sent."""
 
@@ -78,6 +81,8 @@ class RayCluster:
     grows: bool
     signals: Deferred
     _looked: float = -math.inf
+    _wanted: int = 0
+    _wanted_at: float = -math.inf
     _nodes: list[Node] = field(default_factory=list[Node])
 
     def nodes(self) -> list[Node]:
@@ -86,6 +91,18 @@ class RayCluster:
             self._nodes = [_node(told, self.asked) for told in self.ray.nodes() if told["Alive"]]
             self._looked = time.monotonic()
         return self._nodes
+
+    def ask(self, workers: int) -> None:
+        """Have Ray's autoscaler, where there is one, bring nodes for so many workers in all; 0 asks nothing any more.
+
+        The last word counts, whoever says it, also when he is gone.
+        """
+        now = time.monotonic()
+        if not self.grows or workers == self._wanted or (workers and now - self._wanted_at < AGAIN):
+            return
+        each = {"CPU": self.asked.cpus} | ({"GPU": self.asked.gpus} if self.asked.gpus else {})
+        importlib.import_module("ray.autoscaler.sdk").request_resources(bundles=[each] * workers)
+        self._wanted, self._wanted_at = workers, now
 
     def hire(self, node: Node) -> Remote:
         """Have a worker made on a node, as soon as what it needs is free there."""
