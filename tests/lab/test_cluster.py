@@ -17,6 +17,7 @@ import pytest
 
 from barnspider import InputError, StoreError
 from barnspider.errors import TrainingError
+from barnspider.files import owner
 from barnspider.lab import Recipe, Store, Sweep, read_study, worker
 from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
@@ -26,6 +27,7 @@ from barnspider.lab.cluster.job import Arrived, Ended, Job, Kept, Made, Taken, i
 from barnspider.lab.cluster.members import Lost, Node
 from barnspider.lab.command.run import run_planned
 from barnspider.lab.data import load
+from barnspider.lab.data.sharing import share
 from barnspider.lab.shift import Shift
 from barnspider.lab.states import State, keep, place_of, state_in, sum_of
 from barnspider.lab.train import train
@@ -145,7 +147,7 @@ class Made_up:  # noqa: N801
 
 
 def make(cluster: Made_up, fingerprint: str = "f", most: int | None = None) -> Crew:
-    it = Crew(cluster, cluster.store, job(cluster.store, SWEEP.identity), fingerprint, most)
+    it = Crew(cluster, cluster.store, replace(job(cluster.store, SWEEP.identity), fingerprint=fingerprint), most)
     with Progress("training", total=4) as progress:
         it.make(SWEEP.runs(), progress)
     assert sorted(cluster.dismissed) == sorted(cluster.hired), "nobody is left behind"
@@ -510,15 +512,23 @@ class Mortal(Checkpoint):
         raise KilledError
 
 
-def test_a_run_that_was_begun_here_goes_on_out_of_sight_to_the_same_bits(store, tmp_path):
+def test_a_run_that_was_begun_here_goes_on_out_of_sight_to_the_same_bits(store, tmp_path, monkeypatch):
     one = replace(SWEEP, doses=(0,), seeds=(0, 1))
     (first, second), digits = one.runs(), load("digits")
     with pytest.raises(KilledError):
         train(first.recipe, first.seed, digits, checkpoint=Mortal(place_of(store, first.key), digits.fingerprint, 2))
     begun = state_in(store, first.key)
     assert begun is not None
+    tmp_path.joinpath(f"barnspider-{owner()}-x").mkdir()
+    share(digits, tmp_path / f"barnspider-{owner()}-x" / "data")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     hand = Hand()
-    hand.arrive(job(store, SWEEP.identity))
+    hand.arrive(replace(job(store, SWEEP.identity), fingerprint=digits.fingerprint))
+    assert len(list(tmp_path.glob("barnspider-*/data/about.json"))) == 2
+    assert {file.stat().st_nlink for file in tmp_path.glob("barnspider-*/data/*-pixels.npy")} == {2}, (
+        "one copy for both"
+    )
     assert hand.take(begun) == Taken()
     made = hand.make(first.key)
     assert (made.outcome, made.notes, made.state) == ("made", (), None)

@@ -47,7 +47,6 @@ class Crew:
     ----------
     cluster : where they work
     job : what they are told
-    fingerprint : of the data that all must have; "" where only the runs know
     most : how many workers at the most; None for as many as the nodes hold
     seal : seals a run that was sent back; False where it was sealed before
     sealed : how many runs they have made
@@ -57,7 +56,6 @@ class Crew:
     cluster: Cluster
     store: Store
     job: Job
-    fingerprint: str = ""
     most: int | None = None
     seal: Callable[[Store, Sent], bool] = receive
     sealed: int = 0
@@ -270,11 +268,11 @@ class Crew:
 
     def _welcome(self, member: Member, arrived: Arrived, progress: Progress) -> None:
         """Take note of a worker that is ready, or of why its node cannot work."""
-        why = arrived.error
-        if not why and self.fingerprint and arrived.fingerprint != self.fingerprint:
+        why, expected = arrived.error, self.job.fingerprint
+        if not why and expected and arrived.fingerprint != expected:
             why = (
-                f"its data have the fingerprint {arrived.fingerprint}; expected {self.fingerprint}, as here: the same"
-                " files on all nodes"
+                f"its data have the fingerprint {arrived.fingerprint}; expected {expected}, as here: the same files on"
+                " all nodes"
             )
         if why:
             self._leave_out(member.node, why)

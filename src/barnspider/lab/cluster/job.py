@@ -70,6 +70,7 @@ class Job:
     token, secret : a file of the store, and what is in it: who reads that there sees the very store
     given : variables for each worker, in the place of its node's
     usual : variables for workers whose node has none of the name
+    fingerprint : of the data that all must have; "" where only the runs know
     """
 
     room: str
@@ -80,6 +81,7 @@ class Job:
     secret: str
     given: Mapping[str, str]
     usual: Mapping[str, str]
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
