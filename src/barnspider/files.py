@@ -87,8 +87,16 @@ def _ends_within_a_line(path: Path) -> bool:
 
 
 def owner() -> str:
-    """Return what stands for this process in the names of what it makes for a while: host and process."""
-    return f"{socket.gethostname()}-{os.getpid()}"
+    """Return what stands for this process in the names of what it makes for a while: host, process, and its space."""
+    return f"{socket.gethostname()}-{os.getpid()}" + (f".{space}" if (space := process_space()) else "")
+
+
+def process_space() -> str:
+    """Return within what the numbers of processes hold that this one knows: a container has its own; "" if unknown."""
+    try:
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    except OSError:  # a system without such spaces
+        return ""
 
 
 def cannot_write(path: Path, error: OSError) -> str:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from barnspider import StoreError
-from barnspider.files import owner
+from barnspider.files import owner, process_space
 from barnspider.lab.claims import LEASE, LostClaim, claimed, clear_abandoned, clear_shared
 
 
@@ -34,9 +34,9 @@ def test_a_claim_is_given_back_when_the_work_fails(root):
     assert not list((root / "claims").iterdir())
 
 
-def leave(root, *, host, pid, age=0.0):
+def leave(root, *, host, pid, age=0.0, **more):
     path = root / "claims" / "k"
-    path.write_text(json.dumps({"host": host, "pid": pid}))
+    path.write_text(json.dumps({"host": host, "pid": pid, **more}))
     then = path.stat().st_mtime - age
     os.utime(path, (then, then))
 
@@ -49,6 +49,21 @@ def dead_pid():
 
 def test_the_claim_of_a_dead_process_is_void(root):
     leave(root, host=socket.gethostname(), pid=dead_pid())
+    with claimed(root, "k") as mine:
+        assert mine
+
+
+def test_a_process_of_another_container_with_our_host_name_may_be_alive(root):
+    number = dead_pid()
+    leave(root, host=socket.gethostname(), pid=number, space="1")
+    with claimed(root, "k") as mine:
+        assert not mine
+    leave(root, host=socket.gethostname(), pid=number, space=process_space())
+    with claimed(root, "k") as mine:
+        assert mine
+        signed = json.loads((root / "claims" / "k").read_text())
+        assert (signed["pid"], signed["space"]) == (os.getpid(), process_space())
+    leave(root, host=socket.gethostname(), pid=number, space="1", age=LEASE + 5)
     with claimed(root, "k") as mine:
         assert mine
 
@@ -214,6 +229,8 @@ def test_data_that_a_killed_command_shared_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     dead = f"barnspider-{socket.gethostname()}-{dead_pid()}-x_1"
     names = {dead: False, f"barnspider-{owner()}-x": True, "barnspider-of-somebody": True}
+    here, number = socket.gethostname(), dead_pid()
+    names |= {f"barnspider-{here}-{number}.1-x": True, f"barnspider-{here}-{number}.{process_space()}-x": False}
     for name in names:
         (tmp_path / name).mkdir()
         (tmp_path / name / "train-pixels.npy").touch()

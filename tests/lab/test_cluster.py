@@ -5,23 +5,32 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from barnspider import InputError, StoreError
 from barnspider.errors import TrainingError
+from barnspider.files import owner
 from barnspider.lab import Recipe, Store, Sweep, read_study, worker
+from barnspider.lab.checkpoint import Checkpoint
 from barnspider.lab.claims import claimed
-from barnspider.lab.cluster import Asked, Crew, crew, make_on_ray, making, nodes
-from barnspider.lab.cluster.crew import Lost, Node
+from barnspider.lab.cluster import Asked, Crew, carrying, crew, make_on_ray, making, nodes
 from barnspider.lab.cluster.hand import Hand
-from barnspider.lab.cluster.job import Arrived, Job, Made, is_seen, token_in, versions
+from barnspider.lab.cluster.job import Arrived, Ended, Job, Kept, Made, Taken, is_seen, token_in, versions
+from barnspider.lab.cluster.members import Lost, Node
 from barnspider.lab.command.run import run_planned
+from barnspider.lab.data import load
+from barnspider.lab.data.sharing import share
 from barnspider.lab.shift import Shift
+from barnspider.lab.states import State, keep, place_of, state_in, sum_of
+from barnspider.lab.train import train
 from barnspider.progress import Progress
 from barnspider.store import Result, receive, send
 from trainer import SCRIPT, lay_out
@@ -72,13 +81,24 @@ class Fake:
     def arrive(self, job):
         return self._say(self.there.arrive.get(self.node.id, Arrived(shares=True, fingerprint="f")))
 
+    def take(self, state):
+        self.there.sent.append((self.node.id, state))
+        return self._say(Taken())
+
+    def state(self):
+        return self._say(Kept(self._next_state()))
+
+    def _next_state(self):
+        states = self.there.states.get(self.node.id)
+        return states.popleft() if states else None
+
     def make(self, key):
         script = self.there.scripts.get(self.node.id)
         self.there.told.append((self.node.id, key))
         return self._say(script.popleft() if script else lambda: seal(self.there.store, key))
 
     def end(self):
-        return self._say(None)
+        return self._say(Ended(self._next_state()))
 
 
 @dataclass
@@ -93,9 +113,15 @@ class Made_up:  # noqa: N801
     joining: list[Node] = field(default_factory=list)
     answers: dict = field(default_factory=dict)
     told: list = field(default_factory=list)
+    states: dict[str, deque] = field(default_factory=dict)
+    sent: list = field(default_factory=list)
     hired: list = field(default_factory=list)
     dismissed: list = field(default_factory=list)
+    asked: list = field(default_factory=list)
     grows: bool = True
+
+    def ask(self, workers):
+        self.asked.append(workers)
 
     def nodes(self):
         return list(self.there)
@@ -121,7 +147,7 @@ class Made_up:  # noqa: N801
 
 
 def make(cluster: Made_up, fingerprint: str = "f", most: int | None = None) -> Crew:
-    it = Crew(cluster, cluster.store, job(cluster.store, SWEEP.identity), fingerprint, most)
+    it = Crew(cluster, cluster.store, replace(job(cluster.store, SWEEP.identity), fingerprint=fingerprint), most)
     with Progress("training", total=4) as progress:
         it.make(SWEEP.runs(), progress)
     assert sorted(cluster.dismissed) == sorted(cluster.hired), "nobody is left behind"
@@ -133,10 +159,13 @@ def test_runs_are_given_in_their_order_to_as_many_workers_as_there_is_room_for(s
     assert make(cluster).sealed == 4
     assert [key for _, key in cluster.told] == [run.key for run in SWEEP.runs()]
     assert sorted(cluster.hired) == ["a", "b", "b"]
+    assert (cluster.asked[0], cluster.asked[-1]) == (4, 0)
+    assert cluster.asked == sorted(cluster.asked, reverse=True), "less is asked for as less is missing"
     again = Made_up(Store(store.root.parent / "other"), [A, B])
     again.store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
     make(again, most=1)
     assert again.hired == ["a"]
+    assert set(again.asked) == {1, 0}
 
 
 def test_what_is_lost_is_made_again_and_who_joins_has_work(store, capsys):
@@ -192,6 +221,8 @@ def test_a_node_that_is_other_is_left_out_and_named_once(store, capsys, versions
     assert {node for node, _ in cluster.told} == {"a"}
     told = capsys.readouterr().err
     assert told.count("node b (10.0.0.2) is left out") == 1
+    assert max(cluster.asked) >= 5, "what is left out does not count"
+    assert cluster.asked[-1] == 0
     assert f"node b (10.0.0.2) is left out: {said}" in told
     alone = replace(cluster, there=[B], hired=[], dismissed=[], store=Store(store.root.parent / "other"))
     alone.store.plan(SWEEP.identity, SWEEP.runs(), SWEEP.as_dict())
@@ -269,6 +300,143 @@ def test_a_node_without_the_store_leaves_alone_what_another_has_claimed(store, m
     assert [key for _, key in cluster.told] == [*(run.key for run in rest), first.key]
 
 
+# -- states of runs that are made out of sight of the store ----------------------------------------------------------
+
+FIRST = SWEEP.runs()[0]
+UNSEEN = Arrived(shares=False, fingerprint="f")
+
+
+def state(text: str, key: str = FIRST.key) -> State:
+    return State(key, np.frombuffer(sum_of(text.encode()) + text.encode(), np.uint8))
+
+
+def text_of(found: State | None) -> str:
+    return "" if found is None else found.content[64:].tobytes().decode()
+
+
+@dataclass
+class Late:
+    """An answer that is not there before its time."""
+
+    when: object
+    what: object
+
+    def __call__(self):
+        return self.what() if callable(self.what) else self.what
+
+
+class Patient(Made_up):
+    def wait(self, answers, seconds):
+        said = {answer: self.answers[answer] for answer in super().wait(answers, seconds)}
+        return [answer for answer, what in said.items() if not isinstance(what, Late) or what.when()]
+
+
+@pytest.fixture
+def eager(monkeypatch):
+    """Ask for states all the time."""
+    monkeypatch.setattr(carrying, "EVERY", 0.0)
+    monkeypatch.setattr(carrying, "SHARE", 1.0)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_run_out_of_sight_goes_on_elsewhere_where_it_was_lost(store, tmp_path, eager, capsys, seen):
+    there, found = Store(tmp_path / "there"), []
+    damaged = State(FIRST.key, state("c").content[::-1])
+    states = deque([state("a"), None, state("other", "0a1b"), state("b"), damaged, None])
+
+    def lost():
+        cluster.there[:] = [A]
+        return Lost("its node has died")
+
+    def made(key):
+        found.append(text_of(state_in(store, key)))
+        if seen:
+            return seal(store, key)
+        there.write(key, Result("diverged", "f", {}, {}))
+        return Made("made", sent=send(there, key))
+
+    cluster = Patient(
+        store, [B], arrive={"a": Arrived(shares=seen, fingerprint="f"), "b": UNSEEN}, states={"b": states}
+    )
+    cluster.scripts["b"] = deque([Late(lambda: not states, lost)])
+    cluster.scripts["a"] = deque((lambda key=run.key: made(key)) for run in SWEEP.runs())
+    assert make(cluster, most=1).sealed == 4
+    assert found == ["b", "", "", ""]
+    assert [(node, text_of(sent)) for node, sent in cluster.sent] == ([] if seen else [("a", "b")])
+    assert place_of(store, FIRST.key).exists() == seen, "what the worker has sealed, it removes itself"
+    said = capsys.readouterr().err
+    assert said.count("the state of rotation=0, seed 0 arrived damaged and is not kept") == 1
+    assert not list(store.root.glob("claims/*"))
+
+
+def test_what_is_on_its_way_when_the_command_ends_is_kept(store):
+    class Stopped(Patient):
+        def wait(self, answers, seconds):
+            if self.told and not self.states:
+                self.states["b"] = deque([state("last", self.told[0][1])])
+                raise KeyboardInterrupt
+            return super().wait(answers, seconds)
+
+    never = Late(lambda: False, None)
+    cluster = Stopped(store, [A, B], {"a": deque([never]), "b": deque([never])}, arrive={"b": UNSEEN})
+    cluster.there.remove(A)
+    with pytest.raises(KeyboardInterrupt):
+        make(cluster)
+    assert cluster.dismissed == cluster.hired == ["b"]
+    assert text_of(state_in(store, FIRST.key)) == "last"
+    assert cluster.asked[-1] == 0
+    assert not list(store.root.glob("claims/*"))
+
+
+def test_a_worker_that_dies_out_of_sight_leaves_its_last_state(store):
+    died = Made("died", "a worker ended with -9: it said nothing", state=state("a"))
+    cluster = Made_up(store, [B], {"b": deque([died] * 3)}, arrive={"b": UNSEEN})
+    cluster.scripts["b"] += [Made("failed", "no")] * 3
+    make(cluster)
+    assert [text_of(sent) for _, sent in cluster.sent] == ["a", "a"]
+    assert text_of(state_in(store, FIRST.key)) == "a"
+
+
+def test_a_damaged_state_is_said_and_not_sent_and_one_of_a_lost_claim_not_kept(store):
+    said = []
+    carrier = carrying.Carrier(store, said.append)
+    with claimed(store.root, FIRST.key) as claim:
+        carrier.bring(FIRST, state("a"), claim)
+        assert text_of(carrier.to_send(FIRST)) == "a"
+        next(store.root.glob("claims/*")).write_text("another's")
+        carrier.bring(FIRST, state("b"), claim)
+        assert text_of(carrier.to_send(FIRST)) == "a"
+    for damage in (b"", b"a", place_of(store, FIRST.key).read_bytes()[:-1]):
+        place_of(store, FIRST.key).write_bytes(damage)
+        assert carrier.to_send(FIRST) is None
+    assert said == [f"{str(place_of(store, FIRST.key))!r} is damaged; its run starts again"] * 3
+
+
+def test_states_come_one_at_a_time_and_for_a_part_of_the_time(store, monkeypatch):
+    now = SimpleNamespace(monotonic=lambda: now.time, time=0.0)
+    monkeypatch.setattr(carrying, "time", now)
+    carrier = carrying.Carrier(store, print)
+    carrier.has_asked()
+    assert not carrier.may_ask
+    now.time = 10.0
+    carrier.begin()
+    now.time = 12.0  # it takes two seconds to come
+    carrier.bring(FIRST, None, None)
+    now.time = 19.9
+    assert not carrier.may_ask
+    now.time = 20.0  # two of ten
+    assert carrier.may_ask
+    carrier.has_asked()
+    now.time = 81.0  # nothing has come: its node hangs
+    assert carrier.may_ask
+    keep(store, state("a"))
+    assert carrier.may_send
+    assert carrier.to_send(FIRST) is not None
+    assert not carrier.may_send
+    carrier.has_sent()
+    assert carrier.may_send
+
+
 # -- what is sent, and the token -----------------------------------------------------------------------------------
 
 
@@ -326,6 +494,76 @@ def test_a_worker_without_the_store_sends_its_runs_with_their_weights(store, tmp
         ).read_bytes()
     assert not store.missing([first]), "its weights have come, too"
     assert store.missing([second])
+
+
+class KilledError(Exception):
+    pass
+
+
+class Mortal(Checkpoint):
+    """Saves after two steps, and dies."""
+
+    def due(self):
+        self.every -= 1
+        return self.every < 0
+
+    def save(self, course, environment, seconds):
+        super().save(course, environment, 1000.0)
+        raise KilledError
+
+
+def test_a_run_that_was_begun_here_goes_on_out_of_sight_to_the_same_bits(store, tmp_path, monkeypatch):
+    one = replace(SWEEP, doses=(0,), seeds=(0, 1))
+    (first, second), digits = one.runs(), load("digits")
+    with pytest.raises(KilledError):
+        train(first.recipe, first.seed, digits, checkpoint=Mortal(place_of(store, first.key), digits.fingerprint, 2))
+    begun = state_in(store, first.key)
+    assert begun is not None
+    tmp_path.joinpath(f"barnspider-{owner()}-x").mkdir()
+    share(digits, tmp_path / f"barnspider-{owner()}-x" / "data")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    hand = Hand()
+    hand.arrive(replace(job(store, SWEEP.identity), fingerprint=digits.fingerprint))
+    assert len(list(tmp_path.glob("barnspider-*/data/about.json"))) == 2
+    assert {file.stat().st_nlink for file in tmp_path.glob("barnspider-*/data/*-pixels.npy")} == {2}, (
+        "one copy for both"
+    )
+    assert hand.take(begun) == Taken()
+    made = hand.make(first.key)
+    assert (made.outcome, made.notes, made.state) == ("made", (), None)
+    assert made.sent is not None
+    receive(store, made.sent)
+    ended = in_mid_run(hand, second.key, state("a", second.key), state("b", second.key))
+    assert text_of(ended.state) == "b"
+    plain = Store(tmp_path / "plain")
+    plain.plan(one.identity, [first], replace(one, seeds=(0,)).as_dict())
+    worker.work(plain, one.identity)
+    assert answers(store, first.key) == answers(plain, first.key)
+    document = store.document(first.key)
+    assert document is not None
+    assert document["seconds"] > 1000, "it has gone on"
+
+
+def in_mid_run(hand: Hand, key: str, kept: State, last: State) -> Ended:
+    """See which states a worker tells while it makes a run, which it does not get far with, and when it is ended."""
+    assert hand._process is not None
+    assert hand._store is not None
+    assert hand.state() == Kept()
+    hand._process.send_signal(signal.SIGSTOP)
+    waiting = threading.Thread(target=hand.make, args=(key,))
+    waiting.start()
+    while not hand._key:
+        time.sleep(0.01)
+    assert hand.state() == Kept()
+    keep(hand._store, kept)
+    assert text_of(hand.state().state) == "a"
+    assert hand.state() == Kept()
+    keep(hand._store, last)
+    hand._process.send_signal(signal.SIGCONT)
+    ended = hand.end()
+    waiting.join()
+    return ended
 
 
 def test_commands_without_the_store_are_sealed_here_if_they_answer_the_same_images(tmp_path):
@@ -457,6 +695,23 @@ def test_what_ray_says_of_a_loss(error, kind, said):
         nodes.RayCluster(ray, Asked(), grows=True, signals=nodes.Deferred()).answer("x")
 
 
+def test_a_cluster_that_grows_is_asked_for_as_much_as_the_workers_need(monkeypatch):
+    now, asked = SimpleNamespace(monotonic=lambda: now.time, time=0.0), []
+    sdk = SimpleNamespace(request_resources=lambda *, bundles: asked.append(bundles))
+    monkeypatch.setattr(nodes, "time", now)
+    monkeypatch.setattr(nodes.importlib, "import_module", {"ray.autoscaler.sdk": sdk}.__getitem__)
+    cluster = nodes.RayCluster(None, Asked(cpus=2, gpus=0.25), grows=True, signals=nodes.Deferred())
+    for workers in (3, 3, 2):  # the third within ten seconds
+        cluster.ask(workers)
+    now.time = 11.0
+    for workers in (1, 0, 0):
+        cluster.ask(workers)
+    each = {"CPU": 2, "GPU": 0.25}
+    assert asked == [[each] * 3, [each], []]
+    nodes.RayCluster(None, Asked(), grows=False, signals=nodes.Deferred()).ask(3)
+    assert len(asked) == 3
+
+
 def test_signals_are_handled_when_ray_is_not_being_asked_and_the_second_at_once():
     heard: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda sign, _: heard.append(sign))
@@ -472,6 +727,8 @@ def test_signals_are_handled_when_ray_is_not_being_asked_and_the_second_at_once(
         assert heard == [signal.SIGUSR1]
         signals.pass_on()
         assert heard == [signal.SIGUSR1] * 2
+        signals.pass_on()
+        assert heard == [signal.SIGUSR1] * 2, "else the workers would not be heard when they end"
         assert signal.getsignal(signal.SIGUSR1) is ours
     finally:
         signal.signal(signal.SIGUSR1, before)

@@ -1,8 +1,13 @@
+import shutil
+import threading
+import time
+
 import numpy as np
 import pytest
 
 from barnspider.errors import StoreError
-from barnspider.lab.data import Dataset, Split, load
+from barnspider.lab.data import Dataset, Split, load, once
+from barnspider.lab.data.once import NAME, lay_once
 from barnspider.lab.data.sharing import PARTS, share, shared
 
 
@@ -53,3 +58,50 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StoreError, match="cannot write"):
         share(load("digits"), tmp_path / "file" / "inside")
+
+
+@pytest.fixture
+def digits(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return load("digits")
+
+
+def test_workers_of_one_machine_load_a_set_once_and_need_not_outlive_each_other(tmp_path, digits):
+    loaded: list[int] = []
+    folders = [tmp_path / f"barnspider-{i}" / NAME for i in range(4)]
+
+    def slowly():
+        time.sleep(0.05)
+        loaded.append(1)
+        return digits
+
+    workers = [threading.Thread(target=lay_once, args=(each, digits.fingerprint, slowly)) for each in folders]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+    assert len(loaded) == 1
+    assert {file.stat().st_nlink for file in folders[0].glob("*.npy")} == {4}
+    for each in folders[:3]:
+        shutil.rmtree(each.parent)
+    assert equal(digits, shared(folders[3]))
+
+
+def test_what_is_of_other_data_or_not_whole_is_not_shared(tmp_path, digits):
+    first, second, third = (tmp_path / f"barnspider-{i}" / NAME for i in range(3))
+    assert lay_once(first, digits.fingerprint, lambda: digits)
+    assert lay_once(second, "another", lambda: digits)
+    for each in (first, second):
+        (each / "test-ids.npy").unlink()
+    assert lay_once(third, digits.fingerprint, lambda: digits)
+    assert equal(digits, shared(third))
+    shutil.rmtree(first.parent)
+    (third / "about.json").write_text("{}")
+    assert lay_once(first, digits.fingerprint, lambda: digits)
+
+
+def test_a_set_that_cannot_be_laid_down_is_read_by_each_worker(tmp_path, digits, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["once", str(tmp_path / "no store"), "x", str(tmp_path / "a" / NAME), "f"])
+    once.main()
+    assert "note: each worker of a node reads the data itself: " in capsys.readouterr().err
+    assert not (tmp_path / "a" / NAME).exists()

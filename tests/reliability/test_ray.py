@@ -23,7 +23,7 @@ def lacking() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scenario", ["seen", "unseen", "stopped"])
+@pytest.mark.parametrize("scenario", ["seen", "unseen", "stopped", "grown"])
 def test_a_study_survives_its_nodes(tmp_path, scenario):
     if why := lacking():
         pytest.skip(why)

@@ -32,9 +32,9 @@ train_images = 600
 [sweep]
 vary = "rotation"
 doses = [0, 60]
-seeds = 6
+seeds = {seeds}
 """
-HEAD = "127.0.0.1:6399"
+HEAD = "127.0.0.1:6379"
 PATIENCE = 300.0
 RAY = Path(sys.executable).with_name("ray")
 
@@ -57,9 +57,19 @@ def commands() -> dict[int, tuple[int, str]]:
     return found
 
 
+def cpu_of(pid: int) -> float:
+    """The seconds that a process has worked."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def raylets() -> dict[int, str]:
+    return {pid: line for pid, (_, line) in commands().items() if "/raylet/raylet " in line}
+
+
 def raylet_of(address: str) -> int:
-    there = commands().items()
-    return next(pid for pid, (_, line) in there if "/raylet" in line and f"node_ip_address={address}" in line)
+    return next(pid for pid, line in raylets().items() if f"node_ip_address={address}" in line)
 
 
 def trainers(raylet: int) -> list[int]:
@@ -91,16 +101,29 @@ def lose(address: str) -> None:
 class Study:
     """A small study in a folder, the nodes on which it is made, and what was said."""
 
-    def __init__(self, folder: Path, epochs: int) -> None:
-        self.folder, self.runs = folder, folder / "kept" / "cluster" / "runs"
+    def __init__(self, folder: Path, epochs: int, seeds: int) -> None:
+        self.folder, self.runs, self.planned = folder, folder / "kept" / "cluster" / "runs", 2 * seeds
         (folder / "kept").mkdir()
-        (folder / "small.toml").write_text(STUDY.format(epochs=epochs))
+        (folder / "small.toml").write_text(STUDY.format(epochs=epochs, seeds=seeds))
         self.ray = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # names of sockets must be short
         self.said = folder / "said.txt"
 
     def head(self) -> None:
-        start = [RAY, "start", "--head", "--node-ip-address=127.0.0.1", "--port=6399", "--include-dashboard=false"]
+        start = [RAY, "start", "--head", "--node-ip-address=127.0.0.1", "--port=6379", "--include-dashboard=false"]
         self._start([*start, f"--temp-dir={self.ray}", *SMALL])
+
+    def growing(self) -> None:
+        """Start a head without a core, on which Ray's own pretence of a cloud brings up to two nodes by demand."""
+        os.environ |= {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1", "RAY_TMPDIR": str(self.ray)}
+        config = self.folder / "cloud.json"
+        config.write_text(json.dumps(CLOUD))
+        start = [RAY, "start", "--head", "--node-ip-address=127.0.0.1", "--port=6379", "--include-dashboard=false"]
+        self._start([*start, f"--autoscaling-config={config}", *SMALL, "--num-cpus=0"])
+
+    def status(self) -> str:
+        """What Ray's autoscaler says."""
+        done = subprocess.run([RAY, "status", f"--address={HEAD}"], capture_output=True, text=True, check=False)
+        return done.stdout
 
     def second(self, hidden: Path | None = None) -> None:
         """Have a second node join, which does not see what is in a hidden folder."""
@@ -140,7 +163,7 @@ class Study:
             for store in ("kept/cluster", "plain")
         ]
         assert tables[0].stdout == tables[1].stdout
-        assert len(list(self.runs.glob("*"))) == 12
+        assert len(list(self.runs.glob("*"))) == self.planned
         assert not holders(self.runs.parent)
         assert not list(self.runs.parent.glob("jobs/.writing-*"))
 
@@ -148,6 +171,26 @@ class Study:
         until(lambda: not any("barnspider.lab" in line for _, line in commands().values()), "a worker is left behind")
 
 
+CLOUD = {
+    "cluster_name": "pretended",
+    "max_workers": 2,
+    "idle_timeout_minutes": 0.05,
+    "upscaling_speed": 1.0,
+    "provider": {"type": "fake_multinode", "disable_node_updaters": True},
+    "available_node_types": {
+        "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+        "small": {"resources": {"CPU": 1, "object_store_memory": 10**8}, "node_config": {}, "max_workers": 2},
+    },
+    "head_node_type": "ray.head.default",
+    "auth": {},
+    **{name: {} for name in ("file_mounts", "docker")},
+    **{
+        f"{part}_commands": []
+        for part in ("initialization", "setup", "head_setup", "worker_setup", "head_start_ray", "worker_start_ray")
+    },
+    **{name: [] for name in ("cluster_synced_files", "rsync_exclude", "rsync_filter")},
+    "file_mounts_sync_continuously": False,
+}
 SMALL = ["--num-cpus=1", "--num-gpus=0", "--object-store-memory=100000000", "--disable-usage-stats"]
 
 
@@ -191,18 +234,42 @@ def unseen(study: Study) -> str:
 
 
 def stopped(study: Study) -> str:
-    """Ctrl-C, then SIGUSR1; whatever is left is made by a plain command."""
+    """Ctrl-C, then SIGUSR1; states come back from where the store is not seen; a plain command makes what is left."""
     study.head()
     study.second(hidden=study.folder / "kept")
+    kept: list[str] = []
     for sign, code, count in ((signal.SIGINT, 130, 1), (signal.SIGUSR1, 75, 3)):
         driver = study.begin()
         until(lambda c=count, d=driver: study.is_sealed(c) or d.poll() is not None, "nothing is sealed")
+        until(lambda d=driver: study.claimed_by([d.pid]), "the second node has nothing to do")
+        busy = {pid: cpu_of(pid) for pid in trainers(raylet_of("127.0.0.2"))}
+        until(lambda b=busy: any(cpu_of(pid) > cpu + 3.5 for pid, cpu in b.items()), "the second node does nothing")
+        there = study.claimed_by([driver.pid])
         driver.send_signal(sign)
         assert driver.wait(60) == code, study.said.read_text()
         study.check_nobody_is_left()
         assert not holders(study.runs.parent)
+        kept += [key for key in there if (study.runs.parent / "checkpoints" / key).exists()]
+    assert kept, study.said.read_text()
+    assert "starts again" not in study.said.read_text()
     rest = [sys.executable, "-m", "barnspider", "run", "small.toml", "--store", "kept/cluster"]
     subprocess.run(rest, cwd=study.folder, check=True, stderr=subprocess.DEVNULL)
+    return study.said.read_text()
+
+
+def grown(study: Study) -> str:
+    """A cluster without a core grows by what the study needs, and is asked for nothing when that is stopped or made."""
+    study.growing()
+    for sign, code in ((signal.SIGINT, 130), (None, 0)):
+        driver = study.begin()
+        until(lambda: " from request_resources()" in study.status(), "nothing is asked for")
+        until(lambda: len(raylets()) == 3, "it does not grow")
+        if sign:
+            until(lambda: study.is_sealed(1), "nothing is sealed")
+            driver.send_signal(sign)
+        assert driver.wait(PATIENCE) == code, study.said.read_text()
+        until(lambda: "From request_resources:\n (none)" in study.status(), "something is asked for at the end")
+        study.check_nobody_is_left()
     return study.said.read_text()
 
 
@@ -210,9 +277,10 @@ def main() -> None:
     scenario, folder = sys.argv[1:]
     socket.sethostname("nodes")  # claims, and what lies in temporary folders, are told apart by host and process
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    study = Study(Path(folder), epochs=int(os.environ.get("EPOCHS", "80")))
+    long = scenario == "stopped"
+    study = Study(Path(folder), epochs=200 if long else 80, seeds=3 if long else 6)
     try:
-        said = {"seen": seen, "unseen": unseen, "stopped": stopped}[scenario](study)
+        said = {"seen": seen, "unseen": unseen, "stopped": stopped, "grown": grown}[scenario](study)
         study.check_table()
         print(said)
     finally:

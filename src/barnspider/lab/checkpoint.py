@@ -1,13 +1,11 @@
 """Where a long run goes on after it was killed: its whole state on disk, a few minutes old at most.
 
-One file: the SHA-256 of what follows, as 64 hexadecimal digits, then safetensors. It appears whole or not at all.
-Resumed, a run gives the bits that it would have given undisturbed; so a state of other data, or of another environment,
-is not taken up.
+The file is that of `states`: it appears whole or not at all, and carries its sum. Resumed, a run gives the bits that it
+would have given undisturbed; so a state of other data, or of another environment, is not taken up.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 import time
@@ -23,12 +21,12 @@ from torch import Tensor, nn
 from barnspider.files import write_whole
 from barnspider.lab.averaging import Average
 from barnspider.lab.claims import Claim
+from barnspider.lab.states import DIGITS, sum_of
 from barnspider.lab.weighing import Weighing
 
 EVERY = 180.0
 """Seconds of training between two checkpoints: what a kill costs. Shorter runs never write one."""
 
-_DIGITS = 64
 _ABOUT, _CPU_CHANCE, _CUDA_CHANCE = "about", "chance.cpu", "chance.cuda"
 
 
@@ -119,10 +117,9 @@ class Checkpoint:
         state = {_ABOUT: text, **_chance(course.loss.device), **course.tensors()}
         # A copy of each: safetensors refuses tensors that share memory, as tied weights do.
         payload = in_safetensors({name: t.detach().cpu().contiguous().clone() for name, t in state.items()})
-        sum_ = hashlib.sha256(payload).hexdigest().encode()
         if self.claim is not None:
             self.claim.look()
-        write_whole(self.path, lambda file: file.write(sum_ + payload))
+        write_whole(self.path, lambda file: file.writelines((sum_of(payload), payload)))
         self._last = time.monotonic()
 
     @torch.no_grad()
@@ -149,8 +146,8 @@ class Checkpoint:
 def _read(path: Path) -> dict[str, Tensor]:
     """Return a checkpoint's tensors; none when it is damaged."""
     whole = path.read_bytes()
-    sum_, payload = whole[:_DIGITS], whole[_DIGITS:]
-    return from_safetensors(payload) if hashlib.sha256(payload).hexdigest().encode() == sum_ else {}
+    sum_, payload = whole[:DIGITS], whole[DIGITS:]
+    return from_safetensors(payload) if sum_of(payload) == sum_ else {}
 
 
 def _chance(device: torch.device) -> dict[str, Tensor]:

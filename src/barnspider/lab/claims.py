@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from barnspider.errors import StoreError
-from barnspider.files import cannot_write
+from barnspider.files import cannot_write, process_space
 
 LEASE = 60.0
 """Seconds without a sign of life after which a claim is void."""
@@ -41,8 +41,8 @@ HALF_DONE = ("building/*-*-*", ".writing-*", "*/.writing-*", "studies/*/.writing
 _GRAVE = ".void-"
 """What stands behind a claim's name once somebody has moved it to look whether it is void."""
 
-_MADE_BY = re.compile(r"[^-]+-(?P<host>.+)-(?P<pid>[0-9]+)-[a-z0-9_]+")
-"""Names of folders and files that are there for a while, with `files.owner` in them."""
+_MADE_BY = re.compile(r"[^-]+-(?P<host>.+)-(?P<pid>[0-9]+)(\.(?P<space>[0-9]+))?-[a-z0-9_]+")
+"""Names of folders and files that are there for a while, with `files.owner` in them; older ones name no space."""
 
 
 class LostClaim(BaseException):
@@ -138,6 +138,12 @@ class Holder:
     host: str
     pid: int
     since: float
+    space: str = ""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether that is known here: it is not of processes elsewhere, or in another container."""
+        return _is_here(self.host, self.space) and not _is_alive(self.pid)
 
 
 def holders(root: Path) -> dict[str, Holder]:
@@ -150,7 +156,8 @@ def _holder(claim: Path) -> Holder | None:
     """Return who has signed a claim; None when it has just been given back, is just being signed, or is damaged."""
     try:
         signed = json.loads(_read(claim) or "")
-        return Holder(str(signed["host"]), int(signed["pid"]), float(signed.get("since", claim.stat().st_mtime)))
+        since = float(signed.get("since", claim.stat().st_mtime))
+        return Holder(str(signed["host"]), int(signed["pid"]), since, str(signed.get("space", "")))
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -189,7 +196,7 @@ def clear_shared() -> None:
 def _clear(left: Path) -> None:
     """Remove a folder or file whose owner, who is in its name, is dead."""
     made = _MADE_BY.fullmatch(left.name)
-    here = made is not None and made["host"] == socket.gethostname()
+    here = made is not None and _is_here(made["host"], made["space"] or "")
     with contextlib.suppress(FileNotFoundError):  # its owner has just finished it
         old = time.time() - left.stat().st_mtime > ABANDONED
         if (made and here and not _is_alive(int(made["pid"]))) or (old and not here):
@@ -201,8 +208,8 @@ def _clear(left: Path) -> None:
 
 def _signature() -> str:
     """Return what the owner of a claim writes into it; no two are the same."""
-    owner = {"host": socket.gethostname(), "pid": os.getpid(), "since": time.time(), "nonce": secrets.token_hex(4)}
-    return json.dumps(owner)
+    owner = {"host": socket.gethostname(), "pid": os.getpid(), "space": process_space(), "since": time.time()}
+    return json.dumps(owner | {"nonce": secrets.token_hex(4)})
 
 
 def _take(path: Path, signature: str) -> bool:
@@ -234,7 +241,12 @@ def _is_void(path: Path) -> bool:
     holder = _holder(path)
     if holder is None and _read(path) == "":  # its owner was killed before it could sign, unless it is just signing
         return age > UNSIGNED
-    return age > LEASE or (holder is not None and holder.host == socket.gethostname() and not _is_alive(holder.pid))
+    return age > LEASE or (holder is not None and holder.is_dead)
+
+
+def _is_here(host: str, space: str) -> bool:
+    """Return whether a process's number holds here; one that names no space is of the host's only one."""
+    return host == socket.gethostname() and space in ("", process_space())
 
 
 def _is_alive(pid: int) -> bool:

@@ -9,14 +9,16 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Hashable, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from barnspider.errors import InputError, StoreError, listing
-from barnspider.lab.claims import claimed
+from barnspider.lab.cluster import carrying
+from barnspider.lab.cluster.carrying import Carrier
 from barnspider.lab.cluster.hand import PATIENCE
-from barnspider.lab.cluster.job import Arrived, Job, Made, versions
+from barnspider.lab.cluster.job import Arrived, Ended, Job, Kept, Made, Taken, versions
+from barnspider.lab.cluster.members import Cluster, Lost, Member, Node
 from barnspider.names import visible
 from barnspider.progress import Progress
 from barnspider.store import Planned, Sent, Store, receive
@@ -37,54 +39,6 @@ STRIKES = 5
 """How many workers may fail on a node, no run having been made there in between: then it is left out."""
 
 
-class Lost(Exception):  # noqa: N818 - it is no error: workers and nodes come and go
-    """A worker is gone, or its node."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """A machine of a cluster, what to call it, and how many workers it can hold."""
-
-    id: str
-    name: str
-    slots: int
-
-
-class Remote(Protocol):
-    """A `Hand` on a node: each call returns at once what stands for the answer to come."""
-
-    def versions(self) -> Hashable: ...
-    def arrive(self, job: Job) -> Hashable: ...
-    def make(self, key: str) -> Hashable: ...
-    def end(self) -> Hashable: ...
-
-
-class Cluster(Protocol):
-    """Machines that come and go. `answer` raises `Lost`, and `InputError` where no worker can ever be on the node."""
-
-    @property
-    def grows(self) -> bool: ...
-    def nodes(self) -> Sequence[Node]: ...
-    def hire(self, node: Node) -> Remote: ...
-    def wait(self, answers: Sequence[Hashable], seconds: float) -> Sequence[Hashable]: ...
-    def answer(self, answer: Hashable) -> Any: ...
-    def dismiss(self, remote: Remote) -> None: ...
-
-
-@dataclass(eq=False)
-class Member:
-    """A worker of ours: where it is, how far, whether it sees the store, which run it makes, and our claim on that."""
-
-    node: Node
-    remote: Remote
-    started: bool = False
-    ready: bool = False
-    leaving: bool = False
-    shares: bool = True
-    run: Planned | None = None
-    claim: ExitStack = field(default_factory=ExitStack)
-
-
 @dataclass
 class Crew:
     """All workers on one study of a store.
@@ -93,7 +47,6 @@ class Crew:
     ----------
     cluster : where they work
     job : what they are told
-    fingerprint : of the data that all must have; "" where only the runs know
     most : how many workers at the most; None for as many as the nodes hold
     seal : seals a run that was sent back; False where it was sealed before
     sealed : how many runs they have made
@@ -103,7 +56,6 @@ class Crew:
     cluster: Cluster
     store: Store
     job: Job
-    fingerprint: str = ""
     most: int | None = None
     seal: Callable[[Store, Sent], bool] = receive
     sealed: int = 0
@@ -117,6 +69,10 @@ class Crew:
     _losses: Counter[str] = field(default_factory=Counter[str])
     _deaths: Counter[str] = field(default_factory=Counter[str])
     _said: set[str] = field(default_factory=set[str])
+    _carrier: Carrier = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._carrier = Carrier(self.store, self._note)
 
     def make(self, runs: Sequence[Planned], progress: Progress) -> None:
         """Have these runs made, in their order; come back when each is sealed, or it is known why not.
@@ -134,6 +90,7 @@ class Crew:
             while self._left or self._held or any(member.run for member in self._members):
                 self._call_up()
                 self._hand_out()
+                self._ask_for_a_state()
                 for answer in self.cluster.wait(list(self._asked), LOOK):
                     self._hear(answer, progress)
                 now = max(self.sealed, self.store.count(runs) - before), len(self.complaints)
@@ -145,9 +102,11 @@ class Crew:
 
     def _call_up(self) -> None:
         """Hire workers on nodes that have room, in turn, while there is more to do than workers."""
-        nodes = [node for node in self.cluster.nodes() if node.id not in self._out]
+        there = self.cluster.nodes()
+        nodes = [node for node in there if node.id not in self._out]
         todo = len(self._left) + len(self._held) + sum(member.run is not None for member in self._members)
         wanted = todo if self.most is None else min(self.most, todo)
+        self.cluster.ask(wanted + sum(node.slots for node in there if node.id in self._out))
         on = Counter(member.node.id for member in self._members)
         while len(self._members) < wanted:
             free = [node for node in nodes if on[node.id] < node.slots]
@@ -176,7 +135,7 @@ class Crew:
         """Have done with a worker that is lost, refused or of no use any more."""
         self._members.remove(member)
         self._asked = {answer: other for answer, other in self._asked.items() if other is not member}
-        member.claim.close()
+        member.give_back()
         self.cluster.dismiss(member.remote)
 
     def _leave_out(self, node: Node, why: str) -> None:
@@ -196,13 +155,34 @@ class Crew:
         try:
             yield
         finally:
-            ending = [member.remote.end() for member in self._members if member.started]
-            until = time.monotonic() + PATIENCE + LOOK
-            while ending and time.monotonic() < until:
-                over = self.cluster.wait(ending, LOOK)
-                ending = [answer for answer in ending if answer not in over]
-            for member in list(self._members):
-                self._let_go(member)
+            try:
+                self.cluster.ask(0)
+                self._part({member.remote.end(): member for member in self._members if member.started})
+            finally:
+                for member in list(self._members):
+                    self._let_go(member)
+
+    def _part(self, ending: dict[Hashable, Member]) -> None:
+        """Take leave of workers, each of which brings the state of its run where we keep it."""
+        if any(member.claim for member in ending.values()):
+            self._note("the states of runs that were made out of sight of the store are brought here")
+        until = time.monotonic() + PATIENCE + LOOK
+        while ending:
+            over = self.cluster.wait(list(ending), LOOK)
+            if not over and time.monotonic() > until:
+                break
+            for answer in over:
+                self._take_leave(ending.pop(answer), answer)
+
+    def _take_leave(self, member: Member, answer: Hashable) -> None:
+        try:
+            ended = self._answer(answer)
+            if member.run:
+                self._carrier.bring(member.run, ended.state, member.claim)
+        except (Lost, InputError, StoreError) as error:  # whatever ends us is the better reason
+            if member.run and member.claim:
+                self._note(f"the last state of {_cell(member.run)} is lost: {error}")
+        self._let_go(member)
 
     # -- runs ------------------------------------------------------------------------------------------------
 
@@ -212,7 +192,7 @@ class Crew:
         self._left.extend(run for due, run in self._held if due <= now)
         self._held = [(due, run) for due, run in self._held if due > now]
         for member in self._members:
-            idle = member.ready and not member.leaving
+            idle = member.ready and not member.leaving and (member.shares or self._carrier.may_send)
             while idle and self._left and member.run is None:
                 self._give(member, self._left.popleft())
             if idle and member.run is None and not self._held:  # others may have its place
@@ -223,11 +203,29 @@ class Crew:
         """Have a worker make a run, for which we hold the claim where the worker cannot."""
         if not self.store.missing([run]):
             return
-        if not member.shares and not member.claim.enter_context(claimed(self.store.root, run.key)):
+        if not member.shares and not member.holds(self.store.root, run.key):
             self._held.append((time.monotonic() + HELD, run))
             return
-        member.run = run
-        self._asked[member.remote.make(run.key)] = member
+        member.run, member.asked = run, time.monotonic()
+        state = None if member.shares else self._carrier.to_send(run)
+        if state is None:
+            self._begin(member)
+        else:
+            self._asked[member.remote.take(state)] = member
+
+    def _begin(self, member: Member) -> None:
+        assert member.run is not None
+        self._asked[member.remote.make(member.run.key)] = member
+
+    def _ask_for_a_state(self) -> None:
+        """Ask a worker for the state of a run that it makes out of sight: the one that was asked longest ago."""
+        late = time.monotonic() - carrying.EVERY
+        due = [member for member in self._members if member.claim and member.asked <= late]
+        if due and self._carrier.may_ask:
+            member = min(due, key=lambda member: member.asked)
+            member.asked = time.monotonic()
+            self._carrier.has_asked()
+            self._asked[member.remote.state()] = member
 
     def _hear(self, answer: Hashable, progress: Progress) -> None:
         """Take an answer; what has lost its worker is made again."""
@@ -235,7 +233,7 @@ class Crew:
         if member is None:  # its worker was let go meanwhile
             return
         try:
-            said = self.cluster.answer(answer)
+            said = self._answer(answer)
         except InputError as error:
             self._leave_out(member.node, str(error))
             self._lose(member, str(error))
@@ -244,12 +242,22 @@ class Crew:
         else:
             self._take(member, said, progress)
 
+    def _answer(self, answer: Hashable) -> Any:
+        self._carrier.begin()
+        return self.cluster.answer(answer)
+
     def _take(self, member: Member, said: object, progress: Progress) -> None:
         if isinstance(said, Arrived):
             self._welcome(member, said, progress)
         elif isinstance(said, Made):
             self._settle(member, said)
-        elif said is None:  # it has ended, as it was asked to
+        elif isinstance(said, Taken):
+            self._carrier.has_sent()
+            self._begin(member)
+        elif isinstance(said, Kept):
+            if member.run:
+                self._carrier.bring(member.run, said.state, member.claim)
+        elif isinstance(said, Ended):
             self._let_go(member)
         elif said == versions():
             member.started = True
@@ -260,11 +268,11 @@ class Crew:
 
     def _welcome(self, member: Member, arrived: Arrived, progress: Progress) -> None:
         """Take note of a worker that is ready, or of why its node cannot work."""
-        why = arrived.error
-        if not why and self.fingerprint and arrived.fingerprint != self.fingerprint:
+        why, expected = arrived.error, self.job.fingerprint
+        if not why and expected and arrived.fingerprint != expected:
             why = (
-                f"its data have the fingerprint {arrived.fingerprint}; expected {self.fingerprint}, as here: the same"
-                " files on all nodes"
+                f"its data have the fingerprint {arrived.fingerprint}; expected {expected}, as here: the same files on"
+                " all nodes"
             )
         if why:
             self._leave_out(member.node, why)
@@ -312,7 +320,8 @@ class Crew:
         else:
             self._strikes[member.node.id] = 0
             self._keep(run, made)
-        member.claim.close()
+        self._carrier.bring(run, made.state, member.claim)
+        member.give_back()
         if made.outcome in ("stopped", "died"):
             self._let_go(member)
 
@@ -322,6 +331,7 @@ class Crew:
             return
         try:
             self.sealed += self.seal(self.store, made.sent)
+            self._carrier.drop(run)
         except InputError as error:  # a command's answers, to other images than the study's
             self._fail(run, str(error))
         except StoreError as error:

@@ -20,8 +20,10 @@ from typing import IO, Any
 from barnspider.errors import BarnspiderError
 from barnspider.files import owner
 from barnspider.lab.claims import clear_shared
-from barnspider.lab.cluster.job import Arrived, Job, Made, Outcome, is_seen, versions
+from barnspider.lab.cluster.job import Arrived, Ended, Job, Kept, Made, Outcome, Taken, is_seen, versions
+from barnspider.lab.data.once import NAME
 from barnspider.lab.run import WORKER_ENVIRONMENT
+from barnspider.lab.states import State, keep, state_in
 from barnspider.store import Sent, Store, send, slug
 
 PATIENCE = 25.0
@@ -34,7 +36,7 @@ TOLD = 2000
 class Hand:
     """A worker that a driver has somewhere else; its methods are called from there.
 
-    `make` is called for one run after the other; `end` at any time, from another thread.
+    `make` is called for one run after the other; `state` and `end` at any time, from other threads.
     """
 
     def __init__(self) -> None:
@@ -44,7 +46,11 @@ class Hand:
         self._busy = threading.Lock()
         self._own: Path | None = None
         self._store: Store | None = None
+        self._shares = False
         self._images = False
+        self._key = ""
+        self._known = b""
+        self._ending = False
 
     def versions(self) -> dict[str, str]:
         """Return what must be the same on all nodes."""
@@ -53,21 +59,49 @@ class Hand:
     def arrive(self, job: Job) -> Arrived:
         """Start the worker and stay until it is ready: data read, the store found, or one of its own made."""
         try:
-            shares = is_seen(job.token, job.secret)
-            self._store = store = Store.existing(job.store) if shares else self._own_store(job)
+            clear_shared()
+            self._own = Path(tempfile.mkdtemp(prefix=f"barnspider-{owner()}-"))
+            self._shares = is_seen(job.token, job.secret)
+            self._store = store = Store.existing(job.store) if self._shares else self._own_store(job, self._own)
             self._images = job.room == "command.worker"
-            room = f"barnspider.lab.{job.room}"
-            command = [sys.executable, "-m", room, str(store.root), job.study.identity, *job.options, "--told"]
-            self._process = subprocess.Popen(
-                command, env=_environment(job), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=self._said, text=True, start_new_session=True,
-            )  # fmt: skip
+            room = (f"barnspider.lab.{job.room}", str(store.root), job.study.identity, *job.options, "--told")
+            laid = self._laid_down(job, store, self._own / NAME) if job.fingerprint else ()
+            self._start(job, *room, *laid)
         except (BarnspiderError, OSError) as error:
             return Arrived(error=str(error))
         event = self._next()
         if event["event"] != "ready":
             return Arrived(error=event["error"])
-        return Arrived(shares, event.get("fingerprint", ""))
+        return Arrived(self._shares, event.get("fingerprint", ""))
+
+    def _start(self, job: Job, *room: str) -> subprocess.Popen[str]:
+        """Start a room as a command, which `end` ends."""
+        self._process = process = subprocess.Popen(
+            [sys.executable, "-m", *room], env=_environment(job), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self._said, text=True, start_new_session=True,
+        )  # fmt: skip
+        if self._ending:
+            process.terminate()
+        return process
+
+    def _laid_down(self, job: Job, store: Store, folder: Path) -> tuple[str, ...]:
+        """Have the data where all workers of the node share them; none where that cannot be."""
+        once = ("barnspider.lab.data.once", str(store.root), job.study.identity, str(folder), job.fingerprint)
+        self._start(job, *once).communicate()
+        return ("--data", str(folder)) if (folder / "about.json").exists() else ()
+
+    def take(self, state: State) -> Taken:
+        """Keep the state from which the run goes on that is to be made next, in a store of our own.
+
+        Raises
+        ------
+        StoreError
+            When it cannot be written.
+        """
+        assert self._store is not None
+        keep(self._store, state)
+        self._known = state.sum
+        return Taken()
 
     def make(self, key: str) -> Made:
         """Have a run made; come back when that is settled."""
@@ -77,6 +111,7 @@ class Hand:
     def _make(self, key: str) -> Made:
         assert self._process is not None
         assert self._process.stdin is not None
+        self._key = key
         with contextlib.suppress(OSError):  # it has died meanwhile, which `_next` hears
             self._process.stdin.write(f"{key}\n")
             self._process.stdin.flush()
@@ -85,12 +120,27 @@ class Hand:
             error = event["error"] if event["event"] == "failed" else error
             event = self._next()
         if event["event"] != "settled":
-            return Made(event["event"], event["error"], self._notes())
+            state = None if self._ending else self._new_state()  # else it is the last word
+            return Made(event["event"], event["error"], self._notes(), state=state)
+        self._key = ""
         outcome: Outcome = "failed" if error else event["outcome"]
         return Made(outcome, error, self._notes(), self._sent(key) if outcome in ("made", "there") else None)
 
-    def end(self) -> None:
+    def state(self) -> Kept:
+        """Return the state of the run that is being made, if it is another than the last that came or went."""
+        return Kept(self._new_state())
+
+    def _new_state(self) -> State | None:
+        if self._shares or self._store is None or not self._key:
+            return None
+        state = state_in(self._store, self._key, but=self._known)
+        if state is not None:
+            self._known = state.sum
+        return state
+
+    def end(self) -> Ended:
         """Ask the worker to end, and stay until it has; one that does not end in time is killed."""
+        self._ending = True
         if self._process is not None:
             self._process.terminate()
             try:
@@ -100,8 +150,10 @@ class Hand:
                 self._process.wait()
             with self._busy:  # whoever waits for a run hears first that there will be none
                 self._close()
+        state = self._new_state()
         if self._own is not None:
             shutil.rmtree(self._own, ignore_errors=True)
+        return Ended(state)
 
     def _close(self) -> None:
         for stream in (self._process and self._process.stdin, self._process and self._process.stdout, self._said):
@@ -109,17 +161,15 @@ class Hand:
                 if stream is not None:
                     stream.close()
 
-    def _own_store(self, job: Job) -> Store:
+    def _own_store(self, job: Job, folder: Path) -> Store:
         """Make a store of this worker's own, for the time that it lives, with the plan in it."""
-        clear_shared()
-        self._own = Path(tempfile.mkdtemp(prefix=f"barnspider-{owner()}-"))
-        store, plan = Store(self._own / "store"), job.study
+        store, plan = Store(folder / "store"), job.study
         store.plan(plan.identity, plan.cells[: len(plan.cells) - len(plan.earlier)], plan.sweep)
         return store
 
     def _sent(self, key: str) -> Sent | None:
         """Return a run that was made in a store of our own, which need not keep it."""
-        if self._own is None or self._store is None:
+        if self._shares or self._store is None:
             return None
         sent = send(self._store, key, images=self._images)
         shutil.rmtree(self._store.root / "weights" / slug(key), ignore_errors=True)

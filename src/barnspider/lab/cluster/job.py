@@ -14,6 +14,7 @@ from typing import Literal
 from barnspider import __version__
 from barnspider.errors import InputError
 from barnspider.files import owner, write_whole
+from barnspider.lab.states import State
 from barnspider.store import Sent, Store, Study
 
 
@@ -69,6 +70,7 @@ class Job:
     token, secret : a file of the store, and what is in it: who reads that there sees the very store
     given : variables for each worker, in the place of its node's
     usual : variables for workers whose node has none of the name
+    fingerprint : of the data that all must have; "" where only the runs know
     """
 
     room: str
@@ -79,6 +81,7 @@ class Job:
     secret: str
     given: Mapping[str, str]
     usual: Mapping[str, str]
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,12 +100,35 @@ ended and said why, or without a word."""
 
 @dataclass(frozen=True)
 class Made:
-    """What came of a run, why, and what else the worker had to say; the run itself where the store is out of sight."""
+    """What came of a run, why, and what else the worker had to say; where the store is out of sight, also the run.
+
+    Of a run that was not made, its last state comes, where that is new.
+    """
 
     outcome: Outcome
     error: str = ""
     notes: tuple[str, ...] = ()
     sent: Sent | None = None
+    state: State | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A worker has the state that it was sent."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The state of the run that a worker makes, where that is new and the store is out of sight."""
+
+    state: State | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A worker has ended, as it was asked to; the state of the run that it made, as `Kept`."""
+
+    state: State | None = None
 
 
 def versions() -> dict[str, str]:

@@ -48,8 +48,8 @@ def make_on_ray(sweep: AnySweep, store: Store, asked: Asked) -> Tally:
     with token_in(store) as token, Progress(doing, total=len(runs)) as progress:
         progress.show(0)
         with joined(asked) as cluster:
-            job = _job(sweep, store, asked, *token)
-            crew = Crew(cluster, store, job, fingerprint, asked.workers, _sealing(sweep))
+            job = _job(sweep, store, asked, fingerprint, *token)
+            crew = Crew(cluster, store, job, asked.workers, _sealing(sweep))
             crew.make(runs, progress)
     if still := len(store.missing(runs)):
         why = crew.complaints[0] if crew.complaints else "another command has changed the plan meanwhile"
@@ -89,7 +89,7 @@ def _sealing(sweep: AnySweep) -> Callable[[Store, Sent], bool]:
     return lambda store, sent: Agreement(sweep, store).seal_sent(planned[sent.key], sent)
 
 
-def _job(sweep: AnySweep, store: Store, asked: Asked, token: Path, secret: str) -> Job:
+def _job(sweep: AnySweep, store: Store, asked: Asked, fingerprint: str, token: Path, secret: str) -> Job:
     own = isinstance(sweep, Sweep)
     return Job(
         room="worker" if own else "command.worker",
@@ -100,4 +100,5 @@ def _job(sweep: AnySweep, store: Store, asked: Asked, token: Path, secret: str) 
         secret=secret,
         given={} if asked.data is None else {"BARNSPIDER_DATA": str(asked.data)},
         usual={name: os.environ[name] for name in USUAL if os.environ.get(name)},
+        fingerprint=fingerprint,
     )

@@ -19,16 +19,20 @@ from typing import Any
 
 from barnspider import __version__
 from barnspider.errors import InputError
-from barnspider.lab.cluster.crew import LOOK, Lost, Node, Remote
+from barnspider.lab.cluster.crew import LOOK
 from barnspider.lab.cluster.hand import Hand
 from barnspider.lab.cluster.job import Asked
+from barnspider.lab.cluster.members import Lost, Node, Remote
 from barnspider.lab.cores import core_count
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP")
 """Signals by which somebody may want this process to end."""
 
+AGAIN = 10.0
+"""Seconds until a cluster is asked for another size, at the least; it looks at that every few seconds itself."""
+
 MEMORY = 128 * 2**20
-"""Bytes of shared memory for a Ray of our own, through which nothing goes but runs that are sent back."""
+"""Bytes of shared memory for a Ray of our own, through which nothing goes but runs and states that are sent."""
 
 
 @dataclass
@@ -56,8 +60,9 @@ class Deferred:
         self.came = sign
 
     def pass_on(self) -> None:
-        """Let whoever was there before us handle what came."""
-        if (sign := self.came) is not None:
+        """Let whoever was there before us handle what came, once; what comes from now on is theirs at once."""
+        sign, self.came = self.came, None
+        if sign is not None:
             self.give_back()
             self._handlers[sign](sign, None)
 
@@ -76,6 +81,8 @@ class RayCluster:
     grows: bool
     signals: Deferred
     _looked: float = -math.inf
+    _wanted: int = 0
+    _wanted_at: float = -math.inf
     _nodes: list[Node] = field(default_factory=list[Node])
 
     def nodes(self) -> list[Node]:
@@ -85,12 +92,24 @@ class RayCluster:
             self._looked = time.monotonic()
         return self._nodes
 
+    def ask(self, workers: int) -> None:
+        """Have Ray's autoscaler, where there is one, bring nodes for so many workers in all; 0 asks nothing any more.
+
+        The last word counts, whoever says it, also when he is gone.
+        """
+        now = time.monotonic()
+        if not self.grows or workers == self._wanted or (workers and now - self._wanted_at < AGAIN):
+            return
+        each = {"CPU": self.asked.cpus} | ({"GPU": self.asked.gpus} if self.asked.gpus else {})
+        importlib.import_module("ray.autoscaler.sdk").request_resources(bundles=[each] * workers)
+        self._wanted, self._wanted_at = workers, now
+
     def hire(self, node: Node) -> Remote:
         """Have a worker made on a node, as soon as what it needs is free there."""
         strategies = importlib.import_module("ray.util.scheduling_strategies")
         options: dict[str, Any] = {
             "num_cpus": self.asked.cpus, "num_gpus": self.asked.gpus or None,
-            "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 2,
+            "max_restarts": 0, "max_task_retries": 0, "max_concurrency": 3,
             "scheduling_strategy": strategies.NodeAffinitySchedulingStrategy(node.id, soft=False),
         }  # fmt: skip
         return _Called(self.ray.remote(Hand).options(**options).remote())
@@ -99,7 +118,8 @@ class RayCluster:
         """Return those that are there, as soon as there is one, and after so many seconds in any case."""
         self.signals.pass_on()
         if answers:
-            there, _ = self.ray.wait(list(answers), num_returns=1, timeout=seconds)
+            # What is large comes when it is asked for: one after the other.
+            there, _ = self.ray.wait(list(answers), num_returns=1, timeout=seconds, fetch_local=False)
         else:
             there = time.sleep(seconds) or []
         self.signals.pass_on()
@@ -134,8 +154,14 @@ class _Called:
     def arrive(self, job: object) -> Hashable:
         return self.actor.arrive.remote(job)
 
+    def take(self, state: object) -> Hashable:
+        return self.actor.take.remote(state)
+
     def make(self, key: str) -> Hashable:
         return self.actor.make.remote(key)
+
+    def state(self) -> Hashable:
+        return self.actor.state.remote()
 
     def end(self) -> Hashable:
         return self.actor.end.remote()

@@ -1,6 +1,6 @@
 """One copy of a data set for all workers: images in files that every process maps into its memory.
 
-<folder>/about.json                   name, classes, fingerprint, and where each part's images are
+<folder>/about.json                   name, classes, fingerprint, where each part's images are, and all other files
 <folder>/<part>-pixels.npy ...        what was in memory; of a packed set, its own file is mapped again
 """
 
@@ -40,7 +40,8 @@ def share(data: Dataset, folder: Path) -> None:
     (True, 'memmap', 600)
     """
     maps = {part: _laid_down(getattr(data, part), folder, part) for part in PARTS}
-    about = {"name": data.name, "classes": data.classes, "fingerprint": data.fingerprint, "maps": maps}
+    files = sorted(file.name for file in folder.glob("*.npy"))
+    about = {"name": data.name, "classes": data.classes, "fingerprint": data.fingerprint, "maps": maps, "files": files}
     write_whole(folder / "about.json", lambda file: file.write(json.dumps(about).encode()))
 
 
