@@ -6,11 +6,13 @@ interpreter: the tests of reliability start those, and `barnspider` in the stori
 environment.
 """
 
+import atexit
 import contextlib
 import functools
 import importlib
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,10 +39,18 @@ def server() -> multiprocessing.context.ForkServerContext:
     return context
 
 
+@functools.cache
+def _shared() -> Path:
+    """Return a folder for what commands leave for later ones; it goes when this process ends."""
+    folder = tempfile.mkdtemp(prefix="barnspider-forked-")
+    atexit.register(shutil.rmtree, folder)
+    return Path(folder)
+
+
 def run(args: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run `barnspider ARGS` in a folder, and return what `subprocess.run` would."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = _begin("barnspider.cli", args, folder, dict(os.environ), out, err)
+        process = _begin("barnspider.cli", args, folder, dict(os.environ), out, err, str(_shared()))
         process.join()
         out.seek(0)
         err.seek(0)
@@ -91,9 +101,12 @@ def fork_workers() -> None:
         room._started = started
 
 
-def _begin(module: str, args: Sequence[str], folder: Path, environment: dict[str, str], out: IO, err: IO):
+def _begin(
+    module: str, args: Sequence[str], folder: Path, environment: dict[str, str], out: IO, err: IO, shared: str = ""
+):
     """Begin `python -m MODULE ARGS`, and return its process."""
-    process = server().Process(target=_be, args=(module, [*args], str(folder), environment, _Sent(out), _Sent(err)))
+    told = (module, [*args], str(folder), environment, _Sent(out), _Sent(err), shared)
+    process = server().Process(target=_be, args=told)
     process.start()
     return process
 
@@ -112,7 +125,24 @@ def _taken(handle) -> int:
     return handle.detach()
 
 
-def _be(module: str, args: list[str], folder: str, environment: dict[str, str], out: int, err: int) -> None:
+def _remember_vega(path: Path) -> None:
+    """Let reports take the text of Vega, which takes seconds to make, from where the first of them leaves it."""
+    from barnspider.files import write_whole
+    from barnspider.report import page
+
+    make = page._bundle
+
+    def bundle() -> str:
+        if not path.exists():
+            write_whole(path, lambda file: file.write(make().encode()))
+        return path.read_bytes().decode()
+
+    page._bundle = functools.cache(bundle)
+
+
+def _be(
+    module: str, args: list[str], folder: str, environment: dict[str, str], out: int, err: int, shared: str
+) -> None:
     """Be the command or the worker: what multiprocessing would do at the end is not done."""
     for file, number in ((out, 1), (err, 2)):
         os.dup2(file, number)
@@ -126,6 +156,7 @@ def _be(module: str, args: list[str], folder: str, environment: dict[str, str], 
     if module == "barnspider.cli":
         forkserver._forkserver.ensure_running = lambda: None  # it runs: we come from it
         fork_workers()
+        _remember_vega(Path(shared) / "vega.js")
     code: object = 0
     try:
         main()
