@@ -59,13 +59,13 @@ def run(args: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 class Worker:
-    """What `subprocess.Popen` would be of a worker, as far as `barnspider.lab.run` asks."""
+    """What `subprocess.Popen` would be of `python -m MODULE ARGS`, as far as `barnspider.lab.run` asks."""
 
-    def __init__(self, command: Sequence[str], environment: dict[str, str], complaints: IO[bytes]) -> None:
+    def __init__(self, module: str, args: Sequence[str], environment: dict[str, str], complaints: IO[bytes]) -> None:
         reading, writing = os.pipe()
         self.stdout = open(reading, encoding="utf-8")  # noqa: SIM115
         with open(writing, "wb") as said:
-            self._process = _begin(command[2], command[3:], Path.cwd(), environment, said, complaints)
+            self._process = _begin(module, args, Path.cwd(), environment, said, complaints)
         assert self._process.pid is not None
         self.pid = self._process.pid
 
@@ -95,7 +95,7 @@ def fork_workers() -> None:
     def started(command: list[str], complaints: IO[bytes]) -> Worker | subprocess.Popen[str]:
         if command[:2] != [PYTHON, "-m"] or not command[2].startswith(ROOMS):
             return start(command, complaints)
-        return Worker(command, room.worker_environment(), complaints)
+        return Worker(command[2], command[3:], room.worker_environment(), complaints)
 
     if start.__module__ == room.__name__:
         room._started = started
