@@ -1,6 +1,21 @@
-"""Tests marked slow are run when they are asked for: `python -m pytest -m slow`."""
+"""Tests marked slow are run when they are asked for: `python -m pytest -m slow`. Workers are forked; see forked.py."""
+
+import os
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import forked
+
+# The tests start hundreds of interpreters: each would compile all of our modules, were the first not to keep them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+def pytest_sessionstart():
+    forked.fork_workers()
 
 
 def pytest_collection_modifyitems(config, items):

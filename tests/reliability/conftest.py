@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for `forked`
+
+import forked
+
 STUDY = """
 name = "tiny"
 [recipe]
@@ -30,15 +34,17 @@ class Commands:
         (folder / "tiny.toml").write_text(STUDY)
 
     def __call__(self, *args, check: int = 0, limit: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `barnspider ARGS`, under a shell's limits where some are given."""
-        command = [sys.executable, "-m", "barnspider", *map(str, args)]
-        done = subprocess.run(
-            ["sh", "-c", f'{limit} exec "$@"', "sh", *command] if limit else command,
-            cwd=self.folder, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        """Run `barnspider ARGS`; by a new interpreter, under a shell's limits, where some are given."""
+        done = self._limited(args, limit) if limit else forked.run([*map(str, args)], self.folder)
         assert done.returncode == check, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done
+
+    def _limited(self, args: tuple, limit: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-c", f'{limit} exec "$@"', "sh", sys.executable, "-m", "barnspider", *map(str, args)],
+            cwd=self.folder, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
 
     def run(self, check: int = 0, limit: str = "") -> str:
         """Train what is missing; return what was said."""

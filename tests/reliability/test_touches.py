@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+import forked
+
 AT_ONCE = {"claims.UNSIGNED": 0.0}
 """A claim that its owner had no time to sign is void at once: nobody else is there."""
 
@@ -76,8 +78,9 @@ def touches(zygote, tmp_path_factory) -> int:
 
 
 def table(store: Path) -> str:
-    command = [sys.executable, "-m", "barnspider", "audit", str(store), "--json"]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = forked.run(["audit", str(store), "--json"], store)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def check_whole(store: Path, undisturbed: Path, at: object = "") -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -100,10 +101,9 @@ def test_kill_9_loses_only_the_runs_in_flight(study, tmp_path, barnspider, small
     assert not list((tmp_path / "runs" / "claims").iterdir())
 
 
-def test_two_commands_on_one_store_share_the_work(study, tmp_path, small_store):
-    both = [start(study, "runs", "--workers", "1") for _ in range(2)]
-    said = [process.communicate(timeout=120)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+def test_two_commands_on_one_store_share_the_work(barnspider, study, tmp_path, small_store):
+    with ThreadPoolExecutor(2) as both:
+        tuple(both.map(lambda _: barnspider("run", study, "--store", "runs", "--workers", "1"), range(2)))
     assert answers(tmp_path / "runs") == answers(small_store)
     assert not list((tmp_path / "runs" / "set-aside").glob("*"))
 
