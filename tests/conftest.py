@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 import forked
@@ -12,6 +13,10 @@ import forked
 # The tests start hundreds of interpreters: each would compile all of our modules, were the first not to keep them.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# How long an example takes is a matter of who else is at work: what is slow is measured in benchmarks/.
+settings.register_profile("barnspider", deadline=None)
+settings.load_profile("barnspider")
 
 
 def pytest_sessionstart():
