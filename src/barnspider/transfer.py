@@ -253,8 +253,8 @@ def compare_transfer(
 
 def _levels(d: Design, wanted: Wanted, level: float) -> tuple[Level, ...]:
     """Return each arm's accuracy over all images, with its interval."""
-    arms = ((single(counts, d.layout), d.over(wanted, k)) for k, counts in enumerate(d.counts))
-    return tuple(Level(*average_interval(c, over, level)) for c, over in arms)
+    arms = enumerate(d.counts)
+    return tuple(Level(*average_interval(single(x, d.layout), d.over(wanted, k), level)) for k, x in arms)
 
 
 def _worst(d: Design, wanted: Wanted, level: float) -> tuple[Measured, ...]:
