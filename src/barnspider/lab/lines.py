@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TextIO
 
+from barnspider.lab.stopping import next_of
+
 _LINE: ContextVar[TextIO | None] = ContextVar("line", default=None)
 """Where lines for the process that started this one go, once standard output is left to others."""
 
@@ -38,7 +40,7 @@ def keys() -> Iterator[str]:
     told: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(told,), daemon=True).start()
     while True:
-        yield told.get()
+        yield next_of(told)
 
 
 def _listen(told: queue.SimpleQueue[str]) -> None:

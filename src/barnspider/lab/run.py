@@ -26,6 +26,7 @@ from barnspider.lab.data import Dataset, load
 from barnspider.lab.data.sharing import share as lay_down
 from barnspider.lab.images import describe
 from barnspider.lab.shift import Share, Shift
+from barnspider.lab.stopping import next_of
 from barnspider.lab.study import AnySweep
 from barnspider.lab.sweep import Sweep
 from barnspider.lab.tally import Tally
@@ -245,13 +246,13 @@ def _started(command: list[str], complaints: IO[bytes]) -> subprocess.Popen[str]
 
 def _events(processes: list[subprocess.Popen[str]], complaints: IO[bytes]) -> Iterator[dict[str, Any]]:
     """Yield what the workers say, as they say it; a worker that dies without a word is an event too."""
-    said: queue.Queue[dict[str, Any]] = queue.Queue()
+    said: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threads = [threading.Thread(target=_listen, args=(process, said), daemon=True) for process in processes]
     for thread in threads:
         thread.start()
     left = len(processes)
     while left:
-        event = said.get()
+        event = next_of(said)
         if event["event"] != "ended":
             yield event
             continue
@@ -267,7 +268,7 @@ def _text(complaints: IO[bytes]) -> str:
     return os.pread(complaints.fileno(), size, 0).decode(errors="replace")
 
 
-def _listen(process: subprocess.Popen[str], said: queue.Queue[dict[str, Any]]) -> None:
+def _listen(process: subprocess.Popen[str], said: queue.SimpleQueue[dict[str, Any]]) -> None:
     assert process.stdout is not None
     for line in process.stdout:
         said.put(json.loads(line))

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import signal
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
+
+Said = TypeVar("Said")
+
+AWAKE = 0.5
+"""Seconds after which whoever waits looks whether a signal came, which by itself may not end a wait."""
 
 
 class Stopped(BaseException):
@@ -45,6 +52,17 @@ def patience() -> Generator[None]:
         yield
     finally:
         _EAR.patient = False
+
+
+def next_of(told: queue.SimpleQueue[Said]) -> Said:
+    """Wait for what is put into a queue next, as long as it takes; a signal is handled meanwhile.
+
+    A signal that comes as the wait begins, or to another thread, does not end the wait of the main thread, in which
+    alone Python handles signals.
+    """
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return told.get(timeout=AWAKE)
 
 
 def is_asked() -> bool:

@@ -18,6 +18,7 @@ from barnspider.lab.command.copies import copies_note
 from barnspider.lab.command.slot import Event, Slot
 from barnspider.lab.command.sweep import CommandRun, CommandSweep
 from barnspider.lab.shift import Share, Shift
+from barnspider.lab.stopping import next_of
 from barnspider.lab.tally import Tally
 from barnspider.progress import Progress
 from barnspider.store import Store
@@ -139,7 +140,7 @@ def _slots(
 
 def _told(events: queue.SimpleQueue[Event], slots: int) -> Iterator[Event]:
     while slots:
-        event = events.get()
+        event = next_of(events)
         if event.kind == "ended":
             slots -= 1
         else:
