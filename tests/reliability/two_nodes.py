@@ -154,6 +154,20 @@ class Study:
             return {claim.name for claim in claims if json.loads(claim.read_text())["pid"] in pids}
         return set()
 
+    def well_begun(self, pid: int, address: str) -> str:
+        """Wait until a node has worked for seconds on a run that a process has claimed; return its key."""
+        begun: dict[str, float] = {}
+
+        def worked() -> bool:
+            cpu = sum(map(cpu_of, trainers(raylet_of(address))))
+            there = {key: begun.get(key, cpu) for key in self.claimed_by([pid])}
+            begun.clear()
+            begun.update(there)
+            return any(cpu > since + 3 for since in begun.values())
+
+        until(worked, "nobody works for long")
+        return next(iter(begun))
+
     def check_table(self) -> None:
         """The table is that of the same study on one machine, to the last byte."""
         plain = self._command("run", "small.toml", "--store", "plain", "--workers", "2")
@@ -237,20 +251,15 @@ def stopped(study: Study) -> str:
     """Ctrl-C, then SIGUSR1; states come back from where the store is not seen; a plain command makes what is left."""
     study.head()
     study.second(hidden=study.folder / "kept")
-    kept: list[str] = []
     for sign, code, count in ((signal.SIGINT, 130, 1), (signal.SIGUSR1, 75, 3)):
         driver = study.begin()
         until(lambda c=count, d=driver: study.is_sealed(c) or d.poll() is not None, "nothing is sealed")
-        until(lambda d=driver: study.claimed_by([d.pid]), "the second node has nothing to do")
-        busy = {pid: cpu_of(pid) for pid in trainers(raylet_of("127.0.0.2"))}
-        until(lambda b=busy: any(cpu_of(pid) > cpu + 3.5 for pid, cpu in b.items()), "the second node does nothing")
-        there = study.claimed_by([driver.pid])
+        key = study.well_begun(driver.pid, "127.0.0.2")
         driver.send_signal(sign)
         assert driver.wait(60) == code, study.said.read_text()
         study.check_nobody_is_left()
         assert not holders(study.runs.parent)
-        kept += [key for key in there if (study.runs.parent / "checkpoints" / key).exists()]
-    assert kept, study.said.read_text()
+        assert (study.runs.parent / "checkpoints" / key).exists(), study.said.read_text()
     assert "starts again" not in study.said.read_text()
     rest = [sys.executable, "-m", "barnspider", "run", "small.toml", "--store", "kept/cluster"]
     subprocess.run(rest, cwd=study.folder, check=True, stderr=subprocess.DEVNULL)
@@ -278,7 +287,7 @@ def main() -> None:
     socket.sethostname("nodes")  # claims, and what lies in temporary folders, are told apart by host and process
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     long = scenario == "stopped"
-    study = Study(Path(folder), epochs=200 if long else 80, seeds=3 if long else 6)
+    study = Study(Path(folder), epochs=600 if long else 80, seeds=4 if long else 6)
     try:
         said = {"seen": seen, "unseen": unseen, "stopped": stopped, "grown": grown}[scenario](study)
         study.check_table()
