@@ -235,7 +235,7 @@ class Study:
         """Let all that is left be made, quickly; the table is that of the same study on one machine."""
         Path("quick").touch()
         until(lambda: not slurm.tasks(), "the jobs do not end")
-        assert self.sealed() == 12
+        assert self.sealed() == 12, f"{self.sealed()} runs are sealed"
         assert not holders(self.store)
         assert not list(self.store.glob("checkpoints/*"))
         taken = self.steps().total()
@@ -276,6 +276,10 @@ def mishaps(slurm: Slurm, study: Study) -> None:
 
     said_by("scancel", f"{job}_0")
     until(lambda: len(slurm.tasks()) == 1, "it cannot be cancelled")
+    (script,) = study.store.glob(
+        "jobs/*.sh"
+    )  # again, beside the job that runs, which does not wait for what is given back
+    said_by("sbatch", script)
     study.finish(slurm)
 
 
