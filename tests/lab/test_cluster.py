@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -764,3 +765,17 @@ def test_a_run_that_cannot_be_made_is_told_when_all_others_are_there(store, monk
         TrainingError, match="1 of 4 runs could not be trained; the first reason: rotation=0, seed 0: no"
     ):
         make_on_ray(SWEEP, store, Asked())
+
+
+@pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:port", "head:0", "head:70000"])
+def test_an_address_is_a_host_and_a_port(address):
+    with pytest.raises(InputError, match=r"^address='.*'; expected host:port"):
+        nodes._heard_at(address)
+
+
+def test_where_nobody_listens_is_said_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        nodes._heard_at(address)
+    with pytest.raises(InputError, match=r"nobody listens there: .*refused; expected host:port"):
+        nodes._heard_at(address)

@@ -11,6 +11,7 @@ import math
 import os
 import re
 import signal
+import socket
 import time
 import warnings
 from collections.abc import Generator, Hashable, Mapping, Sequence
@@ -30,6 +31,9 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGHUP")
 
 AGAIN = 10.0
 """Seconds until a cluster is asked for another size, at the least; it looks at that every few seconds itself."""
+
+WITHIN = 10.0
+"""Seconds within which a cluster's head must be heard."""
 
 MEMORY = 128 * 2**20
 """Bytes of shared memory for a Ray of our own, through which nothing goes but runs and states that are sent."""
@@ -246,6 +250,8 @@ def joined(asked: Asked) -> Generator[RayCluster]:
 
 def _join(ray: Any, address: str) -> bool:
     """Join a cluster; return whether others may, too."""
+    if address not in ("", "auto", "local"):
+        _heard_at(address)
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
     given = {"runtime_env": {"env_vars": {"PYTHONPATH": path}}} if (path := _python_path()) else {}
     if address != "local":
@@ -264,6 +270,20 @@ def _join(ray: Any, address: str) -> bool:
         address="local", num_cpus=core_count(), include_dashboard=False, object_store_memory=MEMORY, **quiet, **given
     )
     return False
+
+
+def _heard_at(address: str) -> None:
+    """Raise `InputError` where nobody listens at host:port, which Ray itself would take many minutes to find out."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise InputError(f"address={address!r}; expected host:port of the cluster's head, such as HEAD:6379")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=WITHIN).close()
+    except OSError as error:
+        raise InputError(
+            f"address={address!r}: nobody listens there: {error.strerror or error}; expected host:port of the cluster's"
+            " head, as `ray start --head` tells it"
+        ) from None
 
 
 def _python_path() -> str:
