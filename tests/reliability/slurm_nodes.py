@@ -14,9 +14,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from two_nodes import commands, until
 
 from barnspider.lab.claims import holders
 
@@ -108,14 +109,6 @@ SETTLED = 15.0
 """Seconds until the controller knows what runs on a node that has come back: a job that begins before is ended."""
 
 DOCS = Path(__file__).parents[2] / "docs" / "machines.md"
-PATIENCE = 300.0
-
-
-def until(true: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
 
 
 def said_by(*command: object) -> str:
@@ -164,24 +157,13 @@ class Slurm:
 
     def lose(self, node: str) -> None:
         """Kill all that a node runs, as when its machine loses its power."""
-        there = processes()
+        there = commands()
         of_jobs = {pid for pid in there if f"SLURMD_NODENAME={node}" in variables(pid)}
         steps = {there[pid][0] for pid in of_jobs}
         daemon = {pid for pid, (_, line) in there.items() if f"slurmd -N {node}" in line}
         for pid in daemon | of_jobs | {pid for pid in steps if "slurmstepd" in there[pid][1]}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def processes() -> dict[int, tuple[int, str]]:
-    """Every process: its parent, and its command line."""
-    found: dict[int, tuple[int, str]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            found[int(folder.name)] = (parent, line)
-    return found
 
 
 def variables(pid: int) -> list[str]:

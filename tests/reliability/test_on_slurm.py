@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-ALONE = ("unshare", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc")
+from alone import ALONE, no_network
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 
@@ -18,13 +17,12 @@ PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
 
 def lacking() -> str:
     """Return what is not here that the tests need; "" when all is."""
-    absent = [name for name in (*DAEMONS, "sbatch", "unshare", "ip") if shutil.which(name, path=PATH) is None]
+    absent = [name for name in (*DAEMONS, "sbatch") if shutil.which(name, path=PATH) is None]
     if absent:
         return f"there is no {absent[0]}; SLURM and munge are Debian's slurm-wlm and munge"
     if importlib.util.find_spec("submitit") is None:
         return "submitit is not installed"
-    tried = subprocess.run([*ALONE, "ip", "link", "set", "lo", "up"], capture_output=True, text=True, check=False)
-    return f"no network of one's own: {tried.stderr.strip()}" if tried.returncode else ""
+    return no_network()
 
 
 @pytest.mark.slow

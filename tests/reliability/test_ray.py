@@ -2,24 +2,19 @@
 
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-ALONE = ("unshare", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc")
+from alone import ALONE, no_network
 
 
 def lacking() -> str:
     """Return what is not here that the tests need; "" when all is."""
     if importlib.util.find_spec("ray") is None:
         return "Ray is not installed"
-    if not (shutil.which("unshare") and shutil.which("ip")):
-        return "there is no `unshare` or no `ip`"
-    tried = subprocess.run([*ALONE, "ip", "link", "set", "lo", "up"], capture_output=True, text=True, check=False)
-    return f"no network of one's own: {tried.stderr.strip()}" if tried.returncode else ""
+    return no_network()
 
 
 @pytest.mark.slow
