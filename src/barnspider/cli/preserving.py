@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,11 +26,10 @@ from barnspider.cli.studies import look_for_data_in
 from barnspider.errors import InputError
 
 if TYPE_CHECKING:
-    from barnspider import Effects
+    from barnspider import Effects, Predictions
     from barnspider.lab import Sweep
     from barnspider.lab.preserve import Preserving
     from barnspider.store import Store
-    from barnspider.tables.label_sets import LabelSets
 
 Doses = Annotated[
     str | None, typer.Option("--doses", metavar="DOSE,...", help="Of the study's knob. Default: the study's.")
@@ -80,8 +79,6 @@ def preserve(
     from barnspider.lab.preserve import preserve as ask
     from barnspider.lab.preserve.plan import of_study
     from barnspider.preservation import foretold, preservation
-    from barnspider.tables.accepted import with_label_sets
-    from barnspider.tables.label_sets import read_label_sets
 
     look_for_data_in(data)
     sweep, folder = read_study(study), Store(store)
@@ -89,13 +86,11 @@ def preserve(
         raise InputError(f"{str(study)!r} is a study of a command, whose images and networks only that knows")
     if not 0 < delta < 1:
         raise InputError(f"delta={delta!r}; expected a proportion above 0 and below 1 (0.05 is five points)")
-    sets = None if label_sets is None else read_label_sets(label_sets)  # before anything is trained
+    read = _reading(label_sets)  # before anything is trained
     plans = of_study(sweep, doses_in(doses), networks or (), pretrained or (), models, draws)
-    answers = {plan.shown: ask(plan, folder, workers=workers, device=device) for plan in plans}
-    if sets is not None:
-        answers = {name: with_label_sets(preds, sets) for name, preds in answers.items()}
+    answers = {plan.shown: read(ask(plan, folder, workers=workers, device=device)) for plan in plans}
     found = preservation(answers, delta=delta, level=level)
-    effects = _effects(sweep, folder, level, sets)
+    effects = _effects(sweep, folder, level, read)
     told = [] if effects is None else foretold(found, effects)
     strengths = _strength(folder, plans[0])
     document = {"schema": "barnspider/preserve/1", "strength": strengths, **found.to_json()}
@@ -105,18 +100,27 @@ def preserve(
     talk(f"The answers are studies of their own: barnspider report {store} --study {plans[0].name}")
 
 
-def _effects(sweep: Sweep, store: Store, level: float, sets: LabelSets | None) -> Effects | None:
+def _reading(label_sets: Path | None) -> Callable[[Predictions], Predictions]:
+    """Return what reads answers: by the label sets of a file, where there is one."""
+    from barnspider.tables.accepted import with_label_sets
+    from barnspider.tables.label_sets import read_label_sets
+
+    if label_sets is None:
+        return lambda preds: preds
+    sets = read_label_sets(label_sets)
+    return lambda preds: with_label_sets(preds, sets)
+
+
+def _effects(sweep: Sweep, store: Store, level: float, read: Callable[[Predictions], Predictions]) -> Effects | None:
     """Return what the study's arms do, read as the references are, if at least two of them were trained."""
     from barnspider.effects import estimate
-    from barnspider.tables.accepted import with_label_sets
 
     runs = sweep.runs()
     trained = store.load(runs) if store.has_answers(runs, "test") else None
     if trained is None or len(trained.arms) < 2 or sweep.baseline not in trained.arms:
         talk("note: the study itself is not trained yet; once it is, this says whether losing the label foretells harm")
         return None
-    read = trained if sets is None else with_label_sets(trained, sets)
-    return estimate(read, sweep.baseline, level=level)
+    return estimate(read(trained), sweep.baseline, level=level)
 
 
 def _strength(store: Store, plan: Preserving) -> list[dict[str, Any]]:

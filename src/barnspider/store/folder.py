@@ -365,10 +365,8 @@ class Store:
         self, there: Sequence[tuple[Planned, dict[str, Any]]], left_out: tuple[LeftOut, ...], split: str
     ) -> Predictions:
         images = self.root / "images" / slug(one_fingerprint(document["fingerprint"] for _, document in there))
-        about, known = (
-            read_summed(images / "about.json", "name", "classes"),
-            read_npz(images / f"{split.removesuffix('-averaged')}.npz"),
-        )
+        about = read_summed(images / "about.json", "name", "classes")
+        known = read_npz(images / f"{split.removesuffix('-averaged')}.npz")
         answers = [read_npz(self.root / "runs" / run.key / f"{split}.npz") for run, _ in there]
         return Predictions(
             guess=np.stack([a["guess"] for a in answers]),
